@@ -1,0 +1,102 @@
+/** Answers "why is this service where it is": a summary, a verdict on every node, and what a person can do. */
+import { assertNever } from "../assert.ts";
+import { compareIds, type NodeId, type ServiceId } from "../ids.ts";
+import type { NodeState } from "../model/node.ts";
+import { isPlaced, type ServiceStatus } from "../model/service.ts";
+import { sentenceOf } from "./sentence.ts";
+
+export interface WhyInput {
+  readonly service: ServiceId;
+  /** Undefined: the manager has not seen it yet. */
+  readonly status: ServiceStatus | undefined;
+  readonly nodes: readonly WhyNode[];
+}
+
+/** A node, as far as an explanation needs it. */
+export interface WhyNode {
+  readonly id: NodeId;
+  readonly state: NodeState;
+  /** Services that count as load there. */
+  readonly serviceCount: number;
+}
+
+/** What stands for or against one node, as a sentence. */
+export interface NodeVerdict {
+  readonly node: NodeId;
+  readonly verdict: "here" | "allowed" | "refused";
+  readonly sentence: string;
+}
+
+/** The answer for a person. */
+export interface Explanation {
+  readonly summary: string;
+  /** In order of name. */
+  readonly nodes: readonly NodeVerdict[];
+  /** Commands or deeds for a person, most useful first; empty when there is nothing to do. */
+  readonly next: readonly string[];
+}
+
+/** Explains a service's state from the facts that the manager decides with. */
+export function explainService(input: WhyInput): Explanation {
+  const nodes = [...input.nodes].sort((left, right) => compareIds(left.id, right.id));
+  return {
+    summary: summaryOf(input),
+    nodes: nodes.map((node) => verdictOn(node, input.status)),
+    next: nextSteps(input),
+  };
+}
+
+function summaryOf({ service, status }: WhyInput): string {
+  if (status === undefined) return `${service} was added and waits for the manager`;
+  const where = isPlaced(status) ? ` on node "${status.node}"` : "";
+  return `${service} is ${status.state}${where} because ${sentenceOf(status.reason)}`;
+}
+
+function verdictOn(node: WhyNode, status: ServiceStatus | undefined): NodeVerdict {
+  const count = `${node.serviceCount} ${node.serviceCount === 1 ? "service" : "services"}`;
+  const failed = status?.failedNodes.includes(node.id) === true;
+  if (status !== undefined && isPlaced(status) && status.node === node.id) {
+    return { node: node.id, verdict: "here", sentence: `it belongs here; node is ${node.state}` };
+  }
+  if (node.state !== "online") {
+    return { node: node.id, verdict: "refused", sentence: `node is ${node.state}` };
+  }
+  if (failed) {
+    return { node: node.id, verdict: "refused", sentence: "it failed to start here already" };
+  }
+  return { node: node.id, verdict: "allowed", sentence: `online with ${count}` };
+}
+
+function nextSteps({ service, status, nodes }: WhyInput): readonly string[] {
+  if (status === undefined) return [];
+  const nodeless = nodes.every((node) => node.state !== "online");
+  switch (status.state) {
+    case "error":
+      return [
+        `read its output: holdfast service logs ${service}`,
+        `mend the cause, then: holdfast service disable ${service} && holdfast service start ${service}`,
+      ];
+    case "fence":
+      if (status.reason.code !== "waits-for-confirmation") return [];
+      return [
+        `bring node "${status.node}" back, or make sure that it is off and then: holdfast node confirm-off ${status.node}`,
+      ];
+    case "queued":
+    case "recovery":
+      return nodeless ? ["bring a node online: holdfast node list shows them"] : [];
+    case "ignored":
+      return [`have it managed again: holdfast service start ${service}`];
+    case "stopped":
+      return [`start it: holdfast service start ${service}`];
+    case "request_start":
+    case "request_start_balance":
+    case "started":
+    case "request_stop":
+    case "migrate":
+    case "relocate":
+    case "freeze":
+      return [];
+    default:
+      return assertNever(status);
+  }
+}

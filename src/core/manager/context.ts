@@ -1,0 +1,216 @@
+/**
+ * One step in progress: the state, the instant, and the effects so far. The only place that changes a status or
+ * a node's state, so that indexes, effects and the safety assertions cannot be forgotten.
+ */
+import { assert } from "../assert.ts";
+import type { Reason } from "../explain/reason.ts";
+import {
+  type Epoch,
+  type InstructionUid,
+  instructionUidOf,
+  type NodeId,
+  type ServiceId,
+} from "../ids.ts";
+import type { ManagedNode, NodeState } from "../model/node.ts";
+import { isMoving, isPlaced, type PlacedStatus, type ServiceStatus } from "../model/service.ts";
+import { countsAsLoad } from "../placement/load.ts";
+import type { InstantMs } from "../time.ts";
+import type { EpochCondition, ManagerEffect, NodeTransition } from "./effect.ts";
+import type { ManagerState } from "./state.ts";
+
+interface StatusChange {
+  readonly from: ServiceStatus | undefined;
+  readonly path: ServiceStatus[];
+  readonly conditions: EpochCondition[];
+}
+
+export interface Context {
+  readonly state: ManagerState;
+  readonly now: InstantMs;
+  /** Effects other than states, in the order in which they were decided. */
+  readonly effects: ManagerEffect[];
+  readonly statusChanges: Map<ServiceId, StatusChange>;
+  readonly nodeChanges: Map<NodeId, NodeTransition[]>;
+}
+
+/**
+ * What a state's handler says: `changed` (look again), or `settled` (nothing to do now). A handler changes the
+ * status through the context at most once before it returns `changed`.
+ */
+export type Verdict = "changed" | "settled";
+
+/** Begins a step. */
+export function createContext(state: ManagerState, now: InstantMs): Context {
+  return { state, now, effects: [], statusChanges: new Map(), nodeChanges: new Map() };
+}
+
+/** A uid that no other instruction has or will have. */
+export function nextUid(context: Context): InstructionUid {
+  context.state.uidCount += 1;
+  return instructionUidOf(`${context.state.uidPrefix}-${context.state.uidCount}`);
+}
+
+/** The node, which must be known: services are placed on registered nodes only. */
+export function nodeOf(context: Context, id: NodeId): ManagedNode {
+  const node = context.state.nodes.get(id);
+  assert(node !== undefined, `a service's node "${id}" is registered`);
+  return node;
+}
+
+/** Whether the node holds a lease and takes services. */
+export function isOnline(context: Context, id: NodeId): boolean {
+  return context.state.nodes.get(id)?.state === "online";
+}
+
+/**
+ * Whether no copy under this status can be running any more (S1): its epoch is over and a copy cannot outlive
+ * it (or the node was confirmed off), or its agent reported the stop under this very instruction.
+ */
+export function isDead(context: Context, status: PlacedStatus): boolean {
+  const report = context.state.reports.get(status.service);
+  if (report?.uid === status.uid && report.result === "stopped") return true;
+  const node = nodeOf(context, status.node);
+  if (node.epoch <= status.nodeEpoch) return false;
+  return !status.mayOutliveLease || node.confirmedOffEpoch >= status.nodeEpoch;
+}
+
+/** Whether the node has been without a lease for the suspect time: its services need fencing. */
+export function isLost(context: Context, id: NodeId): boolean {
+  const node = nodeOf(context, id);
+  if (node.lostAtMs === undefined) return false;
+  return context.now >= node.lostAtMs + context.state.settings.suspectMs;
+}
+
+/** Writes a service's next status. `condition` is the fact about a lost node that it rests on (S4). */
+export function setStatus(context: Context, next: ServiceStatus, condition?: EpochCondition): void {
+  const { state } = context;
+  const previous = state.statuses.get(next.service);
+  if (previous !== undefined && isPlaced(previous) && isPlaced(next)) {
+    const moved = previous.node !== next.node;
+    assert(!moved || isDead(context, previous), "S1: a service leaves a node only when dead there");
+  }
+  unindex(state, previous);
+  state.statuses.set(next.service, next);
+  index(state, next);
+  const change = context.statusChanges.get(next.service);
+  const conditions = condition === undefined ? [] : [condition];
+  if (change === undefined) {
+    context.statusChanges.set(next.service, { from: previous, path: [next], conditions });
+  } else {
+    change.path.push(next);
+    change.conditions.push(...conditions);
+  }
+}
+
+/** Takes a status from the store into the mirror, while loading. */
+export function loadStatus(state: ManagerState, status: ServiceStatus): void {
+  unindex(state, state.statuses.get(status.service));
+  state.statuses.set(status.service, status);
+  index(state, status);
+}
+
+/** Forgets a service altogether. */
+export function forgetService(context: Context, service: ServiceId, reason: Reason): void {
+  const { state } = context;
+  unindex(state, state.statuses.get(service));
+  state.statuses.delete(service);
+  state.services.delete(service);
+  state.reports.delete(service);
+  state.commands.delete(service);
+  state.dirty.delete(service);
+  context.statusChanges.delete(service);
+  context.effects.push({ kind: "forget-service", service, reason });
+}
+
+/** Changes a node's state; a no-op is a bug of the caller. */
+export function setNodeState(
+  context: Context,
+  id: NodeId,
+  next: { readonly to: NodeState; readonly reason: Reason },
+): void {
+  const node = nodeOf(context, id);
+  assert(node.state !== next.to, `node "${id}" changes its state`);
+  const transition = { from: node.state, ...next };
+  context.state.nodes.set(id, { ...node, state: next.to });
+  const path = context.nodeChanges.get(id);
+  if (path === undefined) context.nodeChanges.set(id, [transition]);
+  else path.push(transition);
+}
+
+/** Marks every service of a node to be looked at in this step. */
+export function markNodeDirty(state: ManagerState, id: NodeId): void {
+  for (const service of state.servicesOn.get(id) ?? []) state.dirty.add(service);
+}
+
+/** What an instruction about a placed service has in every state. */
+export interface PlacedBase {
+  readonly service: ServiceId;
+  readonly uid: InstructionUid;
+  readonly failedNodes: readonly NodeId[];
+  readonly sinceMs: InstantMs;
+  readonly node: NodeId;
+  readonly nodeEpoch: Epoch;
+  readonly survivesIsolation: boolean;
+  readonly mayOutliveLease: boolean;
+}
+
+/** The same place under a new uid, and under `nodeEpoch` if that is given. */
+export function successor(context: Context, status: PlacedStatus, nodeEpoch?: Epoch): PlacedBase {
+  return {
+    service: status.service,
+    uid: nextUid(context),
+    failedNodes: status.failedNodes,
+    sinceMs: context.now,
+    node: status.node,
+    nodeEpoch: nodeEpoch ?? status.nodeEpoch,
+    survivesIsolation: status.survivesIsolation,
+    mayOutliveLease: status.mayOutliveLease,
+  };
+}
+
+/** All that the step decided: what comes first in the store comes first here. */
+export function effectsOf(context: Context): readonly ManagerEffect[] {
+  const effects: ManagerEffect[] = [];
+  for (const [node, [first, ...rest]] of context.nodeChanges) {
+    assert(first !== undefined, "a node's change has a transition");
+    effects.push({ kind: "put-node-state", node, path: [first, ...rest] });
+  }
+  for (const [service, change] of context.statusChanges) {
+    const [first, ...rest] = change.path;
+    assert(first !== undefined, "a service's change has a status");
+    effects.push({
+      kind: "put-status",
+      service,
+      from: change.from,
+      path: [first, ...rest],
+      conditions: change.conditions,
+    });
+  }
+  return [...effects, ...context.effects];
+}
+
+function index(state: ManagerState, status: ServiceStatus): void {
+  if (status.state === "queued" || status.state === "recovery") state.waiting.add(status.service);
+  if (!isPlaced(status)) return;
+  const services = state.servicesOn.get(status.node) ?? new Set();
+  services.add(status.service);
+  state.servicesOn.set(status.node, services);
+  addLoad(state, status, 1);
+}
+
+function unindex(state: ManagerState, status: ServiceStatus | undefined): void {
+  if (status === undefined) return;
+  state.waiting.delete(status.service);
+  if (!isPlaced(status)) return;
+  state.servicesOn.get(status.node)?.delete(status.service);
+  addLoad(state, status, -1);
+}
+
+function addLoad(state: ManagerState, status: PlacedStatus, change: 1 | -1): void {
+  if (countsAsLoad(status)) {
+    state.loadOn.set(status.node, (state.loadOn.get(status.node) ?? 0) + change);
+  }
+  if (isMoving(status)) {
+    state.loadOn.set(status.target, (state.loadOn.get(status.target) ?? 0) + change);
+  }
+}

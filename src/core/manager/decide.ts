@@ -1,0 +1,67 @@
+/** Decides about one service until nothing changes for it any more: one file `on-<state>.ts` for each state. */
+import { assert, assertNever } from "../assert.ts";
+import type { ServiceId } from "../ids.ts";
+import { transitionsInARowMax } from "../limits.ts";
+import type { Service, ServiceStatus } from "../model/service.ts";
+import type { Context, Verdict } from "./context.ts";
+import { onError } from "./states/on-error.ts";
+import { onFence } from "./states/on-fence.ts";
+import { onFreeze } from "./states/on-freeze.ts";
+import { onIgnored } from "./states/on-ignored.ts";
+import { onMove } from "./states/on-move.ts";
+import { onQueued } from "./states/on-queued.ts";
+import { onRecovery } from "./states/on-recovery.ts";
+import { onRequestStart } from "./states/on-request-start.ts";
+import { onRequestStop } from "./states/on-request-stop.ts";
+import { onStarted } from "./states/on-started.ts";
+import { onStopped } from "./states/on-stopped.ts";
+
+/** Brings one service to where it has to be, as far as that goes now. */
+export function decide(context: Context, id: ServiceId): void {
+  for (let count = 0; decideOnce(context, id) === "changed"; count += 1) {
+    assert(count < transitionsInARowMax, `service "${id}" settles within a few transitions`);
+  }
+}
+
+function decideOnce(context: Context, id: ServiceId): Verdict {
+  const service = context.state.services.get(id);
+  const status = context.state.statuses.get(id);
+  if (service === undefined) return "settled";
+  if (status === undefined || status.state === "queued") {
+    return onQueued(context, service, status);
+  }
+  return onPlaced(context, service, status);
+}
+
+function onPlaced(
+  context: Context,
+  service: Service,
+  status: Exclude<ServiceStatus, { state: "queued" }>,
+): Verdict {
+  switch (status.state) {
+    case "request_start":
+      return onRequestStart(context, service, status);
+    case "started":
+      return onStarted(context, service, status);
+    case "request_stop":
+      return onRequestStop(context, service, status);
+    case "stopped":
+      return onStopped(context, service, status);
+    case "migrate":
+    case "relocate":
+    case "request_start_balance":
+      return onMove(context, service, status);
+    case "freeze":
+      return onFreeze(context, service, status);
+    case "fence":
+      return onFence(context, service, status);
+    case "recovery":
+      return onRecovery(context, service, status);
+    case "error":
+      return onError(context, service, status);
+    case "ignored":
+      return onIgnored(context, service, status);
+    default:
+      return assertNever(status);
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * What the manager wants written. The runtime puts the effects of one step into transactions, in their order,
+ * each conditional on the manager's own election (S5). A write that fails means the manager's memory may be
+ * wrong: the runtime throws the whole state away and loads it anew from the store.
+ */
+import type { Reason } from "../explain/reason.ts";
+import type { Epoch, NodeId, ServiceId } from "../ids.ts";
+import type { NodeState } from "../model/node.ts";
+import type { RequestedState, ServiceStatus } from "../model/service.ts";
+
+/** The write holds only while the node's epoch in the store is still this one (S4). */
+export interface EpochCondition {
+  readonly node: NodeId;
+  readonly epoch: Epoch;
+}
+
+/** One change of a node's state, with its reason. */
+export interface NodeTransition {
+  readonly from: NodeState;
+  readonly to: NodeState;
+  readonly reason: Reason;
+}
+
+/** One thing to be written, or asked of the store. */
+export type ManagerEffect =
+  /**
+   * Writes the last of `path` as `statuses/<service>`, which is the instruction to its node's agent. The step
+   * went from `from` through every element of `path` in order: each is an event of its own. One step has at
+   * most one of these for a service.
+   */
+  | {
+      readonly kind: "put-status";
+      readonly service: ServiceId;
+      readonly from: ServiceStatus | undefined;
+      readonly path: readonly [ServiceStatus, ...ServiceStatus[]];
+      readonly conditions: readonly EpochCondition[];
+    }
+  /** Forgets the service: deletes its status, its report, its command and its configuration. */
+  | { readonly kind: "forget-service"; readonly service: ServiceId; readonly reason: Reason }
+  /** Writes the last transition's `to` as `node-states/<node>`; each transition is an event of its own. */
+  | {
+      readonly kind: "put-node-state";
+      readonly node: NodeId;
+      readonly path: readonly [NodeTransition, ...NodeTransition[]];
+    }
+  /**
+   * Sets the node's epoch to `epoch` + 1 if its lease is gone and its epoch is still `epoch` (S4); answered by
+   * event `node-fenced` when that succeeded, else by what the watch tells.
+   */
+  | { readonly kind: "fence-node"; readonly node: NodeId; readonly epoch: Epoch }
+  /** A command changed what the person wants of the service: written into its configuration. */
+  | {
+      readonly kind: "set-requested";
+      readonly service: ServiceId;
+      readonly requested: RequestedState;
+      readonly reason: Reason;
+    }
+  /** The command is taken up, or refused with a sentence; either way it is deleted and becomes an event. */
+  | {
+      readonly kind: "finish-command";
+      readonly service: ServiceId;
+      readonly commandId: string;
+      readonly reason: Reason;
+    };

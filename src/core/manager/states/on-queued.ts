@@ -1,0 +1,64 @@
+/** A service without a node: new, or added while no node was online. */
+import type { Reason } from "../../explain/reason.ts";
+import type { NodeId } from "../../ids.ts";
+import type { QueuedStatus, Service } from "../../model/service.ts";
+import { chooseNode } from "../../placement/choose-node.ts";
+import { refuseCommand } from "../commands.ts";
+import {
+  type Context,
+  forgetService,
+  isOnline,
+  nextUid,
+  nodeOf,
+  setStatus,
+  type Verdict,
+} from "../context.ts";
+import { isolationOrder, requestedTarget } from "../transitions.ts";
+
+/** Gives a new service its first node, or lets it wait for one. `ignored` ones are left alone. */
+export function onQueued(
+  context: Context,
+  service: Service,
+  status: QueuedStatus | undefined,
+): Verdict {
+  if (service.removing) {
+    forgetService(context, service.id, { code: "removing" });
+    return "settled";
+  }
+  refuseCommand(context, service, "it has no node yet");
+  if (service.requested === "ignored") return "settled";
+  const place = firstNode(context, service);
+  const base = {
+    service: service.id,
+    uid: nextUid(context),
+    failedNodes: [],
+    sinceMs: context.now,
+  };
+  if (place === undefined) {
+    if (status !== undefined) return "settled";
+    setStatus(context, { ...base, state: "queued", reason: { code: "no-node-online" } });
+    return "settled";
+  }
+  setStatus(context, {
+    ...base,
+    state: requestedTarget(service),
+    node: place.node,
+    nodeEpoch: nodeOf(context, place.node).epoch,
+    ...isolationOrder(service),
+    reason: place.reason,
+  });
+  return "changed";
+}
+
+function firstNode(
+  context: Context,
+  service: Service,
+): { readonly node: NodeId; readonly reason: Reason } | undefined {
+  if (service.home !== undefined && isOnline(context, service.home)) {
+    return { node: service.home, reason: { code: "home", node: service.home } };
+  }
+  const { nodes, loadOn } = context.state;
+  const best = chooseNode({ nodes: nodes.values(), loadOn, excluded: [] });
+  if (best === undefined) return undefined;
+  return { node: best.node, reason: { code: "placed", ...best } };
+}

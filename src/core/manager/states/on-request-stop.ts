@@ -1,0 +1,24 @@
+/** A service that is being stopped on its node. */
+import type { Service, SettledStatus } from "../../model/service.ts";
+import { type Context, forgetService, setStatus, successor, type Verdict } from "../context.ts";
+import { enter, followNode } from "../transitions.ts";
+
+/** Waits for its agent's word: stopped, or `error`, because what cannot be stopped cannot be moved either. */
+export function onRequestStop(context: Context, service: Service, status: SettledStatus): Verdict {
+  if (followNode(context, status) === "changed") return "changed";
+  const report = context.state.reports.get(service.id);
+  if (report?.uid !== status.uid) return "settled";
+  if (report.result !== "stopped") {
+    const reason = { code: "stop-failed", node: status.node, detail: report.detail } as const;
+    return enter(context, { status, state: "error", reason });
+  }
+  if (service.removing) {
+    forgetService(context, service.id, { code: "removing" });
+    return "settled";
+  }
+  const base = successor(context, status);
+  const reason = { code: "reported-stopped", node: status.node } as const;
+  // Confirmed dead: there is no copy that could survive anything.
+  setStatus(context, { ...base, state: "stopped", mayOutliveLease: false, reason });
+  return "changed";
+}

@@ -1,0 +1,120 @@
+/** A service that is to run on its node: follows the node, the person's wish, commands and its agent's reports. */
+import { assertNever } from "../../assert.ts";
+import type { PlacedStatus, Service, ServiceReport, SettledStatus } from "../../model/service.ts";
+import { chooseNode } from "../../placement/choose-node.ts";
+import { takeUpCommand } from "../commands.ts";
+import { type Context, nextUid, setStatus, type Verdict } from "../context.ts";
+import { beginMove, enter, followNode, reasonToStop } from "../transitions.ts";
+
+/** Decides about a service in `started`. */
+export function onStarted(context: Context, service: Service, status: SettledStatus): Verdict {
+  if (followNode(context, status) === "changed") return "changed";
+  const stop = reasonToStop(service);
+  if (stop !== undefined) {
+    return enter(context, { status, state: "request_stop", reason: stop });
+  }
+  if (service.requested === "ignored") {
+    const base = { ...status, uid: nextUid(context), sinceMs: context.now };
+    // From here on the guard leaves it alone: the loss of the node's lease proves nothing about it.
+    const ignored = { state: "ignored", survivesIsolation: true, mayOutliveLease: true } as const;
+    setStatus(context, { ...base, ...ignored, reason: { code: "ignored" } });
+    return "changed";
+  }
+  if (takeUpCommand(context, service, status) === "changed") return "changed";
+  if (applyIsolationPolicy(context, service, status) === "changed") return "changed";
+  const report = context.state.reports.get(service.id);
+  return report?.uid === status.uid ? onReport(context, service, { status, report }) : "settled";
+}
+
+/**
+ * A changed `onIsolation` is a new instruction. Towards `stop`, a copy may outlive its node's lease until the
+ * agent has confirmed under that very uid that the guard watches it (S1).
+ */
+function applyIsolationPolicy(context: Context, service: Service, status: SettledStatus): Verdict {
+  const survivesIsolation = service.onIsolation === "keep";
+  if (survivesIsolation === status.survivesIsolation) return "settled";
+  setStatus(context, {
+    ...status,
+    uid: nextUid(context),
+    sinceMs: context.now,
+    survivesIsolation,
+    mayOutliveLease: true,
+    reason: { code: "isolation-policy", onIsolation: service.onIsolation },
+  });
+  return "changed";
+}
+
+function onReport(
+  context: Context,
+  service: Service,
+  word: { readonly status: SettledStatus; readonly report: ServiceReport },
+): Verdict {
+  const { status, report } = word;
+  const { node, detail } = report;
+  switch (report.result) {
+    case "running":
+      return onRunning(context, status);
+    case "failed":
+    case "stopped":
+      return onFailedStart(context, service, word);
+    case "wrong-node":
+      return enter(context, {
+        status,
+        state: "error",
+        reason: { code: "wrong-node", node, detail },
+      });
+    case "unknown-error":
+      return enter(context, {
+        status,
+        state: "error",
+        reason: { code: "agent-error", node, detail },
+      });
+    default:
+      return assertNever(report.result);
+  }
+}
+
+function onRunning(context: Context, status: SettledStatus): Verdict {
+  const nowGuarded = !status.survivesIsolation && status.mayOutliveLease;
+  if (status.failedNodes.length === 0 && !nowGuarded) return "settled";
+  // The same instruction still: the uid stays, so that the agent has nothing to do again.
+  setStatus(context, {
+    ...status,
+    failedNodes: [],
+    mayOutliveLease: status.survivesIsolation,
+    reason: { code: "reported-running", node: status.node },
+  });
+  return "changed";
+}
+
+/** Another node, as long as the policy allows; the same one when all were tried; else `error`. */
+function onFailedStart(
+  context: Context,
+  service: Service,
+  word: { readonly status: PlacedStatus; readonly report: ServiceReport },
+): Verdict {
+  const { report } = word;
+  const failedNodes = [...word.status.failedNodes, word.status.node];
+  const status = { ...word.status, failedNodes };
+  const { node, detail } = report;
+  const relocateMax = service.maxRelocate;
+  if (failedNodes.length > relocateMax) {
+    const reason = {
+      code: "relocates-exhausted",
+      nodes: failedNodes,
+      detail,
+      relocateMax,
+    } as const;
+    return enter(context, { status, state: "error", reason });
+  }
+  const { nodes, loadOn } = context.state;
+  const next = chooseNode({ nodes: nodes.values(), loadOn, excluded: failedNodes });
+  if (next === undefined) {
+    const reason = { code: "retry-same-node", node, detail } as const;
+    return enter(context, { status, state: "started", reason });
+  }
+  const failedCount = failedNodes.length;
+  const target = next.node;
+  const reason = { code: "start-failed", node, target, detail, failedCount, relocateMax } as const;
+  return beginMove(context, { status, state: "relocate", target, reason });
+}

@@ -1,0 +1,40 @@
+/** A service that is not to run: it stays on its node until it is wanted, moved, removed or its node is lost. */
+import type { Service, SettledStatus } from "../../model/service.ts";
+import { takeUpCommand } from "../commands.ts";
+import { type Context, isLost, setStatus, type Verdict } from "../context.ts";
+import { enter, followNode } from "../transitions.ts";
+
+/** Decides about a service in `stopped`. `disabled` ones stay where they are whatever happens to the node. */
+export function onStopped(context: Context, service: Service, status: SettledStatus): Verdict {
+  if (service.removing) {
+    return enter(context, {
+      status,
+      state: "request_stop",
+      reason: { code: "removing" },
+    });
+  }
+  const wanted = service.requested === "started";
+  if (service.requested === "ignored") {
+    return enter(context, { status, state: "ignored", reason: { code: "ignored" } });
+  }
+  if (isLost(context, status.node)) {
+    if (service.requested === "disabled") return "settled";
+    return followNode(context, status);
+  }
+  if (followNode(context, status) === "changed") return "changed";
+  if (wanted) {
+    const reason = { code: "requested", requested: "started" } as const;
+    return enter(context, { status, state: "request_start", reason });
+  }
+  if (takeUpCommand(context, service, status) === "changed") return "changed";
+  return noteConfirmedStop(context, status);
+}
+
+/** `stopped` out of `error` or `recovery` was not confirmed yet; when it is, no copy can survive any more. */
+function noteConfirmedStop(context: Context, status: SettledStatus): Verdict {
+  const report = context.state.reports.get(status.service);
+  const confirmed = report?.uid === status.uid && report.result === "stopped";
+  if (!confirmed || !status.mayOutliveLease) return "settled";
+  setStatus(context, { ...status, mayOutliveLease: false });
+  return "changed";
+}

@@ -1,0 +1,19 @@
+/** Which services count as load on a node; the scheduler `basic` counts them and nothing else. */
+import type { ServiceStatus } from "../model/service.ts";
+
+/** Whether the service counts on its own node. One that moves counts on its target besides. */
+export function countsAsLoad(status: ServiceStatus): boolean {
+  switch (status.state) {
+    case "started":
+    case "request_stop":
+    case "fence":
+    case "freeze":
+    case "error":
+    case "recovery":
+    case "migrate":
+    case "relocate":
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What an agent needs of a kind of workload. A driver tells the truth about what it killed (docs/safety.md, A4):
+ * after `stop` or `kill` succeeded, nothing that the workload ever started is alive.
+ */
+import type { ServiceId } from "../core/ids.ts";
+import type { Result } from "../core/result.ts";
+
+/** How a process is found again for sure: its number and its start time, which together are never reused. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: clock ticks after boot. */
+  readonly startTicks: number;
+}
+
+/** One running (or prepared) copy of a service. Plain data: the agent keeps it on disk to adopt it later. */
+export interface WorkloadInstance {
+  readonly service: ServiceId;
+  readonly type: string;
+  /** Unique for each start of each service. */
+  readonly instanceId: string;
+  /** What the guard kills: the end of this process is the end of everything that the workload started. */
+  readonly root: ProcessIdentity;
+  /** `namespace`: the kernel kills all with `root`. `tracked`: they must be looked for, by environment marker. */
+  readonly containment: "namespace" | "tracked";
+  /** The driver's own notes, as plain JSON. */
+  readonly driverState: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** Why a driver could not do what it was asked to. */
+export interface WorkloadError {
+  readonly kind: "bad-configuration" | "failed" | "timed-out";
+  /** One sentence for a person: what failed, on what, what to do. */
+  readonly message: string;
+}
+
+/** Exit code, or the signal that ended it; neither when nobody saw it end. */
+export interface WorkloadExit {
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+}
+
+/** What the health check says; `starting` until it passed once or its start period is over. */
+export type Health = "starting" | "healthy" | "unhealthy";
+
+/** Called by the driver when something happens to a running instance. */
+export interface WorkloadListener {
+  /** It ended without being asked to; everything it had started is dead. Called once, and not after `stop`. */
+  onExit(instance: WorkloadInstance, exit: WorkloadExit): void;
+  /** Its health check changed its mind; `detail` says what the check saw. */
+  onHealth(instance: WorkloadInstance, health: Health, detail: string): void;
+}
+
+/** What is needed to make an instance ready. */
+export interface PrepareRequest {
+  readonly service: ServiceId;
+  readonly instanceId: string;
+  /** The part of the service's configuration under its type's name, already checked by the driver's schema. */
+  readonly configuration: unknown;
+  /** Environment that marks all that the workload starts as this node's (`HOLDFAST_NODE` and the like). */
+  readonly marker: Readonly<Record<string, string>>;
+}
+
+/** How an instance is to be stopped. */
+export interface StopRequest {
+  /** How long it may take to end by itself; undefined: the configuration's own time-out. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** Which part of a service's output is wanted. */
+export interface LogRequest {
+  readonly linesMax: number;
+  /** Go on with new lines until `signal` aborts. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Runs workloads of one type. Methods never reject for what the world does; they return it. */
+export interface WorkloadDriver {
+  /** The part of a service id before the colon. */
+  readonly type: string;
+  /** Makes everything ready without running a single instruction of the workload. */
+  prepare(request: PrepareRequest): Promise<Result<WorkloadInstance, WorkloadError>>;
+  /** Lets a prepared instance run; ok when it runs (healthy or not is told to the listener). */
+  release(instance: WorkloadInstance, configuration: unknown): Promise<Result<void, WorkloadError>>;
+  /** Asks it to end, then kills; ok when everything it started is dead. Idempotent. */
+  stop(
+    instance: WorkloadInstance,
+    configuration: unknown,
+    request: StopRequest,
+  ): Promise<Result<void, WorkloadError>>;
+  /** Kills at once; ok when everything it started is dead. Idempotent. */
+  kill(instance: WorkloadInstance): Promise<Result<void, WorkloadError>>;
+  /** After a restart of the agent: whether the instance still runs; if so, watches it and its health again. */
+  adopt(instance: WorkloadInstance, configuration: unknown): Promise<"running" | "gone">;
+  /** Applies a changed configuration that needs no restart (health checks, log sizes). */
+  reconfigure(instance: WorkloadInstance, configuration: unknown): void;
+  /** The service's output on this node, oldest first, as text chunks. */
+  readLog(service: ServiceId, request: LogRequest): AsyncIterable<string>;
+}

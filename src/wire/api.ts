@@ -1,0 +1,174 @@
+/** What the API answers: the resources as people and scripts see them. */
+import * as z from "zod";
+import { nodeStates } from "../core/model/node.ts";
+import { managerStates, requestedStates } from "../core/model/service.ts";
+import { serviceConfigSchema } from "./service-config.ts";
+import { settingsSchema } from "./settings.ts";
+
+const id = z.string();
+
+export const serviceResourceSchema = z.object({
+  id,
+  type: z.string(),
+  /** The ETag and what `If-Match` compares: revision of the last change of the configuration. */
+  revision: z.int(),
+  config: z.unknown(),
+  requested: z.enum(requestedStates),
+  removing: z.boolean(),
+  state: z.enum(managerStates),
+  node: z.string().optional(),
+  target: z.string().optional(),
+  failedNodes: z.array(z.string()),
+  /** What its agent said last: running, stopped, failed ... and the health. */
+  running: z.enum(["running", "stopped", "failed", "wrong-node", "unknown-error", "unknown"]),
+  health: z.enum(["none", "starting", "healthy", "unhealthy", "unknown"]),
+  detail: z.string(),
+  sinceMs: z.number(),
+  /** Why it is in this state, as a sentence. */
+  reason: z.string(),
+  uid: z.string().optional(),
+});
+export type ServiceResource = z.output<typeof serviceResourceSchema>;
+
+/** A node, as `GET /v1/nodes` shows it. */
+export const nodeResourceSchema = z.object({
+  id,
+  revision: z.int(),
+  type: z.enum(["device", "cluster"]),
+  state: z.enum(nodeStates),
+  epoch: z.int(),
+  /** It holds a live lease. */
+  leased: z.boolean(),
+  confirmedOffEpoch: z.int(),
+  agentVersion: z.string(),
+  properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  services: z.array(id),
+  sinceMs: z.number(),
+  reason: z.string(),
+});
+export type NodeResource = z.output<typeof nodeResourceSchema>;
+
+/** Something that happened, with its reason as a sentence. */
+export const eventResourceSchema = z.object({
+  /** Revision that it was written in; `after` and `Last-Event-ID` take it. */
+  revision: z.int(),
+  sequence: z.string(),
+  atMs: z.number(),
+  kind: z.string(),
+  subject: z.string(),
+  from: z.string().optional(),
+  to: z.string().optional(),
+  node: z.string().optional(),
+  target: z.string().optional(),
+  code: z.string(),
+  sentence: z.string(),
+});
+export type EventResource = z.output<typeof eventResourceSchema>;
+
+/** `GET /v1/cluster`: everything at one revision. */
+export const clusterStatusSchema = z.object({
+  revision: z.int(),
+  version: z.string(),
+  serverId: z.string(),
+  /** Server id of the manager; undefined while there is none. */
+  manager: z.string().optional(),
+  settings: settingsSchema,
+  times: z.object({ ttlMs: z.number(), watchdogMs: z.number(), renewEveryMs: z.number() }),
+  nodes: z.array(nodeResourceSchema),
+  services: z.array(serviceResourceSchema),
+});
+export type ClusterStatus = z.output<typeof clusterStatusSchema>;
+
+/** `GET /v1/services/{id}/why`: why a service is where it is. */
+export const whySchema = z.object({
+  service: id,
+  state: z.enum(managerStates),
+  /** The answer in one line. */
+  summary: z.string(),
+  /** What stands against or for each node. */
+  nodes: z.array(
+    z.object({ node: id, verdict: z.enum(["here", "allowed", "refused"]), sentence: z.string() }),
+  ),
+  /** What a person can do; empty when there is nothing to do. */
+  next: z.array(z.string()),
+  /** The latest decisions about it, newest first. */
+  history: z.array(eventResourceSchema),
+});
+export type Why = z.output<typeof whySchema>;
+
+/** What a person changed: who, what, when, from where. */
+export const auditResourceSchema = z.object({
+  revision: z.int(),
+  atMs: z.number(),
+  who: z.string(),
+  from: z.string(),
+  action: z.string(),
+  subject: z.string(),
+  detail: z.string(),
+});
+export type AuditResource = z.output<typeof auditResourceSchema>;
+
+/** A token without its secret. */
+export const tokenResourceSchema = z.object({
+  id,
+  role: z.enum(["admin", "agent"]),
+  node: z.string().optional(),
+  name: z.string(),
+  createdAtMs: z.number(),
+  expiresAtMs: z.number().optional(),
+});
+export type TokenResource = z.output<typeof tokenResourceSchema>;
+
+/** The only time that a token is shown. */
+export const createdTokenSchema = tokenResourceSchema.extend({ token: z.string() });
+export type CreatedToken = z.output<typeof createdTokenSchema>;
+
+/** `POST /v1/tokens`: for a person or one node's agent. Without `ttlMs` it never expires. */
+export const tokenRequestSchema = z
+  .strictObject({
+    role: z.enum(["admin", "agent"]),
+    node: z.string().optional(),
+    name: z.string().min(1).max(100).default("unnamed"),
+    ttlMs: z.int().min(1_000).optional(),
+  })
+  .superRefine((value, context) => {
+    if (value.role === "agent" && value.node === undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["node"],
+        message: "an agent's token names its node",
+      });
+    }
+    if (value.role === "admin" && value.node !== undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["node"],
+        message: "only an agent's token names a node",
+      });
+    }
+  });
+
+/** `POST /v1/services/{id}/commands`: a person's order about one service. */
+export const commandRequestSchema = z.discriminatedUnion("command", [
+  z.strictObject({ command: z.literal("migrate"), target: z.string() }),
+  z.strictObject({ command: z.literal("relocate"), target: z.string() }),
+  z.strictObject({
+    command: z.literal("stop"),
+    timeoutMs: z.int().min(0).max(86_400_000).optional(),
+  }),
+]);
+export type CommandRequest = z.input<typeof commandRequestSchema>;
+
+/**
+ * `GET /v1/watch`: server-sent events. `event:` is the kind, `id:` the revision (send it back as
+ * `Last-Event-ID`, or as `?after=`), `data:` the resource, or `{"id":...}` for what was deleted.
+ */
+export const watchKinds = ["service", "node", "event"] as const;
+export type WatchMessage =
+  | { readonly kind: "service"; readonly revision: number; readonly resource: ServiceResource }
+  | { readonly kind: "service-deleted"; readonly revision: number; readonly id: string }
+  | { readonly kind: "node"; readonly revision: number; readonly resource: NodeResource }
+  | { readonly kind: "node-deleted"; readonly revision: number; readonly id: string }
+  | { readonly kind: "event"; readonly revision: number; readonly resource: EventResource };
+
+export { serviceConfigSchema };

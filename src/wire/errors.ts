@@ -1,0 +1,163 @@
+/**
+ * Every error that the API answers with: problem details (RFC 9457) with a stable `code`. The table gives the
+ * HTTP status, the CLI's exit code, and what the operator can do.
+ */
+import * as z from "zod";
+
+interface ErrorKind {
+  readonly status: number;
+  readonly title: string;
+  /** Exit code of the CLI: 1 failed, 2 usage, 3 not found, 4 conflict, 5 refused. */
+  readonly exitCode: 1 | 2 | 3 | 4 | 5;
+  readonly hint: string;
+}
+
+export const errorKinds = {
+  "bad-input": {
+    status: 400,
+    title: "Bad input",
+    exitCode: 2,
+    hint: "correct the named field and send it again",
+  },
+  "no-token": {
+    status: 401,
+    title: "No token",
+    exitCode: 5,
+    hint: "give a token with --token-file or HOLDFAST_TOKEN",
+  },
+  "bad-token": {
+    status: 401,
+    title: "Token not accepted",
+    exitCode: 5,
+    hint: "check the token file, or ask an admin for a new token",
+  },
+  "token-expired": {
+    status: 401,
+    title: "Token has expired",
+    exitCode: 5,
+    hint: "ask an admin for a new token",
+  },
+  "not-allowed": {
+    status: 403,
+    title: "Not allowed",
+    exitCode: 5,
+    hint: "use a token with the right to do this",
+  },
+  "not-found": {
+    status: 404,
+    title: "Not found",
+    exitCode: 3,
+    hint: "list what there is and check the name",
+  },
+  "method-not-allowed": {
+    status: 405,
+    title: "Method not allowed",
+    exitCode: 2,
+    hint: "see /openapi.json",
+  },
+  "already-exists": {
+    status: 409,
+    title: "Already exists",
+    exitCode: 4,
+    hint: "choose another name, or change the one that exists",
+  },
+  conflict: {
+    status: 409,
+    title: "Conflict",
+    exitCode: 4,
+    hint: "look at the current state and decide anew",
+  },
+  "changed-meanwhile": {
+    status: 412,
+    title: "Changed meanwhile",
+    exitCode: 4,
+    hint: "read it again, then repeat the change",
+  },
+  "too-large": { status: 413, title: "Too large", exitCode: 2, hint: "send less" },
+  "not-supported": {
+    status: 415,
+    title: "Not supported",
+    exitCode: 2,
+    hint: "send application/json",
+  },
+  refused: {
+    status: 409,
+    title: "Refused",
+    exitCode: 5,
+    hint: "the reason says what stands against it",
+  },
+  "stale-epoch": {
+    status: 409,
+    title: "Epoch is over",
+    exitCode: 4,
+    hint: "the agent asks for a new lease by itself",
+  },
+  compacted: {
+    status: 410,
+    title: "History is gone",
+    exitCode: 1,
+    hint: "read the current state, then watch from its revision",
+  },
+  "too-many": { status: 429, title: "Too many", exitCode: 1, hint: "wait, then try again" },
+  internal: {
+    status: 500,
+    title: "Internal error",
+    exitCode: 1,
+    hint: "this is a bug: see the server's log",
+  },
+  "store-refuses": {
+    status: 503,
+    title: "Store cannot write",
+    exitCode: 1,
+    hint: "free disk space on the server; nothing was changed",
+  },
+  unavailable: { status: 503, title: "Unavailable", exitCode: 1, hint: "try again in a moment" },
+} as const satisfies Readonly<Record<string, ErrorKind>>;
+
+/** The `code` of a problem: stable, for programs. */
+export type ErrorCode = keyof typeof errorKinds;
+
+/** A problem document, `application/problem+json`. */
+export const problemSchema = z.object({
+  /** `urn:holdfast:error:<code>` */
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  /** One line: what is wrong and where. */
+  detail: z.string(),
+  /** What to do. */
+  hint: z.string(),
+  /** Of bad input: each fault with its path. */
+  faults: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+});
+export type Problem = z.output<typeof problemSchema>;
+
+/** Makes the problem document of an error. */
+export function problemOf(code: ErrorCode, detail: string, faults?: Problem["faults"]): Problem {
+  const kind: ErrorKind = errorKinds[code];
+  const base = {
+    type: `urn:holdfast:error:${code}`,
+    title: kind.title,
+    status: kind.status,
+    code,
+    detail,
+    hint: kind.hint,
+  };
+  return faults === undefined ? base : { ...base, faults };
+}
+
+/** A schema's complaints as path and message, e.g. `process.health.port`. */
+export function faultsOf(error: z.ZodError): { path: string; message: string }[] {
+  return error.issues.map((issue) => ({
+    path: issue.path.map(String).join("."),
+    message: issue.message,
+  }));
+}
+
+/** All complaints in one line, for people. */
+export function lineOfFaults(error: z.ZodError): string {
+  return faultsOf(error)
+    .map((fault) => (fault.path === "" ? fault.message : `${fault.path}: ${fault.message}`))
+    .join("; ");
+}

@@ -1,0 +1,173 @@
+/**
+ * What is stored, under which key. Each record carries its schema version; readers accept all versions up to
+ * theirs. Who may write what: status, node state, events: the manager; leases, epochs, reports: the server that
+ * the agent talks to, each in a transaction that checks the facts; services, commands, tokens, audit: the API.
+ */
+import * as z from "zod";
+import { nodeStates } from "../core/model/node.ts";
+import { managerStates, reportResults } from "../core/model/service.ts";
+import { epochSchema, nodeIdSchema, serviceIdSchema, uidSchema } from "./ids.ts";
+import { reasonSchema } from "./reason.ts";
+import { serviceConfigSchema } from "./service-config.ts";
+import { settingsSchema } from "./settings.ts";
+
+export const keys = {
+  settings: "settings",
+  manager: "manager",
+  nodes: "nodes/",
+  epochs: "epochs/",
+  nodeStates: "node-states/",
+  leases: "leases/",
+  services: "services/",
+  statuses: "statuses/",
+  reports: "reports/",
+  commands: "commands/",
+  events: "events/",
+  audit: "audit/",
+  tokens: "tokens/",
+} as const;
+
+const version = { version: z.literal(1) };
+
+/** `settings` */
+export const settingsRecordSchema = z.object({ ...version, settings: settingsSchema });
+/** `manager`: the election. Whoever's transaction created the key is manager until the key is gone. */
+export const managerRecordSchema = z.object({
+  ...version,
+  serverId: z.string(),
+  electedAtMs: z.number(),
+});
+export type ManagerRecord = z.output<typeof managerRecordSchema>;
+
+/** `nodes/<node>`: made when its agent joins first. */
+export const nodeRecordSchema = z.object({
+  ...version,
+  node: nodeIdSchema,
+  type: z.enum(["device", "cluster"]),
+  properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  agentVersion: z.string(),
+  registeredAtMs: z.number(),
+  confirmedOffEpoch: epochSchema,
+});
+export type NodeRecord = z.output<typeof nodeRecordSchema>;
+
+/** `epochs/<node>`: raised when a lease is granted, and when the node is fenced. */
+export const epochRecordSchema = z.object({ ...version, epoch: epochSchema });
+export type EpochRecord = z.output<typeof epochRecordSchema>;
+
+/** `leases/<node>`: attached to the store's lease, dies with it. `incarnation`: the agent's own random id. */
+export const leaseRecordSchema = z.object({
+  ...version,
+  epoch: epochSchema,
+  leaseId: z.string(),
+  incarnation: z.string(),
+  /** The times that the lease was granted with; its holder counts with them until it is told others. */
+  times: z
+    .object({ ttlMs: z.number(), watchdogMs: z.number(), renewEveryMs: z.number() })
+    .optional(),
+});
+export type LeaseRecord = z.output<typeof leaseRecordSchema>;
+
+/** `node-states/<node>`: the manager's word. */
+export const nodeStateRecordSchema = z.object({
+  ...version,
+  state: z.enum(nodeStates),
+  sinceMs: z.number(),
+  reason: reasonSchema,
+});
+export type NodeStateRecord = z.output<typeof nodeStateRecordSchema>;
+
+/** `services/<service>` */
+export const serviceRecordSchema = z.object({
+  ...version,
+  config: serviceConfigSchema,
+  removing: z.boolean(),
+  addedAtMs: z.number(),
+});
+export type ServiceRecord = z.output<typeof serviceRecordSchema>;
+
+/** `statuses/<service>`: the manager's state, and the instruction to the agent of `node`. */
+export const statusRecordSchema = z.object({
+  ...version,
+  service: serviceIdSchema,
+  state: z.enum(managerStates),
+  uid: uidSchema,
+  node: nodeIdSchema.optional(),
+  nodeEpoch: epochSchema.optional(),
+  target: nodeIdSchema.optional(),
+  stopTimeoutMs: z.number().optional(),
+  survivesIsolation: z.boolean().optional(),
+  mayOutliveLease: z.boolean().optional(),
+  failedNodes: z.array(nodeIdSchema),
+  sinceMs: z.number(),
+  reason: reasonSchema,
+});
+export type StatusRecord = z.output<typeof statusRecordSchema>;
+
+/** `reports/<service>`: the last word of an agent on the instruction `uid`. */
+export const reportRecordSchema = z.object({
+  ...version,
+  service: serviceIdSchema,
+  node: nodeIdSchema,
+  epoch: epochSchema,
+  uid: uidSchema,
+  result: z.enum(reportResults),
+  detail: z.string().max(2_000),
+  health: z.enum(["none", "starting", "healthy", "unhealthy"]),
+  atMs: z.number(),
+});
+export type ReportRecord = z.output<typeof reportRecordSchema>;
+
+/** `commands/<service>`: one pending order; a new one replaces it. */
+export const commandRecordSchema = z.object({
+  ...version,
+  id: z.string(),
+  kind: z.enum(["migrate", "relocate", "stop"]),
+  target: nodeIdSchema.optional(),
+  timeoutMs: z.number().optional(),
+  by: z.string(),
+});
+export type CommandRecord = z.output<typeof commandRecordSchema>;
+
+/** `events/<sequence>`: what happened and why, written in the transaction that did it. */
+export const eventRecordSchema = z.object({
+  ...version,
+  atMs: z.number(),
+  kind: z.enum(["service", "node", "command", "manager"]),
+  /** The service, node or server that it is about. */
+  subject: z.string(),
+  from: z.string().optional(),
+  to: z.string().optional(),
+  node: z.string().optional(),
+  target: z.string().optional(),
+  reason: reasonSchema,
+  /** `from -> to` and the reason as a sentence. */
+  sentence: z.string(),
+});
+export type EventRecord = z.output<typeof eventRecordSchema>;
+
+/** `audit/<sequence>`: every mutation: who, what, when, from where. */
+export const auditRecordSchema = z.object({
+  ...version,
+  atMs: z.number(),
+  who: z.string(),
+  from: z.string(),
+  action: z.string(),
+  subject: z.string(),
+  detail: z.string().max(2_000),
+});
+export type AuditRecord = z.output<typeof auditRecordSchema>;
+
+/** `tokens/<id>`: `sha256` of the token, never the token. */
+export const tokenRecordSchema = z.object({
+  ...version,
+  id: z.string(),
+  sha256: z.string(),
+  role: z.enum(["admin", "agent"]),
+  /** Of role `agent`: the one node that it may speak for. */
+  node: nodeIdSchema.optional(),
+  name: z.string(),
+  createdAtMs: z.number(),
+  expiresAtMs: z.number().optional(),
+});
+export type TokenRecord = z.output<typeof tokenRecordSchema>;
