@@ -15,7 +15,6 @@ export const joinRequestSchema = z.strictObject({
   agentVersion: z.string().max(100),
   properties: z.record(z.string().max(100), propertyValue),
 });
-export type JoinRequest = z.input<typeof joinRequestSchema>;
 export const joinAnswerSchema = z.object({ node: nodeIdSchema, serverVersion: z.string() });
 
 /**
@@ -27,7 +26,6 @@ export const leaseRequestSchema = z.strictObject({
   incarnation: z.string().min(8).max(100),
   renew: z.strictObject({ leaseId: z.string().max(100), epoch: epochSchema }).optional(),
 });
-export type LeaseRequest = z.input<typeof leaseRequestSchema>;
 export const leaseAnswerSchema = z.object({
   leaseId: z.string(),
   epoch: epochSchema,
@@ -46,7 +44,6 @@ export const releaseRequestSchema = z.strictObject({
   epoch: epochSchema,
   leaseId: z.string().max(100),
 });
-export type ReleaseRequest = z.input<typeof releaseRequestSchema>;
 
 /** The manager's word for one service, as its node's agent gets it, with the configuration that belongs to it. */
 export const instructionSchema = z.object({
@@ -91,7 +88,6 @@ export const confirmRequestSchema = z.strictObject({
   uid: uidSchema,
   epoch: epochSchema,
 });
-export type ConfirmRequest = z.input<typeof confirmRequestSchema>;
 export const confirmAnswerSchema = z.object({ current: z.boolean() });
 
 /** `POST /v1/agent/report`: refused with `stale-epoch` when the epoch is over or the instruction has changed. */

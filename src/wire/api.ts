@@ -2,7 +2,6 @@
 import * as z from "zod";
 import { nodeStates } from "../core/model/node.ts";
 import { managerStates, requestedStates } from "../core/model/service.ts";
-import { serviceConfigSchema } from "./service-config.ts";
 import { settingsSchema } from "./settings.ts";
 
 const id = z.string();
@@ -160,8 +159,9 @@ export const commandRequestSchema = z.discriminatedUnion("command", [
 export type CommandRequest = z.input<typeof commandRequestSchema>;
 
 /**
- * `GET /v1/watch`: server-sent events. `event:` is the kind, `id:` the revision (send it back as
- * `Last-Event-ID`, or as `?after=`), `data:` the resource, or `{"id":...}` for what was deleted.
+ * `GET /v1/watch`: server-sent events. `event:` is the kind, `data:` the resource, or `{"id":...}` for what was
+ * deleted. `id:` is the revision to resume after: send it back as `Last-Event-ID`, or as `?after=`. Of several
+ * messages of one revision only the last one bears that revision, so that nothing is lost between them.
  */
 export const watchKinds = ["service", "node", "event"] as const;
 export type WatchMessage =
@@ -170,5 +170,3 @@ export type WatchMessage =
   | { readonly kind: "node"; readonly revision: number; readonly resource: NodeResource }
   | { readonly kind: "node-deleted"; readonly revision: number; readonly id: string }
   | { readonly kind: "event"; readonly revision: number; readonly resource: EventResource };
-
-export { serviceConfigSchema };

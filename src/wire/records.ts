@@ -37,7 +37,6 @@ export const managerRecordSchema = z.object({
   serverId: z.string(),
   electedAtMs: z.number(),
 });
-export type ManagerRecord = z.output<typeof managerRecordSchema>;
 
 /** `nodes/<node>`: made when its agent joins first. */
 export const nodeRecordSchema = z.object({
@@ -156,7 +155,6 @@ export const auditRecordSchema = z.object({
   subject: z.string(),
   detail: z.string().max(2_000),
 });
-export type AuditRecord = z.output<typeof auditRecordSchema>;
 
 /** `tokens/<id>`: `sha256` of the token, never the token. */
 export const tokenRecordSchema = z.object({

@@ -54,6 +54,3 @@ export type Reason =
   | { readonly code: "removing" }
   | { readonly code: "ignored" }
   | { readonly code: "managed-again" };
-
-/** The stable name of a kind of reason, for programs. */
-export type ReasonCode = Reason["code"];

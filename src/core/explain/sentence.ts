@@ -30,8 +30,17 @@ export function sentenceOf(reason: Reason): string {
     case "command":
     case "command-refused":
       return aboutMoves(reason);
-    default:
+    case "lease-granted":
+    case "lease-lost":
+    case "fencing-needed":
+    case "fenced":
+    case "waits-for-confirmation":
+    case "confirmed-off":
+    case "node-returned":
+    case "recovered":
       return aboutNodes(reason);
+    default:
+      return assertNever(reason);
   }
 }
 

@@ -112,14 +112,15 @@ export function loadStatus(state: ManagerState, status: ServiceStatus): void {
 /** Forgets a service altogether. */
 export function forgetService(context: Context, service: ServiceId, reason: Reason): void {
   const { state } = context;
-  unindex(state, state.statuses.get(service));
+  const from = state.statuses.get(service);
+  unindex(state, from);
   state.statuses.delete(service);
   state.services.delete(service);
   state.reports.delete(service);
   state.commands.delete(service);
   state.dirty.delete(service);
   context.statusChanges.delete(service);
-  context.effects.push({ kind: "forget-service", service, reason });
+  context.effects.push({ kind: "forget-service", service, from, reason });
 }
 
 /** Changes a node's state; a no-op is a bug of the caller. */

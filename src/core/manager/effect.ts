@@ -36,7 +36,12 @@ export type ManagerEffect =
       readonly conditions: readonly EpochCondition[];
     }
   /** Forgets the service: deletes its status, its report, its command and its configuration. */
-  | { readonly kind: "forget-service"; readonly service: ServiceId; readonly reason: Reason }
+  | {
+      readonly kind: "forget-service";
+      readonly service: ServiceId;
+      readonly from: ServiceStatus | undefined;
+      readonly reason: Reason;
+    }
   /** Writes the last transition's `to` as `node-states/<node>`; each transition is an event of its own. */
   | {
       readonly kind: "put-node-state";
@@ -55,7 +60,10 @@ export type ManagerEffect =
       readonly requested: RequestedState;
       readonly reason: Reason;
     }
-  /** The command is taken up, or refused with a sentence; either way it is deleted and becomes an event. */
+  /**
+   * The command is taken up, which the status beside it tells, or refused, which becomes an event of its own;
+   * either way it is deleted.
+   */
   | {
       readonly kind: "finish-command";
       readonly service: ServiceId;

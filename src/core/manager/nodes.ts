@@ -89,7 +89,11 @@ export function fencedNode(context: Context, { node: id, epoch }: NodeAndEpoch):
   state.fencing.delete(id);
   if (epoch > node.epoch) state.nodes.set(id, { ...node, epoch });
   if (node.state === "fence") {
-    setNodeState(context, id, { to: "unknown", reason: { code: "fenced", node: id, epoch } });
+    const ended = node.epoch;
+    setNodeState(context, id, {
+      to: "unknown",
+      reason: { code: "fenced", node: id, epoch: ended },
+    });
   }
   markNodeDirty(state, id);
 }

@@ -1,4 +1,5 @@
 /** Which services count as load on a node; the scheduler `basic` counts them and nothing else. */
+import { assertNever } from "../assert.ts";
 import type { ServiceStatus } from "../model/service.ts";
 
 /** Whether the service counts on its own node. One that moves counts on its target besides. */
@@ -13,7 +14,13 @@ export function countsAsLoad(status: ServiceStatus): boolean {
     case "migrate":
     case "relocate":
       return true;
-    default:
+    case "queued":
+    case "request_start":
+    case "request_start_balance":
+    case "stopped":
+    case "ignored":
       return false;
+    default:
+      return assertNever(status);
   }
 }

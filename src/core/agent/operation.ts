@@ -1,0 +1,121 @@
+/** Starts and stops: who waits for one, who goes first, and how one begins. */
+import { assert } from "../assert.ts";
+import { compareIds } from "../ids.ts";
+import type { AgentEffect } from "./effect.ts";
+import type { AgentState, Slot } from "./state.ts";
+import { mayStart, mustBeTracked, type Wish, wishFor } from "./wish.ts";
+
+/** Begins as many of the wanted operations as may go on at a time, the longest-waiting first. */
+export function beginOperations(state: AgentState, now: number, effects: AgentEffect[]): void {
+  const waiting: Slot[] = [];
+  let busyCount = 0;
+  for (const slot of state.slots.values()) {
+    if (isOperating(slot)) busyCount += 1;
+    if (wantsOperation(state, slot, now)) {
+      slot.waitingSinceMs ??= now;
+      waiting.push(slot);
+    } else {
+      slot.waitingSinceMs = undefined;
+    }
+  }
+  if (waiting.length === 0 || busyCount >= state.operationCountMax) return;
+  waiting.sort(compareWaiting);
+  for (const slot of waiting.slice(0, state.operationCountMax - busyCount)) {
+    slot.waitingSinceMs = undefined;
+    beginOperation(state, slot, effects);
+  }
+}
+
+function compareWaiting(left: Slot, right: Slot): number {
+  const byTime = (left.waitingSinceMs ?? 0) - (right.waitingSinceMs ?? 0);
+  return byTime === 0 ? compareIds(left.service, right.service) : byTime;
+}
+
+function isOperating(slot: Slot): boolean {
+  const phase = slot.phase;
+  return (
+    phase.kind === "confirming" ||
+    phase.kind === "starting" ||
+    (phase.kind === "stopping" && !phase.urgent)
+  );
+}
+
+function wantsOperation(state: AgentState, slot: Slot, now: number): boolean {
+  const wish = wishFor(state, slot);
+  const phase = slot.phase;
+  switch (wish.kind) {
+    case "up":
+      if (!mayStart(state, now)) return false;
+      if (phase.kind === "down") return now >= phase.retryAtMs;
+      return phase.kind === "running" && phase.restartKey !== wish.instruction.restartKey;
+    case "down":
+    case "silent-down":
+      return phase.kind === "running";
+    case "leave":
+      return false;
+  }
+}
+
+function beginOperation(state: AgentState, slot: Slot, effects: AgentEffect[]): void {
+  const wish = wishFor(state, slot);
+  if (slot.phase.kind === "running") {
+    beginStop(slot, wish, effects);
+    return;
+  }
+  assert(wish.kind === "up", "only what shall run is started");
+  const { uid } = wish.instruction;
+  const { epoch } = wish.lease;
+  if (slot.owned?.uid === uid && slot.owned.epoch === epoch) {
+    beginStart(state, slot, wish, effects);
+    return;
+  }
+  slot.owned = undefined;
+  slot.phase = { kind: "confirming", uid, epoch };
+  effects.push({ kind: "confirm", service: slot.service, uid, epoch });
+}
+
+function beginStop(slot: Slot, wish: Wish, effects: AgentEffect[]): void {
+  assert(slot.phase.kind === "running", "only what runs is stopped");
+  const { instanceId } = slot.phase;
+  slot.phase = {
+    kind: "stopping",
+    instanceId,
+    endsAs: wish.kind === "up" ? "restart" : "stay-down",
+    detail: "",
+    urgent: false,
+  };
+  const timeoutMs = wish.kind === "down" ? wish.instruction.stopTimeoutMs : undefined;
+  effects.push({ kind: "stop", service: slot.service, instanceId, timeoutMs });
+}
+
+/** Begins a start that is owned or was just confirmed. The caller has checked that the lease lives. */
+export function beginStart(
+  state: AgentState,
+  slot: Slot,
+  wish: Extract<Wish, { kind: "up" }>,
+  effects: AgentEffect[],
+): void {
+  const { instruction, lease } = wish;
+  assert(slot.owned?.epoch === lease.epoch, "S2: a start is owned under the lease's epoch");
+  assert(slot.owned.uid === instruction.uid, "S2: a start is owned under its uid");
+  state.instanceCount += 1;
+  const instanceId = `${state.instancePrefix}-${state.instanceCount}`;
+  slot.tracked = mustBeTracked(instruction);
+  slot.health = "none";
+  slot.configurationKey = instruction.configurationKey;
+  slot.phase = {
+    kind: "starting",
+    instanceId,
+    restartKey: instruction.restartKey,
+    aborting: false,
+  };
+  effects.push({
+    kind: "start",
+    service: slot.service,
+    uid: instruction.uid,
+    epoch: lease.epoch,
+    instanceId,
+    tracked: slot.tracked,
+    runUntilMs: lease.runUntilMs,
+  });
+}

@@ -1,0 +1,111 @@
+/** What the manager is told about each service. It follows from the slot, and is repeated until it was heard. */
+import type { AgentEffect } from "./effect.ts";
+import type { AgentState, ReportContent, Slot } from "./state.ts";
+import { wishFor } from "./wish.ts";
+
+/** Pause before a report that nobody took is sent again; doubles up to the maximum. */
+const retryDelayMs = 100;
+const retryDelayMsMax = 2_000;
+/** Longest detail of a report, as the wire allows it. */
+const detailLengthMax = 2_000;
+
+/** Brings the slot's report up to date and sends it if it is due. */
+export function refreshReport(
+  state: AgentState,
+  slot: Slot,
+  now: number,
+  effects: AgentEffect[],
+): void {
+  const wanted = contentOf(state, slot);
+  if (wanted === undefined) {
+    // What was not heard yet is no longer true: it is not said again.
+    if (slot.report?.progress === "due" || !isCurrent(state, slot)) slot.report = undefined;
+  } else if (slot.report === undefined || !sameContent(slot.report.content, wanted)) {
+    state.reportCount += 1;
+    slot.report = {
+      content: wanted,
+      sequence: state.reportCount,
+      progress: "due",
+      retryAtMs: now,
+      failureCount: 0,
+    };
+  }
+  const report = slot.report;
+  if (report === undefined || report.progress !== "due" || now < report.retryAtMs) return;
+  slot.report = { ...report, progress: "sending" };
+  effects.push({
+    kind: "report",
+    service: slot.service,
+    sequence: report.sequence,
+    content: report.content,
+  });
+}
+
+/** Takes in how a report fared. An answer to a report that was replaced meanwhile changes nothing. */
+export function onReportAnswered(
+  slot: Slot,
+  sequence: number,
+  answer: "accepted" | "refused" | "unknown",
+  now: number,
+): void {
+  const report = slot.report;
+  if (report === undefined || report.sequence !== sequence || report.progress !== "sending") return;
+  if (answer !== "unknown") {
+    slot.report = { ...report, progress: "settled" };
+    return;
+  }
+  const delayMs = Math.min(retryDelayMs * 2 ** report.failureCount, retryDelayMsMax);
+  slot.report = {
+    ...report,
+    progress: "due",
+    retryAtMs: now + delayMs,
+    failureCount: Math.min(report.failureCount + 1, 10),
+  };
+}
+
+function contentOf(state: AgentState, slot: Slot): ReportContent | undefined {
+  if (slot.assignment.kind !== "given" || state.lease === undefined) return undefined;
+  const instruction = slot.assignment.instruction;
+  const epoch = state.lease.epoch;
+  if (instruction.nodeEpoch !== epoch || state.closing !== "no") return undefined;
+  const base = { uid: instruction.uid, epoch, health: "none" as const };
+  if (instruction.node !== state.node) {
+    const detail = `the instruction is for node ${instruction.node}, this is ${state.node}`;
+    return { ...base, result: "wrong-node", detail };
+  }
+  const wish = wishFor(state, slot);
+  const phase = slot.phase;
+  if (wish.kind === "up" && phase.kind === "running") {
+    return { ...base, result: "running", detail: "", health: slot.health };
+  }
+  if (wish.kind === "up" && phase.kind === "failed") {
+    return { ...base, result: "failed", detail: phase.detail.slice(0, detailLengthMax) };
+  }
+  if (wish.kind === "down" && phase.kind === "down") {
+    return { ...base, result: "stopped", detail: "" };
+  }
+  if (wish.kind === "down" && phase.kind === "stuck") {
+    return { ...base, result: "failed", detail: phase.detail.slice(0, detailLengthMax) };
+  }
+  return undefined;
+}
+
+function isCurrent(state: AgentState, slot: Slot): boolean {
+  const content = slot.report?.content;
+  return (
+    content !== undefined &&
+    slot.assignment.kind === "given" &&
+    slot.assignment.instruction.uid === content.uid &&
+    state.lease?.epoch === content.epoch
+  );
+}
+
+function sameContent(left: ReportContent, right: ReportContent): boolean {
+  return (
+    left.uid === right.uid &&
+    left.epoch === right.epoch &&
+    left.result === right.result &&
+    left.detail === right.detail &&
+    left.health === right.health
+  );
+}

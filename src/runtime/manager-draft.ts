@@ -1,0 +1,230 @@
+/**
+ * Turns the manager's effects into transactions: as many effects as fit, in their order, each transaction
+ * conditional on the election (S5) and on the epochs that the effects rest on (S4).
+ */
+import { assertNever } from "../core/assert.ts";
+import type { Reason } from "../core/explain/reason.ts";
+import { sentenceOf } from "../core/explain/sentence.ts";
+import type { EpochCondition, ManagerEffect, NodeTransition } from "../core/manager/effect.ts";
+import { isMoving, isPlaced, type ServiceStatus } from "../core/model/service.ts";
+import type { InstantMs } from "../core/time.ts";
+import type { Compare, JsonValue, Operation, StoreRevision, Txn } from "../ports/store.ts";
+import { type EventRecord, keys } from "../wire/records.ts";
+import type { ManagerMirror } from "./manager-mirror.ts";
+import { jsonOf, statusRecordOf } from "./manager-records.ts";
+
+/** Operations of one transaction, about. */
+export const draftOperationsMax = 200;
+/** Events that are kept. */
+export const eventsKeptMax = 10_000;
+
+type FenceEffect = Extract<ManagerEffect, { kind: "fence-node" }>;
+type StatusEffect = Extract<ManagerEffect, { kind: "put-status" }>;
+
+/** What the next transaction is to be; `stale`: the mirror has moved past what an effect rests on. */
+export type Draft =
+  | { readonly kind: "write"; readonly txn: Txn; readonly effectCount: number }
+  | { readonly kind: "fence"; readonly txn: Txn; readonly effect: FenceEffect }
+  | { readonly kind: "stale"; readonly because: string };
+
+export interface DraftOptions {
+  readonly mirror: ManagerMirror;
+  /** Revision that made the key `manager`. */
+  readonly createRevision: StoreRevision;
+  readonly now: InstantMs;
+  /** Number of the next event; each call takes one. */
+  readonly nextSequence: () => number;
+}
+
+/** The key of an event. */
+export function eventKey(sequence: number): string {
+  return `${keys.events}${String(sequence).padStart(16, "0")}`;
+}
+
+/** Makes one transaction of the first effects of a queue that is not empty. */
+export function draftOf(effects: readonly ManagerEffect[], options: DraftOptions): Draft {
+  const [first] = effects;
+  if (first?.kind === "fence-node") return fenceDraft(first, options);
+  const draft = new DraftBuilder(options);
+  let effectCount = 0;
+  for (const effect of effects) {
+    if (effect.kind === "fence-node") break;
+    // A command's end stays with the effect before it, so that it cannot be carried out twice.
+    if (draft.isFull() && effect.kind !== "finish-command") break;
+    const stale = draft.add(effect);
+    if (stale !== undefined) return { kind: "stale", because: stale };
+    effectCount += 1;
+  }
+  return { kind: "write", txn: draft.txn(), effectCount };
+}
+
+function fenceDraft(effect: FenceEffect, options: DraftOptions): Draft {
+  const { node, epoch } = effect;
+  const compare = compareEpoch({ node, epoch }, options.mirror);
+  if (compare === undefined) {
+    // Somebody raised it first: the watch has told the core, and there is nothing to fence.
+    return { kind: "write", txn: { compare: [], then: [] }, effectCount: 1 };
+  }
+  return {
+    kind: "fence",
+    effect,
+    txn: {
+      compare: [
+        election(options.createRevision),
+        { kind: "absent", key: `${keys.leases}${node}` },
+        compare,
+      ],
+      then: [
+        { kind: "put", key: `${keys.epochs}${node}`, value: { version: 1, epoch: epoch + 1 } },
+      ],
+    },
+  };
+}
+
+/** The store's word for "the node's epoch is still this one"; undefined: the mirror knows that it is not. */
+function compareEpoch(condition: EpochCondition, mirror: ManagerMirror): Compare | undefined {
+  const key = `${keys.epochs}${condition.node}`;
+  const mirrored = mirror.epochOf(condition.node);
+  if (mirrored === undefined) {
+    return condition.epoch === 0 ? { kind: "absent", key } : undefined;
+  }
+  if (mirrored.epoch !== condition.epoch) return undefined;
+  return { kind: "modified-at", key, revision: mirrored.revision };
+}
+
+function election(revision: StoreRevision): Compare {
+  return { kind: "created-at", key: keys.manager, revision };
+}
+
+type EventFacts = Omit<EventRecord, "version" | "atMs" | "sentence" | "reason"> & {
+  readonly reason: Reason;
+};
+
+class DraftBuilder {
+  readonly #options: DraftOptions;
+  readonly #compares = new Map<string, Compare>();
+  /** By key: a later effect's word replaces an earlier one's, as both happen at once. */
+  readonly #operations = new Map<string, Operation>();
+
+  constructor(options: DraftOptions) {
+    this.#options = options;
+    this.#compares.set(keys.manager, election(options.createRevision));
+  }
+
+  isFull(): boolean {
+    return this.#operations.size >= draftOperationsMax;
+  }
+
+  txn(): Txn {
+    return { compare: [...this.#compares.values()], then: [...this.#operations.values()] };
+  }
+
+  /** Adds an effect; the answer says why it no longer holds. */
+  add(effect: Exclude<ManagerEffect, FenceEffect>): string | undefined {
+    switch (effect.kind) {
+      case "put-status":
+        return this.#putStatus(effect);
+      case "put-node-state":
+        this.#putNodeState(effect.node, effect.path);
+        return undefined;
+      case "forget-service":
+        return this.#forgetService(effect);
+      case "set-requested":
+        return this.#setRequested(effect);
+      case "finish-command":
+        this.#delete(`${keys.commands}${effect.service}`);
+        if (effect.reason.code === "command-refused") {
+          this.#event({ kind: "command", subject: effect.service, reason: effect.reason });
+        }
+        return undefined;
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  #putStatus(effect: StatusEffect): string | undefined {
+    for (const condition of effect.conditions) {
+      const compare = compareEpoch(condition, this.#options.mirror);
+      if (compare === undefined) return `the epoch of ${condition.node} is not ${condition.epoch}`;
+      this.#compares.set(compare.key, compare);
+    }
+    let from: ServiceStatus | undefined = effect.from;
+    let last: ServiceStatus = effect.path[0];
+    for (const status of effect.path) {
+      this.#event({
+        kind: "service",
+        subject: effect.service,
+        from: from?.state,
+        to: status.state,
+        node: isPlaced(status) ? status.node : undefined,
+        target: isMoving(status) ? status.target : undefined,
+        reason: status.reason,
+      });
+      from = status;
+      last = status;
+    }
+    this.#put(`${keys.statuses}${effect.service}`, statusRecordOf(last));
+    return undefined;
+  }
+
+  #putNodeState(node: string, path: readonly [NodeTransition, ...NodeTransition[]]): void {
+    let last: NodeTransition = path[0];
+    for (const transition of path) {
+      const { from, to, reason } = transition;
+      this.#event({ kind: "node", subject: node, from, to, reason });
+      last = transition;
+    }
+    const record = { version: 1, state: last.to, sinceMs: this.#options.now, reason: last.reason };
+    this.#put(`${keys.nodeStates}${node}`, jsonOf(record));
+  }
+
+  #forgetService(effect: Extract<ManagerEffect, { kind: "forget-service" }>): string | undefined {
+    const { service, from, reason } = effect;
+    const configuration = this.#options.mirror.serviceOf(service);
+    if (configuration !== undefined) {
+      // Somebody who added it anew in the meantime keeps it.
+      if (!configuration.record.removing) return `${service} is no longer being removed`;
+      const key = `${keys.services}${service}`;
+      this.#compares.set(key, { kind: "modified-at", key, revision: configuration.revision });
+      this.#delete(key);
+    }
+    this.#delete(`${keys.statuses}${service}`);
+    this.#delete(`${keys.reports}${service}`);
+    this.#delete(`${keys.commands}${service}`);
+    this.#event({ kind: "service", subject: service, from: from?.state, to: "removed", reason });
+    return undefined;
+  }
+
+  #setRequested(effect: Extract<ManagerEffect, { kind: "set-requested" }>): string | undefined {
+    const { service, requested, reason } = effect;
+    const configuration = this.#options.mirror.serviceOf(service);
+    if (configuration === undefined) return `${service} has no configuration any more`;
+    const { record, revision } = configuration;
+    const key = `${keys.services}${service}`;
+    this.#compares.set(key, { kind: "modified-at", key, revision });
+    this.#put(key, jsonOf({ ...record, config: { ...record.config, state: requested } }));
+    this.#event({ kind: "service", subject: service, reason });
+    return undefined;
+  }
+
+  #event(facts: EventFacts): void {
+    const sequence = this.#options.nextSequence();
+    const change = facts.to === undefined ? "" : `${facts.from ?? "new"} -> ${facts.to}: `;
+    const record = {
+      version: 1,
+      ...facts,
+      atMs: this.#options.now,
+      sentence: `${change}${sentenceOf(facts.reason)}`,
+    };
+    this.#put(eventKey(sequence), jsonOf(record));
+    if (sequence > eventsKeptMax) this.#delete(eventKey(sequence - eventsKeptMax));
+  }
+
+  #put(key: string, value: JsonValue): void {
+    this.#operations.set(key, { kind: "put", key, value });
+  }
+
+  #delete(key: string): void {
+    this.#operations.set(key, { kind: "delete", key });
+  }
+}

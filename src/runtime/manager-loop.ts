@@ -1,0 +1,241 @@
+/**
+ * Drives the core manager for one time of office: loads what there is, tells the core what changes, writes what
+ * it decides, strictly in order. Whatever goes wrong with a write, the memory is thrown away and loaded anew.
+ */
+
+import { epochOf } from "../core/ids.ts";
+import type { ManagerEffect } from "../core/manager/effect.ts";
+import type { ManagerEvent } from "../core/manager/event.ts";
+import { createManagerState, type ManagerState } from "../core/manager/state.ts";
+import { step } from "../core/manager/step.ts";
+import { type InstantMs, instantMs } from "../core/time.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { Store, StoreRevision, Txn, TxnOutcome } from "../ports/store.ts";
+import type { Term } from "./election.ts";
+import { type Draft, draftOf, eventsKeptMax } from "./manager-draft.ts";
+import { createManagerMirror, managerPrefixes } from "./manager-mirror.ts";
+import { createPulse, pause } from "./manager-pulse.ts";
+import { findLastSequence } from "./manager-sequence.ts";
+import { openSnapshot, type Snapshot } from "./manager-snapshot.ts";
+
+const retryDelayMsMin = 20;
+const retryDelayMsMax = 2_000;
+/** Longest single timer; a later wake-up is set again when it is over. */
+const timerMsMax = 3_600_000;
+
+export interface ManagerOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly term: Term;
+}
+
+/** Why one run ended. */
+type RunEnd = "office-lost" | "reload";
+
+/** Is manager until the term's signal aborts. Rejects only for a bug. */
+export async function runManager(options: ManagerOptions): Promise<void> {
+  const { term, clock } = options;
+  let delayMs = retryDelayMsMin;
+  for (let run = 1; !term.signal.aborted; run += 1) {
+    const startedAtMs = clock.monotonicMs();
+    const end = await runOnce(options, `${term.createRevision}.${run}`);
+    if (end === "office-lost") return;
+    const lastedMs = clock.monotonicMs() - startedAtMs;
+    delayMs = lastedMs > retryDelayMsMax ? retryDelayMsMin : Math.min(delayMs * 2, retryDelayMsMax);
+    await pause(clock, delayMs, term.signal);
+  }
+}
+
+async function runOnce(options: ManagerOptions, uidPrefix: string): Promise<RunEnd> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.term.signal, stop.signal]);
+  try {
+    const snapshot = await openSnapshot(options.store, managerPrefixes, signal);
+    const sequence = await findLastSequence(options.store, eventsKeptMax);
+    if (!snapshot.ok || !sequence.ok) {
+      const error = snapshot.ok ? sequence : snapshot;
+      if (!error.ok) options.log.write("warn", `cannot load: ${error.error.message}`);
+      return options.term.signal.aborted ? "office-lost" : "reload";
+    }
+    const run = new ManagerRun(options, { uidPrefix, sequence: sequence.value, signal, stop });
+    await run.work(snapshot.value);
+    return options.term.signal.aborted ? "office-lost" : "reload";
+  } finally {
+    stop.abort();
+  }
+}
+
+interface RunStart {
+  readonly uidPrefix: string;
+  readonly sequence: number;
+  readonly signal: AbortSignal;
+  readonly stop: AbortController;
+}
+
+/** One load of the store and all that follows until something makes it doubtful. */
+class ManagerRun {
+  readonly #options: ManagerOptions;
+  readonly #signal: AbortSignal;
+  readonly #stop: AbortController;
+  readonly #state: ManagerState;
+  readonly #mirror = createManagerMirror();
+  readonly #changed = createPulse();
+  readonly #wallAnchorMs: number;
+  #queue: ManagerEffect[] = [];
+  #revision: StoreRevision = 0;
+  #sequence: number;
+  #cancelTimer: () => void = () => {};
+  #fault: Error | undefined;
+
+  constructor(options: ManagerOptions, start: RunStart) {
+    this.#options = options;
+    this.#signal = start.signal;
+    this.#stop = start.stop;
+    this.#sequence = start.sequence;
+    this.#state = createManagerState({ uidPrefix: start.uidPrefix });
+    this.#wallAnchorMs = options.clock.wallMs() - options.clock.monotonicMs();
+  }
+
+  async work(snapshot: Snapshot): Promise<void> {
+    this.#revision = snapshot.revision;
+    try {
+      for (const entry of snapshot.entries.values()) this.#feed(this.#mirror.load(entry));
+      this.#feed([{ kind: "loaded" }]);
+      await Promise.all([this.#guarded(this.#read(snapshot)), this.#guarded(this.#write())]);
+    } finally {
+      this.#cancelTimer();
+    }
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  /** The wall clock as it was at the start, going on at the monotonic clock's pace: it never jumps. */
+  #now(): InstantMs {
+    return instantMs(Math.round(this.#wallAnchorMs + this.#options.clock.monotonicMs()));
+  }
+
+  /** When one task ends, for whatever reason, the other ends too. */
+  async #guarded(task: Promise<void>): Promise<void> {
+    try {
+      await task;
+    } catch (error: unknown) {
+      this.#fail(error);
+    } finally {
+      this.#stop.abort();
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#fault ??= error instanceof Error ? error : new Error(String(error));
+    this.#stop.abort();
+  }
+
+  #feed(events: readonly ManagerEvent[]): void {
+    if (this.#signal.aborted) return;
+    for (const event of events) {
+      const { effects, wakeAtMs } = step(this.#state, event, this.#now());
+      this.#queue.push(...effects);
+      this.#setTimer(wakeAtMs);
+    }
+    if (this.#queue.length > 0) this.#changed.ring();
+  }
+
+  #setTimer(wakeAtMs: InstantMs | undefined): void {
+    this.#cancelTimer();
+    this.#cancelTimer = () => {};
+    if (wakeAtMs === undefined) return;
+    const delayMs = Math.min(Math.max(0, wakeAtMs - this.#now()), timerMsMax);
+    this.#cancelTimer = this.#options.clock.after(delayMs, () => {
+      try {
+        this.#feed([{ kind: "tick" }]);
+      } catch (error: unknown) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  async #read(snapshot: Snapshot): Promise<void> {
+    for (;;) {
+      const next = await snapshot.changes.next();
+      if (next.done === true || this.#signal.aborted) return;
+      if (!next.value.ok) {
+        this.#options.log.write("warn", `the manager's watch ended: ${next.value.error.message}`);
+        return;
+      }
+      const { changes, revision } = next.value.value;
+      const events = changes.flatMap((change) => this.#mirror.apply(change));
+      this.#revision = revision;
+      this.#feed(events);
+      this.#changed.ring();
+    }
+  }
+
+  async #write(): Promise<void> {
+    while (!this.#signal.aborted) {
+      if (this.#queue.length === 0) {
+        await this.#changed.next(this.#signal);
+        continue;
+      }
+      const draft = this.#draft();
+      if (draft.kind === "stale") {
+        this.#options.log.write("debug", `decides anew: ${draft.because}`);
+        return;
+      }
+      if (draft.txn.then.length === 0) continue;
+      const outcome = await this.#commit(draft);
+      if (outcome === undefined) return;
+      // What is written next is conditional on what this write made: wait until the mirror shows it.
+      while (this.#revision < outcome.revision && !this.#signal.aborted) {
+        await this.#changed.next(this.#signal);
+      }
+      if (draft.kind === "fence" && outcome.succeeded) {
+        const { node, epoch } = draft.effect;
+        this.#feed([{ kind: "node-fenced", node, epoch: epochOf(epoch + 1) }]);
+      }
+    }
+  }
+
+  #draft(): Draft {
+    const draft = draftOf(this.#queue, {
+      mirror: this.#mirror,
+      createRevision: this.#options.term.createRevision,
+      now: this.#now(),
+      nextSequence: () => {
+        this.#sequence += 1;
+        return this.#sequence;
+      },
+    });
+    if (draft.kind === "write") this.#queue = this.#queue.slice(draft.effectCount);
+    if (draft.kind === "fence") this.#queue = this.#queue.slice(1);
+    return draft;
+  }
+
+  /** What became of the write; undefined: the manager's memory is wrong, or nobody knows. */
+  async #commit(draft: Exclude<Draft, { kind: "stale" }>): Promise<TxnOutcome | undefined> {
+    const { log } = this.#options;
+    const outcome = await this.#txnWithPatience(draft.txn);
+    if (outcome === undefined || outcome.succeeded) return outcome;
+    if (draft.kind === "fence") {
+      log.write("debug", `node ${draft.effect.node} is not fenced: it came back first`);
+      return outcome;
+    }
+    log.write("debug", "decides anew: the store has changed under a decision");
+    return undefined;
+  }
+
+  /** A store that cannot write now (its disk is full) is asked again; nothing overtakes the write. */
+  async #txnWithPatience(txn: Txn): Promise<TxnOutcome | undefined> {
+    const { store, clock, log } = this.#options;
+    let delayMs = retryDelayMsMin;
+    while (!this.#signal.aborted) {
+      const outcome = await store.txn(txn);
+      if (outcome.ok) return outcome.value;
+      log.write("warn", `the manager cannot write: ${outcome.error.message}`);
+      if (outcome.error.kind !== "refused") return undefined;
+      delayMs = Math.min(delayMs * 2, retryDelayMsMax);
+      await pause(clock, delayMs, this.#signal);
+    }
+    return undefined;
+  }
+}

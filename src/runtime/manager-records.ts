@@ -1,0 +1,123 @@
+/** Turns what is stored into what the core decides with, and back. */
+import { assert, InvariantError } from "../core/assert.ts";
+import type { Reason } from "../core/explain/reason.ts";
+import { epochOf, type NodeId, type ServiceId } from "../core/ids.ts";
+import type {
+  MovingState,
+  Service,
+  ServiceCommand,
+  ServiceReport,
+  ServiceStatus,
+  SettledState,
+} from "../core/model/service.ts";
+import type { ClusterSettings } from "../core/model/settings.ts";
+import { durationMs, instantMs } from "../core/time.ts";
+import type { JsonValue } from "../ports/store.ts";
+import type { CommandRecord, ReportRecord, ServiceRecord, StatusRecord } from "../wire/records.ts";
+import { type Settings, timesOf } from "../wire/settings.ts";
+
+/** What a schema must offer to read a record. */
+interface RecordSchema<T> {
+  safeParse(
+    value: unknown,
+  ):
+    | { readonly success: true; readonly data: T }
+    | { readonly success: false; readonly error: { readonly message: string } };
+}
+
+/** Reads one stored record. A record that does not fit its schema was not written by Holdfast: stop. */
+export function readRecord<T>(schema: RecordSchema<T>, key: string, value: JsonValue): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new InvariantError(`the stored record "${key}" has its shape: ${parsed.error.message}`);
+}
+
+/** A record as the store takes it: fields that are undefined are left out. */
+export function jsonOf(record: object): JsonValue {
+  return JSON.parse(JSON.stringify(record)) as JsonValue; // what JSON.parse makes is JSON
+}
+
+/** The settings that the core decides with. */
+export function clusterSettingsOf(settings: Settings): ClusterSettings {
+  return { profile: settings.profile, times: timesOf(settings), suspectMs: durationMs(0) };
+}
+
+/** The service as the manager sees it. */
+export function serviceOf(record: ServiceRecord): Service {
+  const { config } = record;
+  return {
+    id: config.id,
+    requested: config.state,
+    maxRestart: config.maxRestart,
+    maxRelocate: config.maxRelocate,
+    onIsolation: config.onIsolation,
+    home: config.node,
+    removing: record.removing,
+  };
+}
+
+/** A reason that a manager stored, for those who make a sentence of it. */
+export function reasonOf(stored: { readonly code: string }): Reason {
+  return stored as unknown as Reason; // only managers write reasons, and they write the core's
+}
+
+/** The status that a manager stored. */
+export function statusOf(record: StatusRecord): ServiceStatus {
+  const base = {
+    service: record.service,
+    uid: record.uid,
+    failedNodes: record.failedNodes,
+    sinceMs: instantMs(record.sinceMs),
+    reason: reasonOf(record.reason),
+  };
+  if (record.state === "queued") return { ...base, state: "queued" };
+  assert(record.node !== undefined, "a stored status other than queued names its node");
+  const placed = {
+    ...base,
+    node: record.node,
+    nodeEpoch: record.nodeEpoch ?? epochOf(0),
+    stopTimeoutMs: record.stopTimeoutMs,
+    survivesIsolation: record.survivesIsolation ?? false,
+    mayOutliveLease: record.mayOutliveLease ?? record.survivesIsolation ?? false,
+  };
+  if (isMovingState(record.state)) {
+    assert(record.target !== undefined, "a stored status of a move names its target");
+    return { ...placed, state: record.state, target: record.target };
+  }
+  return { ...placed, state: record.state };
+}
+
+function isMovingState(state: MovingState | SettledState): state is MovingState {
+  return state === "migrate" || state === "relocate" || state === "request_start_balance";
+}
+
+/** The status as it is stored. */
+export function statusRecordOf(status: ServiceStatus): JsonValue {
+  return jsonOf({ version: 1, ...status });
+}
+
+/** The order as the core takes it. */
+export function commandOf(record: CommandRecord): ServiceCommand {
+  return {
+    id: record.id,
+    kind: record.kind,
+    target: record.target,
+    timeoutMs: record.timeoutMs,
+  };
+}
+
+/** The report as the core takes it. */
+export function reportOf(record: ReportRecord): ServiceReport {
+  const { service, node, epoch, uid, result, detail } = record;
+  return { service, node, epoch, uid, result, detail };
+}
+
+/** The id in a key that was written by Holdfast, e.g. of `leases/node1`. */
+export function nodeIdIn(key: string, prefix: string): NodeId {
+  return key.slice(prefix.length) as NodeId; // keys below node prefixes are made from checked ids only
+}
+
+/** The id in a key that was written by Holdfast, e.g. of `services/process:api`. */
+export function serviceIdIn(key: string, prefix: string): ServiceId {
+  return key.slice(prefix.length) as ServiceId; // keys below service prefixes are made from checked ids
+}

@@ -1,0 +1,99 @@
+/**
+ * Changes that people make: planned on fresh facts, written in one transaction that is conditional on them,
+ * together with the audit's record. When another change came first, it is planned anew.
+ */
+import { randomInt } from "node:crypto";
+import { ok, type Result } from "../core/result.ts";
+import type { Compare, Operation, StoreRevision } from "../ports/store.ts";
+import { jsonOf } from "../runtime/manager-records.ts";
+import type { Problem } from "../wire/errors.ts";
+import { keys } from "../wire/records.ts";
+import type { Identity } from "./auth.ts";
+import type { ServerContext } from "./context.ts";
+import { freshTables, tablesAt } from "./fresh.ts";
+import { auditKeptMax, changeAttemptsMax } from "./limits.ts";
+import { fromStore, refuse } from "./problem-error.ts";
+import type { ViewTables } from "./view-tables.ts";
+
+const detailLengthMax = 2_000;
+
+/** Who changes something, and from where. */
+export interface Actor {
+  readonly identity: Identity;
+  readonly from: string;
+}
+
+/** What is to be written. Without operations there is nothing to do, and nothing is recorded. */
+export interface ChangePlan {
+  readonly compare: readonly Compare[];
+  readonly operations: readonly Operation[];
+  readonly action: string;
+  readonly subject: string;
+  readonly detail: string;
+}
+
+/** Carries out what `plan` makes of the facts. Answers with the tables that show it. */
+export async function change(
+  context: ServerContext,
+  actor: Actor,
+  plan: (tables: ViewTables) => Result<ChangePlan, Problem>,
+): Promise<Result<ViewTables, Problem>> {
+  for (let attempt = 0; attempt < changeAttemptsMax; attempt += 1) {
+    const tables = await freshTables(context);
+    if (!tables.ok) return tables;
+    const planned = plan(tables.value);
+    if (!planned.ok) return planned;
+    if (planned.value.operations.length === 0) return ok(context.view.tables);
+    const written = await write(context, actor, planned.value);
+    if (!written.ok) return written;
+    if (written.value !== undefined) return await tablesAt(context, written.value);
+  }
+  return refuse("conflict", "others are changing the same thing all the time");
+}
+
+/** The revision of the write; undefined: the facts have changed. */
+async function write(
+  context: ServerContext,
+  actor: Actor,
+  plan: ChangePlan,
+): Promise<Result<StoreRevision | undefined, Problem>> {
+  const { action, subject } = plan;
+  const who = actor.identity.who;
+  const audit = auditKey(context);
+  const record = {
+    version: 1,
+    atMs: context.clock.wallMs(),
+    who,
+    from: actor.from,
+    action,
+    subject,
+    detail: plan.detail.slice(0, detailLengthMax),
+  };
+  const outcome = fromStore(
+    await context.store.txn({
+      compare: [...plan.compare, { kind: "absent", key: audit }],
+      then: [
+        ...plan.operations,
+        { kind: "put", key: audit, value: jsonOf(record) },
+        ...trimmed(context.view.auditKeys),
+      ],
+    }),
+  );
+  if (!outcome.ok) return outcome;
+  if (!outcome.value.succeeded) return ok(undefined);
+  context.log.write("debug", `${action} ${subject}`, { who, from: actor.from });
+  return ok(outcome.value.revision);
+}
+
+/** Ordered by time, also among several servers; the last digits keep two of one millisecond apart. */
+function auditKey(context: ServerContext): string {
+  const earliest = Number(context.view.auditKeys.at(-1)?.slice(keys.audit.length) ?? 0) + 1;
+  const wanted = context.clock.wallMs() * 1_000 + randomInt(1_000);
+  return `${keys.audit}${String(Math.max(earliest, Math.round(wanted))).padStart(16, "0")}`;
+}
+
+function trimmed(auditKeys: readonly string[]): Operation[] {
+  const excess = auditKeys.length + 1 - auditKeptMax;
+  if (excess <= 0) return [];
+  return auditKeys.slice(0, Math.min(excess, 10)).map((key) => ({ kind: "delete", key }));
+}

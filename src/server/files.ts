@@ -1,0 +1,119 @@
+/** The server's own files in its data directory: its id, where it is reached, and the first admin's token. */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { err, ok, type Result } from "../core/result.ts";
+
+export const adminTokenFile = "admin.token";
+const serverIdFile = "server-id";
+const serverInfoFile = "server.json";
+
+/** Makes the data directory, for its owner only. */
+export async function prepareDirectory(directory: string): Promise<Result<void, string>> {
+  return await attempt(`cannot use the data directory "${directory}"`, async () => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const probe = join(directory, `.write-test-${process.pid}`);
+    await writeFile(probe, "");
+    await rm(probe);
+  });
+}
+
+/** The id that this server has kept since its first start. */
+export async function readServerId(directory: string): Promise<Result<string, string>> {
+  const path = join(directory, serverIdFile);
+  return await attempt(`cannot use "${path}"`, async () => {
+    const kept = (await readIfThere(path))?.trim();
+    if (kept !== undefined && kept !== "") return kept;
+    const made = randomUUID();
+    await replaceFile(path, `${made}\n`, 0o644);
+    return made;
+  });
+}
+
+/** Says where the server is reached, for the CLI on the same machine. */
+export async function writeServerInfo(
+  directory: string,
+  info: { readonly url: string; readonly pid: number },
+): Promise<Result<void, string>> {
+  const path = join(directory, serverInfoFile);
+  return await attempt(`cannot write "${path}"`, async () => {
+    await replaceFile(path, `${JSON.stringify(info)}\n`, 0o644);
+  });
+}
+
+/** Takes back what `writeServerInfo` said. */
+export async function removeServerInfo(directory: string): Promise<void> {
+  await rm(join(directory, serverInfoFile), { force: true });
+}
+
+/** The admin's token from its file; undefined: there is no such file. */
+export async function readAdminToken(
+  directory: string,
+): Promise<Result<string | undefined, string>> {
+  const path = join(directory, adminTokenFile);
+  return await attempt(`cannot read "${path}"`, async () => (await readIfThere(path))?.trim());
+}
+
+/** Writes the admin's token to a new file that only its owner can read; it is on the disk when this returns. */
+export async function writeAdminToken(
+  directory: string,
+  token: string,
+): Promise<Result<void, string>> {
+  const path = join(directory, adminTokenFile);
+  return await attempt(`cannot write "${path}"`, async () => {
+    const file = await open(path, "wx", 0o600);
+    try {
+      await file.writeFile(`${token}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+  const draft = `${path}.new`;
+  await writeFile(draft, text, { mode });
+  await rename(draft, path);
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error: unknown) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function attempt<T>(what: string, action: () => Promise<T>): Promise<Result<T, string>> {
+  try {
+    return ok(await action());
+  } catch (error: unknown) {
+    return err(`${what}: ${sentenceOfSystemError(error)}`);
+  }
+}
+
+const sentences: Readonly<Record<string, string>> = {
+  EACCES: "no permission",
+  EPERM: "no permission",
+  EROFS: "the file system is read-only",
+  ENOSPC: "no space left on the disk",
+  ENOTDIR: "a part of the path is not a directory",
+  EEXIST: "it exists already and is something else",
+  EADDRINUSE: "another process uses this address and port",
+  EADDRNOTAVAIL: "this machine has no such address",
+  ENOTFOUND: "there is no such host",
+};
+
+/** What the operating system said, in words. */
+export function sentenceOfSystemError(error: unknown): string {
+  const known = sentences[codeOf(error) ?? ""];
+  if (known !== undefined) return known;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}

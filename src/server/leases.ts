@@ -1,0 +1,210 @@
+/** A node's lease: granting, renewing, releasing. Every answer rests on linearizable reads of the store (S2, S4). */
+import { type Epoch, epochOf, type NodeId } from "../core/ids.ts";
+import type { LeaseTimes } from "../core/model/times.ts";
+import { ok, type Result } from "../core/result.ts";
+import { durationMs } from "../core/time.ts";
+import type { Compare, LeaseId, StoredEntry } from "../ports/store.ts";
+import { jsonOf, readRecord } from "../runtime/manager-records.ts";
+import type {
+  LeaseAnswer,
+  leaseRequestSchema,
+  releaseRequestSchema,
+} from "../wire/agent-protocol.ts";
+import type { Problem } from "../wire/errors.ts";
+import { epochRecordSchema, keys, type LeaseRecord, leaseRecordSchema } from "../wire/records.ts";
+import { timesOf } from "../wire/settings.ts";
+import type { ServerContext } from "./context.ts";
+import { fromStore, refuse } from "./problem-error.ts";
+
+type LeaseRequest = ReturnType<typeof leaseRequestSchema.parse>;
+type ReleaseRequest = ReturnType<typeof releaseRequestSchema.parse>;
+type Renewal = NonNullable<LeaseRequest["renew"]>;
+
+/** A node's live lease as the store has it. */
+export interface StoredLease {
+  readonly record: LeaseRecord;
+  readonly entry: StoredEntry;
+}
+
+/** The node's live lease; undefined: it holds none. */
+export async function readLease(
+  context: Pick<ServerContext, "store">,
+  node: NodeId,
+): Promise<Result<StoredLease | undefined, Problem>> {
+  const read = fromStore(await context.store.get(`${keys.leases}${node}`));
+  if (!read.ok) return read;
+  const { entry } = read.value;
+  if (entry === undefined) return ok(undefined);
+  return ok({ entry, record: readRecord(leaseRecordSchema, entry.key, entry.value) });
+}
+
+/** Grants a lease with a new epoch, while the node holds none. */
+export async function grantLease(
+  context: ServerContext,
+  node: NodeId,
+  request: LeaseRequest,
+): Promise<Result<LeaseAnswer, Problem>> {
+  const held = await readLease(context, node);
+  if (!held.ok) return held;
+  if (held.value !== undefined) return stillHeld(node, held.value.record);
+  const epochKey = `${keys.epochs}${node}`;
+  const read = fromStore(await context.store.get(epochKey));
+  if (!read.ok) return read;
+  const { entry } = read.value;
+  const last = entry === undefined ? 0 : readRecord(epochRecordSchema, epochKey, entry.value).epoch;
+  const times = currentTimes(context);
+  const lease = fromStore(await context.store.grantLease(times.ttlMs));
+  if (!lease.ok) return lease;
+  const record: LeaseRecord = {
+    version: 1,
+    epoch: epochOf(last + 1),
+    leaseId: lease.value,
+    incarnation: request.incarnation,
+    times,
+  };
+  const unchanged: Compare =
+    entry === undefined
+      ? { kind: "absent", key: epochKey }
+      : { kind: "modified-at", key: epochKey, revision: entry.modRevision };
+  const granted = fromStore(
+    await context.store.txn({
+      compare: [
+        { kind: "present", key: `${keys.nodes}${node}` },
+        { kind: "absent", key: `${keys.leases}${node}` },
+        unchanged,
+      ],
+      then: [
+        { kind: "put", key: epochKey, value: { version: 1, epoch: record.epoch } },
+        {
+          kind: "put",
+          key: `${keys.leases}${node}`,
+          value: jsonOf(record),
+          leaseId: lease.value,
+        },
+      ],
+    }),
+  );
+  if (granted.ok && granted.value.succeeded) return ok(answerOf(record));
+  await letGo(context, lease.value);
+  if (!granted.ok) return granted;
+  return refuse(
+    "conflict",
+    `node "${node}" has not joined, or its lease changed just now; try again`,
+  );
+}
+
+/** Keeps the lease of this epoch and agent alive. */
+export async function renewLease(
+  context: ServerContext,
+  node: NodeId,
+  request: { readonly incarnation: string; readonly renew: Renewal },
+): Promise<Result<LeaseAnswer, Problem>> {
+  const held = await readLease(context, node);
+  if (!held.ok) return held;
+  const lease = held.value;
+  const { epoch } = request.renew;
+  // The epoch and the agent's own id say whose it is; the store's lease may have been replaced (see below).
+  if (lease?.record.epoch !== epoch || lease.record.incarnation !== request.incarnation) {
+    return refuse("stale-epoch", `node "${node}" no longer holds the lease of epoch ${epoch}`);
+  }
+  const times = currentTimes(context);
+  if (wantsLonger(lease.record.times, times)) return await lengthen(context, lease, times);
+  const kept = fromStore(await context.store.keepLeaseAlive(lease.record.leaseId));
+  return kept.ok ? ok(answerOf(lease.record)) : kept;
+}
+
+/**
+ * Other times are taken over during a lease's life only where its own time does not get shorter: an agent that
+ * misses the answer would count on a longer one than the store (S3). Shorter times begin with the next grant.
+ */
+function wantsLonger(granted: LeaseRecord["times"], wanted: LeaseTimes): boolean {
+  if (granted === undefined || wanted.ttlMs < granted.ttlMs) return false;
+  return (
+    wanted.ttlMs !== granted.ttlMs ||
+    wanted.watchdogMs !== granted.watchdogMs ||
+    wanted.renewEveryMs !== granted.renewEveryMs
+  );
+}
+
+/** Moves the node's key, with its epoch, to a new lease of the store with the new times. */
+async function lengthen(
+  context: ServerContext,
+  held: StoredLease,
+  times: LeaseTimes,
+): Promise<Result<LeaseAnswer, Problem>> {
+  const lease = fromStore(await context.store.grantLease(times.ttlMs));
+  if (!lease.ok) return lease;
+  const { key, modRevision } = held.entry;
+  const record: LeaseRecord = { ...held.record, leaseId: lease.value, times };
+  const moved = fromStore(
+    await context.store.txn({
+      compare: [{ kind: "modified-at", key, revision: modRevision }],
+      then: [{ kind: "put", key, value: jsonOf(record), leaseId: lease.value }],
+    }),
+  );
+  if (moved.ok && moved.value.succeeded) {
+    await letGo(context, held.record.leaseId);
+    return ok(answerOf(record));
+  }
+  // Nobody holds the new lease, or it is not known: its end must not take the node's key with it.
+  if (!moved.ok) return moved;
+  await letGo(context, lease.value);
+  return refuse("stale-epoch", `the lease of epoch ${record.epoch} ended just now`);
+}
+
+/** Ends the lease of this epoch and of no other; what is over already is a success. */
+export async function releaseLease(
+  context: ServerContext,
+  node: NodeId,
+  request: ReleaseRequest,
+): Promise<Result<void, Problem>> {
+  const held = await readLease(context, node);
+  if (!held.ok) return held;
+  if (held.value?.record.epoch !== request.epoch) return ok(undefined);
+  // The store's lease may have been replaced by a longer one of the same epoch.
+  return fromStore(await context.store.revokeLease(held.value.record.leaseId));
+}
+
+/** Whether the node's lease of this epoch is alive; with the revision to compare, where one is written. */
+export async function liveLease(
+  context: ServerContext,
+  node: NodeId,
+  epoch: Epoch,
+): Promise<Result<StoredLease, Problem>> {
+  const held = await readLease(context, node);
+  if (!held.ok) return held;
+  if (held.value?.record.epoch === epoch) return ok(held.value);
+  return refuse("stale-epoch", `node "${node}" does not hold a live lease of epoch ${epoch}`);
+}
+
+function stillHeld(node: NodeId, record: LeaseRecord): Result<never, Problem> {
+  return refuse(
+    "conflict",
+    `the lease of epoch ${record.epoch} of node "${node}" is still alive; wait until it has ended`,
+  );
+}
+
+function currentTimes(context: ServerContext): LeaseTimes {
+  return timesOf(context.view.tables.settings.value);
+}
+
+function answerOf(record: LeaseRecord): LeaseAnswer {
+  const { leaseId, epoch, times } = record;
+  const fallback = timesOf({ profile: "balanced" });
+  return {
+    leaseId,
+    epoch,
+    ttlMs: durationMs(times?.ttlMs ?? fallback.ttlMs),
+    watchdogMs: durationMs(times?.watchdogMs ?? fallback.watchdogMs),
+    renewEveryMs: durationMs(times?.renewEveryMs ?? fallback.renewEveryMs),
+  };
+}
+
+async function letGo(context: ServerContext, lease: LeaseId): Promise<void> {
+  const revoked = await context.store.revokeLease(lease);
+  if (revoked.ok) return;
+  context.log.write(
+    "debug",
+    `a lease that nobody needs runs out by itself: ${revoked.error.message}`,
+  );
+}

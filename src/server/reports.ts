@@ -1,0 +1,147 @@
+/** What an agent says and asks about instructions; only of its live epoch and of the current instruction (S2, S4). */
+import type { NodeId } from "../core/ids.ts";
+import { epochOf } from "../core/ids.ts";
+import { ok, type Result } from "../core/result.ts";
+import type { StoredEntry } from "../ports/store.ts";
+import { jsonOf, readRecord } from "../runtime/manager-records.ts";
+import type {
+  confirmRequestSchema,
+  joinRequestSchema,
+  reportRequestSchema,
+} from "../wire/agent-protocol.ts";
+import type { Problem } from "../wire/errors.ts";
+import {
+  keys,
+  type NodeRecord,
+  nodeRecordSchema,
+  type ReportRecord,
+  type StatusRecord,
+  statusRecordSchema,
+} from "../wire/records.ts";
+import type { ServerContext } from "./context.ts";
+import { liveLease, readLease } from "./leases.ts";
+import { changeAttemptsMax, nodesMax } from "./limits.ts";
+import { fromStore, refuse } from "./problem-error.ts";
+
+type ConfirmRequest = ReturnType<typeof confirmRequestSchema.parse>;
+type ReportRequest = ReturnType<typeof reportRequestSchema.parse>;
+type JoinRequest = ReturnType<typeof joinRequestSchema.parse>;
+
+/** Registers the node, or what its agent says of itself anew. */
+export async function join(
+  context: ServerContext,
+  node: NodeId,
+  request: JoinRequest,
+): Promise<Result<void, Problem>> {
+  const key = `${keys.nodes}${node}`;
+  for (let attempt = 0; attempt < changeAttemptsMax; attempt += 1) {
+    const read = fromStore(await context.store.get(key));
+    if (!read.ok) return read;
+    const { entry } = read.value;
+    if (entry === undefined && context.view.tables.nodes.size >= nodesMax) {
+      return refuse("too-many", `there are ${nodesMax} nodes already`);
+    }
+    const before = entry === undefined ? newNode(context, node) : nodeRecordOf(entry);
+    const value = jsonOf({ ...before, ...request });
+    if (entry !== undefined && JSON.stringify(entry.value) === JSON.stringify(value)) {
+      return ok(undefined);
+    }
+    const written = fromStore(
+      await context.store.txn({
+        compare: [
+          entry === undefined
+            ? { kind: "absent", key }
+            : { kind: "modified-at", key, revision: entry.modRevision },
+        ],
+        then: [{ kind: "put", key, value }],
+      }),
+    );
+    if (!written.ok) return written;
+    if (written.value.succeeded) return ok(undefined);
+  }
+  return refuse("conflict", `others are changing node "${node}" all the time`);
+}
+
+function newNode(context: ServerContext, node: NodeId): NodeRecord {
+  return {
+    version: 1,
+    node,
+    type: "device",
+    properties: {},
+    agentVersion: "",
+    registeredAtMs: context.clock.wallMs(),
+    confirmedOffEpoch: epochOf(0),
+  };
+}
+
+function nodeRecordOf(entry: StoredEntry): NodeRecord {
+  return readRecord(nodeRecordSchema, entry.key, entry.value);
+}
+
+/** Whether the instruction is still the current one and the epoch alive, by linearizable reads of both. */
+export async function confirm(
+  context: ServerContext,
+  node: NodeId,
+  request: ConfirmRequest,
+): Promise<Result<boolean, Problem>> {
+  const status = await readStatus(context, request.service);
+  if (!status.ok) return status;
+  const lease = await readLease(context, node);
+  if (!lease.ok) return lease;
+  const record = status.value?.record;
+  return ok(
+    lease.value?.record.epoch === request.epoch &&
+      record?.uid === request.uid &&
+      record.node === node &&
+      record.nodeEpoch === request.epoch,
+  );
+}
+
+/** Records an agent's word, in a transaction that compares the lease and the status that it rests on. */
+export async function report(
+  context: ServerContext,
+  node: NodeId,
+  request: ReportRequest,
+): Promise<Result<void, Problem>> {
+  const lease = await liveLease(context, node, request.epoch);
+  if (!lease.ok) return lease;
+  const status = await readStatus(context, request.service);
+  if (!status.ok) return status;
+  const { uid, service } = request;
+  if (status.value?.record.uid !== uid || status.value.record.node !== node) {
+    return refuse("stale-epoch", `instruction ${uid} for service "${service}" is over`);
+  }
+  const record: ReportRecord = {
+    ...request,
+    version: 1,
+    node,
+    atMs: context.clock.wallMs(),
+  };
+  const statusEntry = status.value.entry;
+  const leaseEntry = lease.value.entry;
+  const written = fromStore(
+    await context.store.txn({
+      compare: [
+        { kind: "created-at", key: leaseEntry.key, revision: leaseEntry.createRevision },
+        { kind: "modified-at", key: statusEntry.key, revision: statusEntry.modRevision },
+      ],
+      then: [{ kind: "put", key: `${keys.reports}${service}`, value: jsonOf(record) }],
+    }),
+  );
+  if (!written.ok) return written;
+  if (written.value.succeeded) return ok(undefined);
+  return refuse("stale-epoch", `the lease or the instruction for "${service}" ended just now`);
+}
+
+async function readStatus(
+  context: ServerContext,
+  service: string,
+): Promise<
+  Result<{ readonly record: StatusRecord; readonly entry: StoredEntry } | undefined, Problem>
+> {
+  const read = fromStore(await context.store.get(`${keys.statuses}${service}`));
+  if (!read.ok) return read;
+  const { entry } = read.value;
+  if (entry === undefined) return ok(undefined);
+  return ok({ entry, record: readRecord(statusRecordSchema, entry.key, entry.value) });
+}

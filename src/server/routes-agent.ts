@@ -1,0 +1,111 @@
+/** `/v1/agent/...`: what agents may do, each for the one node that its token names. */
+import { Readable } from "node:stream";
+import * as z from "zod";
+import {
+  agentPaths,
+  confirmAnswerSchema,
+  confirmRequestSchema,
+  joinAnswerSchema,
+  joinRequestSchema,
+  leaseAnswerSchema,
+  leaseRequestSchema,
+  releaseRequestSchema,
+  reportRequestSchema,
+} from "../wire/agent-protocol.ts";
+import { problemOf } from "../wire/errors.ts";
+import type { App } from "./app.ts";
+import type { ServerContext } from "./context.ts";
+import { grantLease, releaseLease, renewLease } from "./leases.ts";
+import { ProblemError, refuse, unwrap } from "./problem-error.ts";
+import { confirm, join, report } from "./reports.ts";
+import { nodeOf } from "./scopes.ts";
+
+const logParams = z.strictObject({ requestId: z.string().max(64) });
+
+/** Adds the routes. */
+export function agentRoutes(app: App, context: ServerContext): void {
+  leaseRoutes(app, context);
+  instructionRoutes(app, context);
+  app.register(async (scope) => {
+    // Output is passed on as it comes, never gathered.
+    scope.addContentTypeParser(
+      ["text/plain", "application/octet-stream"],
+      (_request, payload, done) => {
+        done(null, payload);
+      },
+    );
+    logRoute(scope, context);
+  });
+}
+
+function leaseRoutes(app: App, context: ServerContext): void {
+  app.post(
+    agentPaths.join,
+    { schema: { body: joinRequestSchema, response: { 200: joinAnswerSchema } } },
+    async (request) => {
+      const node = nodeOf(request);
+      unwrap(await join(context, node, request.body));
+      return { node, serverVersion: context.version };
+    },
+  );
+  app.post(
+    agentPaths.lease,
+    { schema: { body: leaseRequestSchema, response: { 200: leaseAnswerSchema } } },
+    async (request) => {
+      const { incarnation, renew } = request.body;
+      const node = nodeOf(request);
+      return unwrap(
+        renew === undefined
+          ? await grantLease(context, node, request.body)
+          : await renewLease(context, node, { incarnation, renew }),
+      );
+    },
+  );
+  app.post(
+    agentPaths.release,
+    { schema: { body: releaseRequestSchema } },
+    async (request, reply) => {
+      unwrap(await releaseLease(context, nodeOf(request), request.body));
+      return reply.code(204).send();
+    },
+  );
+}
+
+function instructionRoutes(app: App, context: ServerContext): void {
+  app.get(agentPaths.instructions, { config: { stream: true } }, (request, reply) => {
+    const node = nodeOf(request);
+    const stream = context.streams.open(reply.raw);
+    if (stream === undefined) {
+      throw new ProblemError(problemOf("too-many", "too many streams are open already"));
+    }
+    reply.hijack();
+    context.instructions.attach(node, stream);
+  });
+  app.post(
+    agentPaths.confirm,
+    { schema: { body: confirmRequestSchema, response: { 200: confirmAnswerSchema } } },
+    async (request) => {
+      return { current: unwrap(await confirm(context, nodeOf(request), request.body)) };
+    },
+  );
+  app.post(agentPaths.report, { schema: { body: reportRequestSchema } }, async (request, reply) => {
+    unwrap(await report(context, nodeOf(request), request.body));
+    return reply.code(204).send();
+  });
+}
+
+function logRoute(app: App, context: ServerContext): void {
+  app.post(
+    `${agentPaths.logs}/:requestId`,
+    { config: { stream: true }, schema: { params: logParams } },
+    async (request, reply) => {
+      const body: unknown = request.body;
+      const outcome =
+        body instanceof Readable
+          ? await context.logs.answer(request.params.requestId, nodeOf(request), body)
+          : refuse("not-supported", "send the output as text/plain");
+      unwrap(outcome);
+      return reply.code(204).send();
+    },
+  );
+}

@@ -1,0 +1,119 @@
+/** `/v1/events`, `/v1/watch`, `/v1/audit`: what happened, what happens, and who did it. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import * as z from "zod";
+import { readRecord } from "../runtime/manager-records.ts";
+import { auditResourceSchema, eventResourceSchema, watchKinds } from "../wire/api.ts";
+import { problemOf } from "../wire/errors.ts";
+import { auditRecordSchema, keys } from "../wire/records.ts";
+import type { App } from "./app.ts";
+import type { ServerContext } from "./context.ts";
+import { freshTables } from "./fresh.ts";
+import { eventsPageMax } from "./limits.ts";
+import { fromStore, ProblemError, unwrap } from "./problem-error.ts";
+import { parseLastEventId, prepareWatch, type WatchKind } from "./watch-stream.ts";
+
+const limit = z.coerce.number().int().min(1).max(eventsPageMax).default(100);
+const sequence = z.string().regex(/^\d{1,16}$/, "must be the sequence of an event");
+const eventsQuery = z.strictObject({
+  limit,
+  /** Only events before this one. */
+  before: sequence.optional(),
+  /** Only events about this service, node or server. */
+  subject: z.string().max(200).optional(),
+});
+const watchQuery = z.strictObject({
+  after: z.coerce.number().int().min(0).optional(),
+  kinds: z
+    .string()
+    .optional()
+    .transform((text, issues): ReadonlySet<WatchKind> => {
+      const names = text === undefined ? [...watchKinds] : text.split(",");
+      const kinds = watchKinds.filter((kind) => names.includes(kind));
+      if (kinds.length === new Set(names).size) return new Set(kinds);
+      issues.addIssue({ code: "custom", message: `kinds are ${watchKinds.join(", ")}` });
+      return z.NEVER;
+    }),
+});
+const eventListSchema = z.object({ revision: z.int(), items: z.array(eventResourceSchema) });
+const auditListSchema = z.object({ revision: z.int(), items: z.array(auditResourceSchema) });
+const auditQuery = z.strictObject({ limit });
+
+/** Adds the routes. */
+export function eventRoutes(app: App, context: ServerContext): void {
+  app.get(
+    "/v1/events",
+    { schema: { querystring: eventsQuery, response: { 200: eventListSchema } } },
+    async (request) => {
+      unwrap(await freshTables(context));
+      const { before, subject } = request.query;
+      const end = before?.padStart(16, "0");
+      const items = context.view.events.filter(
+        (event) =>
+          (end === undefined || event.sequence < end) &&
+          (subject === undefined || event.subject === subject),
+      );
+      const page = items.slice(-request.query.limit).reverse();
+      return { revision: context.view.revision, items: page };
+    },
+  );
+  app.get(
+    "/v1/audit",
+    { schema: { querystring: auditQuery, response: { 200: auditListSchema } } },
+    async (request) => {
+      unwrap(await freshTables(context));
+      return await latestAudit(context, request.query.limit);
+    },
+  );
+  app.get(
+    "/v1/watch",
+    { config: { stream: true }, schema: { querystring: watchQuery } },
+    async (request, reply) => {
+      const { after, kinds } = request.query;
+      await watch(context, { request, reply, after, kinds });
+      return reply;
+    },
+  );
+}
+
+async function latestAudit(
+  context: ServerContext,
+  count: number,
+): Promise<z.output<typeof auditListSchema>> {
+  const { auditKeys, revision } = context.view;
+  const afterKey = auditKeys.at(-count - 1);
+  const read = unwrap(
+    fromStore(await context.store.range(keys.audit, afterKey === undefined ? {} : { afterKey })),
+  );
+  const items = read.entries.slice(-count).map((entry) => {
+    const { version: _, ...record } = readRecord(auditRecordSchema, entry.key, entry.value);
+    return { revision: entry.modRevision, ...record };
+  });
+  return { revision, items: items.reverse() };
+}
+
+interface WatchCall {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly after: number | undefined;
+  readonly kinds: ReadonlySet<WatchKind>;
+}
+
+async function watch(context: ServerContext, call: WatchCall): Promise<void> {
+  const header = call.request.headers["last-event-id"];
+  const last = unwrap(parseLastEventId(Array.isArray(header) ? header[0] : header));
+  const prepared = unwrap(
+    await prepareWatch(context, { after: last ?? call.after, kinds: call.kinds }),
+  );
+  const stream = context.streams.open(call.reply.raw);
+  if (stream === undefined) {
+    prepared.cancel();
+    throw new ProblemError(problemOf("too-many", "too many streams are open already"));
+  }
+  call.reply.hijack();
+  try {
+    await prepared.run(stream);
+  } finally {
+    prepared.cancel();
+    stream.close();
+  }
+}

@@ -1,0 +1,41 @@
+/** `/v1/services/:id/logs`: a service's output, brought from the agent of its node. */
+import * as z from "zod";
+import { problemOf } from "../wire/errors.ts";
+import type { App } from "./app.ts";
+import type { ServerContext } from "./context.ts";
+import { freshTables } from "./fresh.ts";
+import { logLinesMax } from "./limits.ts";
+import { ProblemError, unwrap } from "./problem-error.ts";
+import { serviceParams } from "./routes-services.ts";
+import { serviceRow } from "./service-changes.ts";
+
+const query = z.strictObject({
+  lines: z.coerce.number().int().min(0).max(logLinesMax).default(100),
+  follow: z
+    .enum(["true", "false"])
+    .default("false")
+    .transform((text) => text === "true"),
+});
+
+/** Adds the route. */
+export function logRoutes(app: App, context: ServerContext): void {
+  app.get(
+    "/v1/services/:id/logs",
+    { config: { stream: true }, schema: { params: serviceParams, querystring: query } },
+    async (request, reply) => {
+      const service = request.params.id;
+      const tables = unwrap(await freshTables(context));
+      unwrap(serviceRow(tables, service));
+      const node = tables.statuses.get(service)?.value.node;
+      if (node === undefined) {
+        throw new ProblemError(problemOf("refused", `service "${service}" has no node yet`));
+      }
+      const { lines: linesMax, follow } = request.query;
+      const output = unwrap(await context.logs.ask({ node, service, linesMax, follow }));
+      reply.raw.once("close", () => {
+        output.destroy();
+      });
+      return reply.type("text/plain; charset=utf-8").send(output);
+    },
+  );
+}

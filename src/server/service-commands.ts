@@ -1,0 +1,83 @@
+/** The plan of a person's order about one service, refused at once where it cannot be carried out. */
+import { randomUUID } from "node:crypto";
+import { parseNodeId, type ServiceId } from "../core/ids.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { jsonOf } from "../runtime/manager-records.ts";
+import type { commandRequestSchema } from "../wire/api.ts";
+import { type Problem, problemOf } from "../wire/errors.ts";
+import { keys, type StatusRecord } from "../wire/records.ts";
+import type { ChangePlan } from "./change.ts";
+import { refuse } from "./problem-error.ts";
+import { serviceRow } from "./service-changes.ts";
+import type { ViewTables } from "./view-tables.ts";
+
+type Wish = ReturnType<typeof commandRequestSchema.parse>;
+
+/** States in which a service takes no orders, each with what stands against it. */
+const deafStates: Partial<Record<StatusRecord["state"], string>> = {
+  queued: "waits for a node",
+  error: "is in error; disable it first, then start it",
+  ignored: "is ignored",
+  freeze: "is frozen while its node is away",
+  fence: "waits for its lost node to be fenced",
+  recovery: "is being recovered already",
+};
+
+/** Makes the order, to be taken up by the manager. */
+export function planCommand(
+  tables: ViewTables,
+  service: ServiceId,
+  order: { readonly wish: Wish; readonly id: string; readonly by: string },
+): Result<ChangePlan, Problem> {
+  const row = serviceRow(tables, service);
+  if (!row.ok) return row;
+  const { config, removing } = row.value.value;
+  if (removing) return refuse("conflict", `service "${service}" is being removed`);
+  if (config.state === "disabled") return refuse("refused", `service "${service}" is disabled`);
+  const status = tables.statuses.get(service)?.value;
+  const against = deafStates[status?.state ?? "queued"];
+  if (against !== undefined) return refuse("refused", `service "${service}" ${against}`);
+  const { wish } = order;
+  const problem =
+    wish.command === "stop" ? undefined : problemOfTarget(tables, wish.target, status);
+  if (problem !== undefined) return err(problem);
+  const record = {
+    version: 1,
+    id: order.id,
+    kind: wish.command,
+    by: order.by,
+    ...(wish.command === "stop" ? { timeoutMs: wish.timeoutMs } : { target: wish.target }),
+  };
+  const target = wish.command === "stop" ? "" : ` to ${wish.target}`;
+  return ok({
+    compare: [
+      { kind: "modified-at", key: `${keys.services}${service}`, revision: row.value.revision },
+    ],
+    operations: [{ kind: "put", key: `${keys.commands}${service}`, value: jsonOf(record) }],
+    action: `service.${wish.command}`,
+    subject: service,
+    detail: `command ${order.id}${target}`,
+  });
+}
+
+/** A new order's id. */
+export function newCommandId(): string {
+  return randomUUID();
+}
+
+function problemOfTarget(
+  tables: ViewTables,
+  target: string,
+  status: StatusRecord | undefined,
+): Problem | undefined {
+  const node = parseNodeId(target);
+  if (!node.ok)
+    return problemOf("bad-input", node.error, [{ path: "target", message: node.error }]);
+  if (!tables.nodes.has(node.value)) {
+    return problemOf("refused", `there is no node "${target}"`);
+  }
+  const state = tables.nodeStates.get(node.value)?.value.state ?? "unknown";
+  if (state !== "online") return problemOf("refused", `node "${target}" is ${state}, not online`);
+  if (status?.node === target) return problemOf("refused", `it is on node "${target}" already`);
+  return undefined;
+}

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { type Json, startHarness } from "./harness.ts";
+
+const routes = [
+  "GET /livez",
+  "GET /readyz",
+  "GET /openapi.json",
+  "GET /v1/cluster",
+  "GET /v1/settings",
+  "PUT /v1/settings",
+  "GET /v1/nodes",
+  "GET /v1/nodes/{id}",
+  "POST /v1/nodes/{id}/confirm-off",
+  "GET /v1/services",
+  "POST /v1/services",
+  "GET /v1/services/{id}",
+  "PUT /v1/services/{id}",
+  "PATCH /v1/services/{id}",
+  "DELETE /v1/services/{id}",
+  "POST /v1/services/{id}/commands",
+  "GET /v1/services/{id}/why",
+  "GET /v1/services/{id}/logs",
+  "GET /v1/events",
+  "GET /v1/watch",
+  "GET /v1/audit",
+  "GET /v1/tokens",
+  "POST /v1/tokens",
+  "DELETE /v1/tokens/{id}",
+  "POST /v1/agent/join",
+  "POST /v1/agent/lease",
+  "POST /v1/agent/release",
+  "GET /v1/agent/instructions",
+  "POST /v1/agent/confirm",
+  "POST /v1/agent/report",
+  "POST /v1/agent/logs/{requestId}",
+];
+
+test("GET /openapi.json is OpenAPI 3.1, needs no token and names every route", async (t) => {
+  const harness = await startHarness(t);
+  const answer = await harness.call("GET", "/openapi.json", { token: undefined });
+  assert.equal(answer.status, 200);
+  assert.match(String(answer.json["openapi"]), /^3\.1\./);
+  assert.equal(answer.json["info"]?.["title"], "Holdfast");
+  const found = Object.entries(answer.json["paths"] ?? {}).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  assert.deepEqual(found.sort(), [...routes].sort());
+});
+
+test("GET /openapi.json holds together: parameters, references, answers", async (t) => {
+  const harness = await startHarness(t);
+  const document = (await harness.call("GET", "/openapi.json")).json;
+  for (const [path, item] of Object.entries(document["paths"] ?? {})) {
+    for (const [method, operation] of Object.entries(item)) {
+      const name = `${method} ${path}`;
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+      const declared = Object.values(operation["parameters"] ?? {})
+        .filter((parameter) => String(parameter["in"]) === "path")
+        .map((parameter) => String(parameter["name"]));
+      assert.deepEqual(declared, inPath, name);
+      const answers = Object.entries(operation["responses"] ?? {});
+      assert.ok(answers.length > 0, name);
+      for (const [status, answer] of answers) {
+        assert.match(status, /^([1-5]\d\d|[1-5]XX|default)$/, name);
+        assert.equal(typeof answer["description"], "string", name);
+      }
+    }
+  }
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)];
+  for (const [, reference = ""] of references) {
+    let target: Json | undefined = document;
+    for (const piece of reference.split("/")) target = target?.[piece];
+    assert.notEqual(target, undefined, reference);
+  }
+});
+
+test("GET /livez and /readyz need no token", async (t) => {
+  const harness = await startHarness(t);
+  for (const path of ["/livez", "/readyz"]) {
+    const answer = await harness.call("GET", path, { token: undefined });
+    assert.deepEqual([answer.status, answer.json], [200, { status: "ok" }]);
+  }
+});
