@@ -1,0 +1,80 @@
+/** How a command of the command line is hung into the program, and how its end comes back out of it. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import * as z from "zod";
+import { assert } from "../core/assert.ts";
+import type { Result } from "../core/result.ts";
+import { done, type Outcome } from "./failure.ts";
+import { parseCount, parseDuration, parseSize } from "./format/quantity.ts";
+import type { CliIo } from "./io.ts";
+import type { Roles } from "./roles.ts";
+import { createSession, outputFormats, type Session } from "./session.ts";
+
+/** What a command does; `values` are the arguments in order, `options` what commander made of the flags. */
+export type Handler = (
+  session: Session,
+  values: readonly string[],
+  options: unknown,
+) => Promise<Outcome>;
+
+export class CommandContext {
+  readonly io: CliIo;
+  readonly roles: Roles;
+  outcome: Outcome = done;
+
+  constructor(io: CliIo, roles: Roles) {
+    this.io = io;
+    this.roles = roles;
+  }
+
+  /** Makes `handler` what `command` does. */
+  handle(command: Command, handler: Handler): void {
+    command.action(async () => {
+      const globals = globalSchema.parse(command.optsWithGlobals());
+      const session = createSession(this.io, globals.output, globals);
+      this.outcome = await handler(session, command.args, command.opts());
+    });
+  }
+}
+
+const globalSchema = z.object({
+  output: z.enum(outputFormats).default("table"),
+  server: z.string().optional(),
+  tokenFile: z.string().optional(),
+});
+
+/** The argument at `index`, which commander has made sure of. */
+export function argumentAt(values: readonly string[], index: number): string {
+  const value = values[index];
+  assert(value !== undefined, "commander refuses a command without its arguments");
+  return value;
+}
+
+function parsed(parse: (text: string) => Result<number, string>): (text: string) => number {
+  return (text) => {
+    const result = parse(text);
+    if (result.ok) return result.value;
+    throw new InvalidArgumentError(result.error); // commander's way to refuse a value
+  };
+}
+
+/** A flag that takes a duration like `10s`; its value is in milliseconds. */
+export function durationOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(parsed(parseDuration));
+}
+
+/** A flag that takes a whole number. */
+export function countOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(parsed(parseCount));
+}
+
+/** A flag that takes a size like `10M`; its value is in bytes. */
+export function sizeOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(parsed(parseSize));
+}
+
+/** A flag that can be given more than once; its value is the list of all. */
+export function repeatedOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(
+    (value: string, before: readonly string[] = []) => [...before, value],
+  );
+}

@@ -1,0 +1,147 @@
+/** `apply` and `diff`: a cluster's services from a file that people keep in git. */
+import { type Command, Option } from "commander";
+import * as z from "zod";
+import type { ApiResult } from "../../client/api-error.ts";
+import type { Client } from "../../client/client.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { CommandContext } from "../command-context.ts";
+import { done, type Failure, failOfApi, type Outcome } from "../failure.ts";
+import { readManifest } from "../input/manifest.ts";
+import { makePlan, type PlanStep, textOfStep } from "../plan.ts";
+import type { Session } from "../session.ts";
+import { type Goal, waitForGoals } from "../wait.ts";
+import { addWaitFlags, waitFlagsOf } from "./service/change.ts";
+import { goalOf } from "./service/edit.ts";
+
+const formHelp = `
+The file holds YAML documents, parted by ---, each with its kind:
+
+  kind: Service                 # any number of them, each with another id
+  id: process:api
+  process:
+    command: /usr/bin/node
+    arguments: [/srv/api.js]
+  ---
+  kind: Settings                # at most one
+  profile: fast
+
+Fields that are left out have their defaults. What the file does not name is left alone.`;
+
+/** Hangs `apply` and `diff` into the program. */
+export function addApplyCommands(program: Command, context: CommandContext): void {
+  const file = (): Option =>
+    new Option("-f, --file <file>", "YAML; - reads from a pipe").makeOptionMandatory();
+  const apply = program
+    .command("apply")
+    .description("make the cluster as a file says; nothing is changed when the file has a fault")
+    .addOption(file())
+    .addHelpText("after", formHelp);
+  addWaitFlags(apply);
+  context.handle(apply, runApply);
+  const diff = program
+    .command("diff")
+    .description("what apply would change; exit code 0: nothing, 1: something")
+    .addOption(file())
+    .addHelpText("after", formHelp);
+  context.handle(diff, runDiff);
+}
+
+const fileSchema = z.object({ file: z.string() });
+
+interface Prepared {
+  readonly client: Client;
+  readonly steps: readonly PlanStep[];
+}
+
+async function prepare(session: Session, options: unknown): Promise<Result<Prepared, Failure>> {
+  const manifest = await readManifest(fileSchema.parse(options).file, session.io);
+  if (!manifest.ok) return manifest;
+  const client = await session.client();
+  if (!client.ok) return client;
+  const steps = await makePlan(client.value, manifest.value);
+  return steps.ok ? ok({ client: client.value, steps: steps.value }) : steps;
+}
+
+async function runDiff(
+  session: Session,
+  _values: readonly string[],
+  options: unknown,
+): Promise<Outcome> {
+  const prepared = await prepare(session, options);
+  if (!prepared.ok) return prepared;
+  const differing = prepared.value.steps.filter((step) => step.action !== "none");
+  session.print(differing.map(dataOf), () =>
+    differing.length === 0 ? "nothing differs\n" : differing.map(textOfStep).join(""),
+  );
+  return ok(differing.length === 0 ? 0 : 1);
+}
+
+function dataOf(step: PlanStep): unknown {
+  const { subject, action, changes } = step;
+  return { subject, action, changes };
+}
+
+async function runApply(
+  session: Session,
+  _values: readonly string[],
+  options: unknown,
+): Promise<Outcome> {
+  const prepared = await prepare(session, options);
+  if (!prepared.ok) return prepared;
+  const { client, steps } = prepared.value;
+  const goals: Goal[] = [];
+  for (const [index, step] of steps.entries()) {
+    if (step.action === "none") {
+      if (step.kind === "service") pushGoal(goals, step, step.revision ?? 0);
+      continue;
+    }
+    const answer = await send(client, step);
+    if (!answer.ok) return stoppedAt(steps, index, failOfApi(answer.error).error);
+    if (step.kind === "service") pushGoal(goals, step, answer.value);
+  }
+  session.print(steps.map(dataOf), () => steps.map(lineOfStep).join(""));
+  const flags = waitFlagsOf(options);
+  if (!flags.wait) {
+    session.io.stderr.write("follow it with: holdfast status\n");
+    return done;
+  }
+  const waited = await waitForGoals(session, client, goals, flags);
+  return waited.ok ? done : waited;
+}
+
+function pushGoal(
+  goals: Goal[],
+  step: Extract<PlanStep, { kind: "service" }>,
+  revision: number,
+): void {
+  const goal = goalOf(step.service.config, revision);
+  if (goal !== undefined) goals.push(goal);
+}
+
+/** Makes one step; the value is the revision of what it wrote. */
+async function send(client: Client, step: PlanStep): Promise<ApiResult<number>> {
+  if (step.kind === "settings") {
+    const answer = await client.putSettings(step.settings);
+    return answer.ok ? { ok: true, value: 0, body: answer.body } : answer;
+  }
+  const answer = await client.putService(step.service.input, step.revision ?? "new");
+  return answer.ok ? { ok: true, value: answer.value.revision, body: answer.body } : answer;
+}
+
+function lineOfStep(step: PlanStep): string {
+  const word = { create: "added", change: "changed", none: "already like this" }[step.action];
+  return `${step.subject} is ${word}\n`;
+}
+
+/** Some of it is made: say which, so that a person can go on from there. */
+function stoppedAt(steps: readonly PlanStep[], index: number, failure: Failure): Outcome {
+  const names = (part: readonly PlanStep[]): string =>
+    part
+      .filter((step) => step.action !== "none")
+      .map((step) => step.subject)
+      .join(", ") || "nothing";
+  const what = `${steps[index]?.subject}: ${failure.what} (changed before: ${names(steps.slice(0, index))}; not changed: ${names(steps.slice(index))})`;
+  const hint = failure.hint === undefined ? "" : `${failure.hint}, `;
+  const next = `${hint}then run apply again: it goes on where it stopped`;
+  return { ok: false, error: { exitCode: failure.exitCode, what, hint: next } };
+}

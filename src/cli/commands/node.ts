@@ -1,0 +1,103 @@
+/** `node ...`: the machines that run services. */
+import type { Command } from "commander";
+import * as z from "zod";
+import type { NodeResource } from "../../wire/api.ts";
+import { argumentAt, type CommandContext } from "../command-context.ts";
+import { done, fail, failOfApi, type Outcome, usage } from "../failure.ts";
+import { formatInstant, formatSpan } from "../format/quantity.ts";
+import { oneLine } from "../format/text-width.ts";
+import type { Session } from "../session.ts";
+
+/** Hangs `node` and its verbs into the program. */
+export function addNodeCommands(program: Command, context: CommandContext): void {
+  const node = program.command("node").description("machines that run services");
+  context.handle(node.command("list").description("all nodes"), listNodes);
+  const show = node.command("show").description("one node in full").argument("<name>");
+  context.handle(show, showNode);
+  const confirm = node
+    .command("confirm-off")
+    .description("confirm that a lost node is switched off: its services are then recovered")
+    .argument("<name>")
+    .option("--yes", "do not ask");
+  context.handle(confirm, confirmOff);
+}
+
+async function listNodes(session: Session): Promise<Outcome> {
+  const client = await session.client();
+  if (!client.ok) return client;
+  const answer = await client.value.nodes();
+  if (!answer.ok) return failOfApi(answer.error);
+  session.print(answer.body, () => nodesTable(session, answer.value.items));
+  return done;
+}
+
+/** The nodes as a table, or what to do when there is none. */
+export function nodesTable(session: Session, nodes: readonly NodeResource[]): string {
+  if (nodes.length === 0) {
+    return "no nodes yet; make a token with: holdfast token create --node NAME --out FILE\n";
+  }
+  const rows = nodes.map((node) => [
+    node.id,
+    session.colours.nodeState(node.state),
+    String(node.epoch),
+    String(node.services.length),
+    formatSpan(session.io.nowMs() - node.sinceMs),
+    node.reason,
+  ]);
+  return session.table(["NODE", "STATE", "EPOCH", "SERVICES", "SINCE", "WHY"], rows);
+}
+
+async function showNode(session: Session, values: readonly string[]): Promise<Outcome> {
+  const client = await session.client();
+  if (!client.ok) return client;
+  const answer = await client.value.node(argumentAt(values, 0));
+  if (!answer.ok) return failOfApi(answer.error);
+  const node = answer.value;
+  session.print(answer.body, () => {
+    const properties = Object.entries(node.properties).map(([name, value]) => `${name}=${value}`);
+    const lines: [string, string][] = [
+      ["node", node.id],
+      ["state", node.state],
+      ["type", node.type],
+      ["epoch", `${node.epoch}, ${node.leased ? "holds its lease" : "holds no lease"}`],
+      ["since", formatInstant(node.sinceMs)],
+      ["why", node.reason],
+      ["agent", node.agentVersion],
+      ["services", node.services.join(", ") || "none"],
+      ["properties", properties.join(", ") || "none"],
+    ];
+    return lines
+      .map(
+        ([name, value]) => `${session.colours.paint("bold", name.padEnd(10))}  ${oneLine(value)}\n`,
+      )
+      .join("");
+  });
+  return done;
+}
+
+async function confirmOff(
+  session: Session,
+  values: readonly string[],
+  options: unknown,
+): Promise<Outcome> {
+  const name = argumentAt(values, 0);
+  const { yes } = z.object({ yes: z.boolean().default(false) }).parse(options);
+  const client = await session.client();
+  if (!client.ok) return client;
+  if (!yes) {
+    const answer = await session.io.ask(
+      `Is ${name} switched off, and will it stay off until its services run elsewhere? A wrong yes can make a service run twice. [yes/no] `,
+    );
+    if (answer === undefined) {
+      return usage("there is no terminal to ask at", `when ${name} is off for sure, add --yes`);
+    }
+    if (answer.trim().toLowerCase() !== "yes") return fail(1, "not confirmed, nothing was changed");
+  }
+  const answer = await client.value.confirmOff(name);
+  if (!answer.ok) return failOfApi(answer.error);
+  session.print(
+    answer.body ?? { id: name },
+    () => `${name} is confirmed off; see its services move with: holdfast events --follow\n`,
+  );
+  return done;
+}

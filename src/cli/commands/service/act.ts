@@ -1,0 +1,150 @@
+/** `service start|stop|disable|migrate|relocate`: what a service does, and where. */
+import type { Command } from "commander";
+import * as z from "zod";
+import type { ApiResult } from "../../../client/api-error.ts";
+import type { Client } from "../../../client/client.ts";
+import type { ServiceResource } from "../../../wire/api.ts";
+import { argumentAt, type CommandContext, durationOption } from "../../command-context.ts";
+import { done, type Failure, fail, failOfApi, type Outcome } from "../../failure.ts";
+import type { Session } from "../../session.ts";
+import { type Goal, inError } from "../../wait.ts";
+import { addWaitFlags, finishChange, follow, waitFlagsOf } from "./change.ts";
+
+/** One action on one service, made once its current state is known. */
+interface Action {
+  /** What it does, e.g. `is being stopped`. */
+  readonly words: string;
+  /** The words for a service that is there already; undefined: there is something to do. */
+  already(service: ServiceResource): string | undefined;
+  /** Why it cannot be done now. */
+  refusal(service: ServiceResource): Failure | undefined;
+  send(client: Client, id: string): Promise<ApiResult<unknown>>;
+  goal(id: string): Goal;
+}
+
+/** Hangs the five commands below `service`. */
+export function addServiceActCommands(service: Command, context: CommandContext): void {
+  const start = service.command("start").description("have a service run").argument("<id>");
+  addWaitFlags(start);
+  context.handle(start, (session, values, options) => act(session, values, options, startAction));
+
+  const stop = service
+    .command("stop")
+    .description("have a service stopped")
+    .argument("<id>")
+    .addOption(durationOption("--timeout <duration>", "it may take so long before it is killed"));
+  addWaitFlags(stop, "--wait-timeout");
+  context.handle(stop, (session, values, options) => {
+    const { timeout } = z.object({ timeout: z.number().optional() }).parse(options);
+    return act(session, values, options, stopAction(timeout));
+  });
+
+  const disable = service
+    .command("disable")
+    .description("stop a service for good; also the way out of the state error")
+    .argument("<id>");
+  addWaitFlags(disable);
+  context.handle(disable, (session, values, options) =>
+    act(session, values, options, disableAction),
+  );
+
+  for (const kind of ["migrate", "relocate"] as const) {
+    const move = service.command(kind).description(moveWords[kind]);
+    move.argument("<id>").argument("<node>", "where to");
+    addWaitFlags(move);
+    context.handle(move, (session, values, options) =>
+      act(session, values, options, moveAction(kind, argumentAt(values, 1))),
+    );
+  }
+}
+
+const moveWords = {
+  migrate: "move a service to a node, live where its type can, else by stop and start",
+  relocate: "move a service to a node by stop and start",
+} as const;
+
+async function act(
+  session: Session,
+  values: readonly string[],
+  options: unknown,
+  action: Action,
+): Promise<Outcome> {
+  const id = argumentAt(values, 0);
+  const client = await session.client();
+  if (!client.ok) return client;
+  const current = await client.value.service(id);
+  if (!current.ok) return failOfApi(current.error);
+  const refusal = action.refusal(current.value);
+  if (refusal !== undefined) return { ok: false, error: refusal };
+  const already = action.already(current.value);
+  if (already !== undefined) {
+    session.print(current.body, () => `${id} is already ${already}\n`);
+    return done;
+  }
+  const answer = await action.send(client.value, id);
+  if (!answer.ok) return failOfApi(answer.error);
+  const change = {
+    service: id,
+    body: answer.body ?? current.body,
+    sentence: `${id} ${action.words}`,
+    next: follow(id),
+    goal: action.goal(id),
+  };
+  return finishChange(session, client.value, change, waitFlagsOf(options));
+}
+
+const startAction: Action = {
+  words: "is requested to run",
+  already: (service) =>
+    service.requested === "started" && service.state === "started" ? "started" : undefined,
+  refusal: (service) =>
+    service.state === "error" && service.requested !== "disabled"
+      ? { ...inError(service), exitCode: 5 }
+      : undefined,
+  send: (client, id) => client.changeService(id, { state: "started" }),
+  goal: (service) => ({ service, kind: "running" }),
+};
+
+function stopAction(timeoutMs: number | undefined): Action {
+  return {
+    words: "is being stopped",
+    already: (service) =>
+      service.requested === "stopped" && service.state === "stopped" ? "stopped" : undefined,
+    refusal: (service) =>
+      service.state === "error" && service.requested !== "disabled"
+        ? {
+            exitCode: 5,
+            what: `${service.id} is in error: ${service.reason}`,
+            hint: `stop it for good with: holdfast service disable ${service.id}`,
+          }
+        : undefined,
+    send: (client, id) =>
+      timeoutMs === undefined
+        ? client.changeService(id, { state: "stopped" })
+        : client.command(id, { command: "stop", timeoutMs }),
+    goal: (service) => ({ service, kind: "stopped" }),
+  };
+}
+
+const disableAction: Action = {
+  words: "is being disabled",
+  already: (service) =>
+    service.requested === "disabled" && service.state === "stopped" ? "disabled" : undefined,
+  refusal: () => undefined,
+  send: (client, id) => client.changeService(id, { state: "disabled" }),
+  goal: (service) => ({ service, kind: "stopped" }),
+};
+
+function moveAction(kind: "migrate" | "relocate", node: string): Action {
+  return {
+    words: `is asked to ${kind} to ${node}`,
+    already: (service) =>
+      service.node === node && service.state === "started" ? `on ${node}` : undefined,
+    refusal: (service) =>
+      service.state === "error"
+        ? fail(5, `${service.id} is in error: ${service.reason}`, inError(service).hint).error
+        : undefined,
+    send: (client, id) => client.command(id, { command: kind, target: node }),
+    goal: (service) => ({ service, kind: "running", node }),
+  };
+}

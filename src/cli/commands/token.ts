@@ -1,0 +1,123 @@
+/** `token ...`: who may speak to the servers. A token is shown once, and never given as an argument. */
+import { writeFile } from "node:fs/promises";
+import type { Command } from "commander";
+import * as z from "zod";
+import { parseNodeId } from "../../core/ids.ts";
+import type { CreatedToken } from "../../wire/api.ts";
+import { argumentAt, type CommandContext, durationOption } from "../command-context.ts";
+import { done, fail, failOfApi, type Outcome, usage } from "../failure.ts";
+import { formatInstant } from "../format/quantity.ts";
+import type { Session } from "../session.ts";
+
+/** Hangs `token` and its verbs into the program. */
+export function addTokenCommands(program: Command, context: CommandContext): void {
+  const token = program.command("token").description("who may speak to the servers");
+  const create = token
+    .command("create")
+    .description("make a token; it is shown this once only")
+    .option("--node <name>", "for the agent of this node, and for nothing else")
+    .option("--admin", "for a person or script that may do everything")
+    .option("--name <text>", "what it is for")
+    .addOption(durationOption("--ttl <duration>", "it expires after, e.g. 24h (default: never)"))
+    .option("--out <file>", "write it to a new file that only you can read");
+  context.handle(create, createToken);
+  context.handle(token.command("list").description("all tokens, without their secret"), listTokens);
+  const revoke = token.command("revoke").description("take a token back").argument("<id>");
+  context.handle(revoke, revokeToken);
+}
+
+const createSchema = z.object({
+  node: z.string().optional(),
+  admin: z.boolean().default(false),
+  name: z.string().optional(),
+  ttl: z.number().optional(),
+  out: z.string().optional(),
+});
+
+async function createToken(
+  session: Session,
+  _values: readonly string[],
+  options: unknown,
+): Promise<Outcome> {
+  const { node, admin, name, ttl, out } = createSchema.parse(options);
+  if ((node === undefined) !== admin) {
+    return usage("for whom the token is must be said once", "give --node NAME or --admin");
+  }
+  const named = node === undefined ? undefined : parseNodeId(node);
+  if (named !== undefined && !named.ok) return usage(`--node: ${named.error}`);
+  const client = await session.client();
+  if (!client.ok) return client;
+  const answer = await client.value.createToken({
+    role: admin ? "admin" : "agent",
+    ...(node === undefined ? {} : { node }),
+    name: name ?? (node === undefined ? "admin" : `agent of ${node}`),
+    ...(ttl === undefined ? {} : { ttlMs: ttl }),
+  });
+  if (!answer.ok) return failOfApi(answer.error);
+  const written = await writeOut(out, answer.value);
+  if (!written.ok) {
+    await client.value.revokeToken(answer.value.id); // nobody has it: the file could not be written
+    return written;
+  }
+  printCreated(session, answer.value, answer.body, out);
+  return done;
+}
+
+async function writeOut(out: string | undefined, created: CreatedToken): Promise<Outcome> {
+  if (out === undefined) return done;
+  try {
+    await writeFile(out, `${created.token}\n`, { mode: 0o600, flag: "wx" });
+    return done;
+  } catch (error: unknown) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return fail(2, `cannot write ${out}: ${reason}`, "name a new file in a folder of yours");
+  }
+}
+
+function printCreated(
+  session: Session,
+  created: CreatedToken,
+  body: unknown,
+  out: string | undefined,
+): void {
+  const { token, ...rest } = created;
+  session.print(out === undefined ? body : rest, () => {
+    if (out === undefined) return `${token}\n`;
+    const next =
+      created.node === undefined
+        ? `use it with --token-file ${out}`
+        : `start the agent with: holdfast agent run --server URL --token-file ${out}`;
+    return `token ${created.id} is in ${out}; ${next}\n`;
+  });
+}
+
+async function listTokens(session: Session): Promise<Outcome> {
+  const client = await session.client();
+  if (!client.ok) return client;
+  const answer = await client.value.tokens();
+  if (!answer.ok) return failOfApi(answer.error);
+  session.print(answer.body, () =>
+    session.table(
+      ["ID", "ROLE", "NODE", "CREATED", "EXPIRES", "NAME"],
+      answer.value.items.map((token) => [
+        token.id,
+        token.role,
+        token.node ?? "-",
+        formatInstant(token.createdAtMs),
+        token.expiresAtMs === undefined ? "never" : formatInstant(token.expiresAtMs),
+        token.name,
+      ]),
+    ),
+  );
+  return done;
+}
+
+async function revokeToken(session: Session, values: readonly string[]): Promise<Outcome> {
+  const id = argumentAt(values, 0);
+  const client = await session.client();
+  if (!client.ok) return client;
+  const answer = await client.value.revokeToken(id);
+  if (!answer.ok) return failOfApi(answer.error);
+  session.print(answer.body ?? { id }, () => `token ${id} is revoked\n`);
+  return done;
+}

@@ -1,0 +1,268 @@
+/** The flags of `service add` and `service set`: one for each field of a service, as one table. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import * as z from "zod";
+import { isolationPolicies, requestedStates } from "../../core/model/service.ts";
+import { ok, type Result } from "../../core/result.ts";
+import { countOption, durationOption, repeatedOption, sizeOption } from "../command-context.ts";
+import { type Failure, usage } from "../failure.ts";
+import { type Draft, draftAt, isDraft, mergeDraft, putDraft } from "./draft.ts";
+
+interface FieldFlag {
+  readonly option: () => Option;
+  /** Where its value goes; `driver` stands for the type of the service. */
+  readonly path: readonly string[];
+}
+
+const text = (flags: string, description: string) => (): Option => new Option(flags, description);
+const count = (flags: string, description: string) => () => countOption(flags, description);
+const duration = (flags: string, description: string) => () => durationOption(flags, description);
+
+const fieldFlags: readonly FieldFlag[] = [
+  {
+    option: () => new Option("--state <state>", "what is wanted of it").choices(requestedStates),
+    path: ["state"],
+  },
+  { option: text("--node <node>", "where it is placed first, if online"), path: ["node"] },
+  { option: text("--description <text>", "for people"), path: ["description"] },
+  {
+    option: count("--max-restart <count>", "failed starts that are retried on a node"),
+    path: ["maxRestart"],
+  },
+  {
+    option: count("--max-relocate <count>", "failed nodes after which another is tried"),
+    path: ["maxRelocate"],
+  },
+  {
+    option: () =>
+      new Option("--on-isolation <policy>", "what its node does without a lease").choices(
+        isolationPolicies,
+      ),
+    path: ["onIsolation"],
+  },
+  {
+    option: text("--command <path>", "program; its arguments follow after --"),
+    path: ["driver", "command"],
+  },
+  { option: text("--working-directory <path>", "absolute"), path: ["driver", "workingDirectory"] },
+  { option: text("--user <name>", "system user that it runs as"), path: ["driver", "user"] },
+  {
+    option: text("--stop-signal <signal>", "asks it to end, e.g. SIGTERM"),
+    path: ["driver", "stopSignal"],
+  },
+  {
+    option: duration("--stop-timeout <duration>", "then it is killed"),
+    path: ["driver", "stopTimeoutMs"],
+  },
+  {
+    option: () => sizeOption("--log-size <size>", "of a log file before it is rotated, e.g. 10M"),
+    path: ["driver", "log", "bytesMax"],
+  },
+  {
+    option: count("--log-files <count>", "rotated log files that are kept"),
+    path: ["driver", "log", "filesMax"],
+  },
+  {
+    option: duration("--restart-delay <duration>", "before the first restart; doubles"),
+    path: ["driver", "restart", "delayMs"],
+  },
+  {
+    option: duration("--restart-delay-max <duration>", "the longest pause before a restart"),
+    path: ["driver", "restart", "delayMsMax"],
+  },
+  {
+    option: duration("--settle-time <duration>", "it must run so long to count as started"),
+    path: ["driver", "restart", "settleMs"],
+  },
+  {
+    option: duration("--restart-reset <duration>", "after it, earlier failures are forgotten"),
+    path: ["driver", "restart", "resetAfterMs"],
+  },
+  {
+    option: duration("--health-interval <duration>", "between two health checks"),
+    path: ["driver", "health", "intervalMs"],
+  },
+  {
+    option: duration("--health-timeout <duration>", "of one health check"),
+    path: ["driver", "health", "timeoutMs"],
+  },
+  {
+    option: count("--health-threshold <count>", "failed checks in a row that count"),
+    path: ["driver", "health", "threshold"],
+  },
+  {
+    option: duration("--health-start-period <duration>", "failed checks do not count before"),
+    path: ["driver", "health", "startPeriodMs"],
+  },
+];
+
+const listSchema = z.array(z.string()).optional();
+const specialSchema = z.object({
+  env: listSchema,
+  unset: listSchema,
+  healthHttp: z.string().optional(),
+  healthTcp: z.string().optional(),
+  healthExec: z.string().optional(),
+});
+
+/** Flags that take a field away, as `--unset NAME`. */
+const unsetPaths: Readonly<Record<string, readonly string[]>> = {
+  node: ["node"],
+  description: ["description"],
+  "working-directory": ["driver", "workingDirectory"],
+  user: ["driver", "user"],
+  health: ["driver", "health"],
+  env: ["driver", "environment"],
+};
+
+/** Gives a command the flags of all fields. */
+export function addServiceFlags(command: Command): void {
+  for (const flag of fieldFlags) command.addOption(flag.option());
+  command
+    .addOption(repeatedOption("--env <name=value>", "environment variable (again for more)"))
+    .addOption(new Option("--health-http <url>", "healthy while this URL answers with 2xx or 3xx"))
+    .addOption(new Option("--health-tcp <host:port>", "healthy while this port takes connections"))
+    .addOption(new Option("--health-exec <shell line>", "healthy while this line ends with 0"));
+}
+
+/** Gives a command the flag that takes optional fields away. */
+export function addUnsetFlag(command: Command): void {
+  const names = Object.keys(unsetPaths).join(", ");
+  const option = new Option("--unset <field>", `take a field away (again for more): ${names}`);
+  command.addOption(
+    option.argParser((name: string, before: readonly string[] = []) => {
+      if (unsetPaths[name] !== undefined) return [...before, name];
+      throw new InvalidArgumentError(`"${name}" cannot be taken away; it takes: ${names}`);
+    }),
+  );
+}
+
+/** Whether flags or arguments say anything about a service's fields. */
+export function saysAnything(options: unknown, processArguments: readonly string[]): boolean {
+  const draft = applyServiceFlags({ id: "process:x" }, options, processArguments);
+  return !draft.ok || Object.keys(draft.value).length > 1;
+}
+
+/**
+ * The draft with what the flags say put into it. `processArguments`: what follows after `--`; none: left as they are.
+ */
+export function applyServiceFlags(
+  draft: Draft,
+  options: unknown,
+  processArguments: readonly string[],
+): Result<Draft, Failure> {
+  const driver = driverOf(draft);
+  const given: Draft = isDraft(options) ? options : {};
+  const special = specialSchema.parse(options);
+  let result = draft;
+  for (const name of special.unset ?? []) {
+    result = putDraft(result, resolve(unsetPaths[name] ?? [], driver), undefined);
+  }
+  const withHealth = applyHealth(result, special, driver);
+  if (!withHealth.ok) return withHealth;
+  result = withHealth.value;
+  for (const { option, path } of fieldFlags) {
+    const value = given[option().attributeName()];
+    if (value !== undefined) result = putDraft(result, resolve(path, driver), value);
+  }
+  if (processArguments.length > 0) {
+    result = putDraft(result, [driver, "arguments"], [...processArguments]);
+  }
+  const health = draftAt(result, [driver, "health"]);
+  if (isDraft(health) && health["kind"] === undefined) {
+    return usage(
+      "the flags --health-... describe no check",
+      "add one of --health-http, --health-tcp, --health-exec",
+    );
+  }
+  return applyEnvironment(result, special.env ?? [], driver);
+}
+
+function driverOf(draft: Draft): string {
+  return String(draft["id"]).split(":")[0] ?? "";
+}
+
+function resolve(path: readonly string[], driver: string): readonly string[] {
+  return path.map((part) => (part === "driver" ? driver : part));
+}
+
+function applyEnvironment(
+  draft: Draft,
+  lines: readonly string[],
+  driver: string,
+): Result<Draft, Failure> {
+  const environment: Record<string, string> = {};
+  for (const line of lines) {
+    const equals = line.indexOf("=");
+    if (equals < 1) return usage(`--env: "${line}" has no name and "="`, "write --env NAME=VALUE");
+    environment[line.slice(0, equals)] = line.slice(equals + 1);
+  }
+  if (lines.length === 0) return ok(draft);
+  const before = draftAt(draft, [driver, "environment"]);
+  const all = mergeDraft(isDraft(before) ? before : {}, environment);
+  return ok(putDraft(draft, [driver, "environment"], all));
+}
+
+/** A new kind of check keeps the times of the one before. */
+function applyHealth(
+  draft: Draft,
+  special: z.output<typeof specialSchema>,
+  driver: string,
+): Result<Draft, Failure> {
+  const checks = healthChecks(special);
+  if (!checks.ok) return checks;
+  const [check, second] = checks.value;
+  if (second !== undefined) {
+    return usage(
+      "more than one health check is given",
+      "keep one of --health-http, --health-tcp, --health-exec",
+    );
+  }
+  if (check === undefined) return ok(draft);
+  const before = draftAt(draft, [driver, "health"]);
+  const {
+    kind,
+    url,
+    host,
+    port,
+    command,
+    arguments: words,
+    ...times
+  } = isDraft(before) ? before : {};
+  return ok(putDraft(draft, [driver, "health"], mergeDraft(times, check)));
+}
+
+function healthChecks(special: z.output<typeof specialSchema>): Result<Draft[], Failure> {
+  const checks: Draft[] = [];
+  if (special.healthHttp !== undefined) checks.push({ kind: "http", url: special.healthHttp });
+  if (special.healthTcp !== undefined) {
+    const match = /^\[?(.+?)\]?:(\d{1,5})$/.exec(special.healthTcp);
+    if (match === null) {
+      return usage(
+        `--health-tcp: "${special.healthTcp}" is no host and port`,
+        "write it like 127.0.0.1:8080",
+      );
+    }
+    checks.push({ kind: "tcp", host: match[1], port: Number(match[2]) });
+  }
+  if (special.healthExec !== undefined) {
+    checks.push({ kind: "exec", command: "/bin/sh", arguments: ["-c", special.healthExec] });
+  }
+  return ok(checks);
+}
+
+const healthFlags: Readonly<Record<string, string>> = {
+  url: "--health-http",
+  host: "--health-tcp",
+  port: "--health-tcp",
+};
+
+/** Names the flag that a fault of the configuration comes from. */
+export function flagOfPath(path: readonly PropertyKey[]): string {
+  const parts = path.map(String);
+  const joined = parts.join(".");
+  const flag = fieldFlags.find((own) => resolve(own.path, parts[0] ?? "").join(".") === joined);
+  if (flag !== undefined) return flag.option().long ?? joined;
+  if (parts[1] === "environment") return `--env ${parts[2] ?? ""}`.trim();
+  if (parts[1] === "health") return healthFlags[parts[2] ?? ""] ?? "--health-exec";
+  return joined;
+}

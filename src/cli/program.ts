@@ -1,0 +1,61 @@
+/** The command line as a whole: all nouns in the order in which a newcomer meets them, and the flags of all. */
+import { Command, Option } from "commander";
+import type { CommandContext } from "./command-context.ts";
+import { addAgentCommands } from "./commands/agent.ts";
+import { addApplyCommands } from "./commands/apply.ts";
+import { addCompletionCommands } from "./commands/completion.ts";
+import { addDemoCommand } from "./commands/demo.ts";
+import { addEventCommands } from "./commands/events.ts";
+import { addNodeCommands } from "./commands/node.ts";
+import { addServerCommands } from "./commands/server.ts";
+import { addServiceCommands } from "./commands/service/service.ts";
+import { addSettingsCommands } from "./commands/settings.ts";
+import { addStatusCommand } from "./commands/status.ts";
+import { addTokenCommands } from "./commands/token.ts";
+import { addVersionCommand, programVersion } from "./commands/version.ts";
+import { addWhyCommand } from "./commands/why.ts";
+import { outputFormats } from "./session.ts";
+
+const helpAfter = `
+Settings are found in this order: flags, environment (HOLDFAST_SERVER, HOLDFAST_TOKEN, HOLDFAST_TOKEN_FILE),
+~/.config/holdfast/cli.yaml, /etc/holdfast/cli.yaml (fields: server, tokenFile), defaults.
+Exit codes: 0 ok, 1 failed, 2 wrong usage or input, 3 not found, 4 conflict, 5 refused.
+Durations are written like 500ms, 10s, 2m, 1h.`;
+
+/** Builds the program; it writes help to `context.io`, and throws commander's error instead of ending the process. */
+export function buildProgram(context: CommandContext): Command {
+  const { io } = context;
+  const program = new Command("holdfast");
+  program
+    .description("Keeps services running on at least one healthy node, and says why")
+    .version(programVersion, "-V, --version", "print the version")
+    .addOption(
+      new Option("-o, --output <format>", "table for people; json and yaml for scripts")
+        .choices(outputFormats)
+        .default("table"),
+    )
+    .option("--server <url>", "address of the server (default: http://127.0.0.1:7440)")
+    .option("--token-file <file>", "file that holds the token")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: () => undefined, // runCli prints what was wrong, in one line
+    })
+    .exitOverride()
+    .addHelpText("after", helpAfter);
+  addStatusCommand(program, context);
+  addServiceCommands(program, context);
+  addNodeCommands(program, context);
+  addWhyCommand(program, context);
+  addEventCommands(program, context);
+  addApplyCommands(program, context);
+  addSettingsCommands(program, context);
+  addTokenCommands(program, context);
+  addServerCommands(program, context);
+  addAgentCommands(program, context);
+  addDemoCommand(program, context);
+  addCompletionCommands(program, context);
+  addVersionCommand(program, context);
+  return program;
+}

@@ -1,0 +1,128 @@
+/** Runs the command line inside the test, against a fake server, and keeps what it wrote. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { done } from "../../src/cli/failure.ts";
+import type { CliIo } from "../../src/cli/io.ts";
+import type {
+  AgentRunOptions,
+  DemoRunOptions,
+  Roles,
+  ServerRunOptions,
+} from "../../src/cli/roles.ts";
+import { runCli } from "../../src/cli/run-cli.ts";
+import { adminToken, FakeServer } from "./fake-server.ts";
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface RunOptions {
+  readonly terminal?: boolean;
+  readonly columns?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly answer?: string;
+  readonly signal?: AbortSignal;
+  /** Told all of standard output whenever something was added to it. */
+  readonly onOutput?: (all: string) => void;
+}
+
+export interface Started {
+  readonly server: ServerRunOptions[];
+  readonly agent: AgentRunOptions[];
+  readonly demo: DemoRunOptions[];
+}
+
+/** A fake server, a folder for files, and a command line that talks to both. */
+export interface Bench {
+  readonly server: FakeServer;
+  readonly folder: string;
+  /** What the roles were started with. */
+  readonly started: Started;
+  run(words: readonly string[], options?: RunOptions): Promise<Ran>;
+  /** Writes a file into the folder; the result is its path. */
+  file(name: string, content: string): Promise<string>;
+}
+
+/** The instant that the command line takes for now. */
+export const nowMs = 61_000;
+
+/** Makes a bench that is taken down when the test ends. */
+export async function createBench(context: TestContext): Promise<Bench> {
+  const server = await new FakeServer().listen();
+  const folder = await mkdtemp(join(tmpdir(), "holdfast-cli-"));
+  context.after(async () => {
+    await server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const started: Started = { server: [], agent: [], demo: [] };
+  return {
+    server,
+    folder,
+    started,
+    run: (words, options = {}) => run({ server, folder, started }, words, options),
+    file: async (name, content) => {
+      const path = join(folder, name);
+      await writeFile(path, content);
+      return path;
+    },
+  };
+}
+
+type Parts = Pick<Bench, "server" | "folder" | "started">;
+
+async function run(parts: Parts, words: readonly string[], options: RunOptions): Promise<Ran> {
+  const { server, folder, started } = parts;
+  let out = "";
+  let err = "";
+  const terminal = options.terminal === true;
+  const stream = (take: (text: string) => void) => ({
+    write: take,
+    isTTY: terminal,
+    columns: options.columns ?? 100,
+  });
+  const io: CliIo = {
+    stdout: stream((text) => {
+      out += text;
+      options.onOutput?.(out);
+    }),
+    stderr: stream((text) => {
+      err += text;
+    }),
+    environment: options.environment ?? {
+      HOLDFAST_SERVER: server.url,
+      HOLDFAST_TOKEN: adminToken,
+    },
+    places: {
+      cliConfigFiles: [join(folder, "etc-cli.yaml"), join(folder, "home-cli.yaml")],
+      serverConfigFile: join(folder, "server.yaml"),
+      agentConfigFile: join(folder, "agent.yaml"),
+      adminTokenFile: join(folder, "admin.token"),
+    },
+    signal: options.signal ?? new AbortController().signal,
+    ask: () => Promise.resolve(options.answer),
+    readStandardInput: () => Promise.resolve(options.input ?? ""),
+    nowMs: () => nowMs,
+  };
+  const code = await runCli(words, io, rolesOf(started));
+  return { code, out, err };
+}
+
+function rolesOf(started: Started): Roles {
+  const keep =
+    <T>(list: T[]) =>
+    (options: T) => {
+      list.push(options);
+      return Promise.resolve(done);
+    };
+  return {
+    runServer: keep(started.server),
+    runAgent: keep(started.agent),
+    runDemo: keep(started.demo),
+    orderDemo: () => Promise.resolve(done),
+  };
+}

@@ -1,0 +1,198 @@
+/** Where settings come from: flags before environment before files before defaults; and what roles are started with. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { adminToken } from "./fake-server.ts";
+import { type Bench, createBench } from "./harness.ts";
+
+const nowhere = "http://127.0.0.1:9";
+
+async function authorizationOf(
+  bench: Bench,
+  words: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  const before = bench.server.requests.length;
+  await bench.run(["status", ...words], { environment });
+  return bench.server.requests[before]?.headers.authorization;
+}
+
+test("connect() takes the server from flag, environment, the person's file, the machine's file", async (context) => {
+  const bench = await createBench(context);
+  const { url } = bench.server;
+  const flag = await authorizationOf(bench, ["--server", url], {
+    HOLDFAST_SERVER: nowhere,
+    HOLDFAST_TOKEN: "a",
+  });
+  await bench.file("home-cli.yaml", `server: ${nowhere}\n`);
+  const environment = await authorizationOf(bench, [], {
+    HOLDFAST_SERVER: url,
+    HOLDFAST_TOKEN: "b",
+  });
+  await bench.file("etc-cli.yaml", `server: ${nowhere}\n`);
+  await bench.file("home-cli.yaml", `server: ${url}/\n`);
+  const home = await authorizationOf(bench, [], { HOLDFAST_TOKEN: "c" });
+  await bench.file("home-cli.yaml", "");
+  await bench.file("etc-cli.yaml", `server: ${url}\n`);
+  const machine = await authorizationOf(bench, [], { HOLDFAST_TOKEN: "d" });
+  assert.deepEqual(
+    [flag, environment, home, machine],
+    ["Bearer a", "Bearer b", "Bearer c", "Bearer d"],
+  );
+});
+
+test("connect() takes the token from flag, environment, file, the admin's file, or sends none", async (context) => {
+  const bench = await createBench(context);
+  const environment = { HOLDFAST_SERVER: bench.server.url };
+  const none = await authorizationOf(bench, [], environment);
+  await bench.file("admin.token", "from-admin\n");
+  const admin = await authorizationOf(bench, [], environment);
+  await bench.file("home-cli.yaml", `tokenFile: ${await bench.file("t1", "from-config")}\n`);
+  const config = await authorizationOf(bench, [], environment);
+  const tokenFile = {
+    ...environment,
+    HOLDFAST_TOKEN_FILE: await bench.file("t2", "from-environment-file"),
+  };
+  const environmentFile = await authorizationOf(bench, [], tokenFile);
+  const direct = { ...tokenFile, HOLDFAST_TOKEN: "from-environment" };
+  const environmentToken = await authorizationOf(bench, [], direct);
+  const flag = await authorizationOf(
+    bench,
+    ["--token-file", await bench.file("t3", "from-flag")],
+    direct,
+  );
+  assert.deepEqual(
+    [none, admin, config, environmentFile, environmentToken, flag],
+    [
+      undefined,
+      "Bearer from-admin",
+      "Bearer from-config",
+      "Bearer from-environment-file",
+      "Bearer from-environment",
+      "Bearer from-flag",
+    ],
+  );
+});
+
+test("server run takes flags before environment before server.yaml before defaults", async (context) => {
+  const bench = await createBench(context);
+  await bench.run(["server", "run"], { environment: {} });
+  await bench.file(
+    "server.yaml",
+    "data: /file\nlisten: 10.0.0.1:1\nprofile: patient\nlogLevel: warn\n",
+  );
+  await bench.run(["server", "run"], { environment: {} });
+  const environment = {
+    HOLDFAST_DATA: "/environment",
+    HOLDFAST_LISTEN: "[::1]:2",
+    HOLDFAST_PROFILE: "fast",
+  };
+  await bench.run(["server", "run"], { environment });
+  const flags = [
+    "--data",
+    "/flag",
+    "--listen",
+    "0.0.0.0:0",
+    "--profile",
+    "balanced",
+    "--log-format",
+    "text",
+  ];
+  await bench.run(["server", "run", ...flags], { environment });
+  assert.deepEqual(bench.started.server, [
+    {
+      dataDirectory: "/var/lib/holdfast",
+      host: "127.0.0.1",
+      port: 7440,
+      profile: undefined,
+      log: { format: "json", level: "info" },
+    },
+    {
+      dataDirectory: "/file",
+      host: "10.0.0.1",
+      port: 1,
+      profile: "patient",
+      log: { format: "json", level: "warn" },
+    },
+    {
+      dataDirectory: "/environment",
+      host: "::1",
+      port: 2,
+      profile: "fast",
+      log: { format: "json", level: "warn" },
+    },
+    {
+      dataDirectory: "/flag",
+      host: "0.0.0.0",
+      port: 0,
+      profile: "balanced",
+      log: { format: "text", level: "warn" },
+    },
+  ]);
+});
+
+test("agent run takes several servers, the node's token and its properties", async (context) => {
+  const bench = await createBench(context);
+  const token = await bench.file("node1.token", `${adminToken}\n`);
+  const words = [
+    "agent",
+    "run",
+    "--data",
+    "/d",
+    "--server",
+    "http://a:1, http://b:2/",
+    "--token-file",
+    token,
+    "--property",
+    "rack=b",
+    "--watchdog-device",
+    "/dev/watchdog",
+    "--isolate",
+    "tracked",
+    "--on-exit",
+    "stop",
+  ];
+  await bench.file("agent.yaml", "servers: [http://c:3]\nproperties: { rack: a, cores: 4 }\n");
+  const { code, err } = await bench.run(words, { environment: {}, terminal: true });
+  assert.deepEqual([code, err], [0, ""]);
+  await bench.run(["agent", "run", "--token-file", token], { environment: {} });
+  assert.deepEqual(bench.started.agent, [
+    {
+      dataDirectory: "/d",
+      servers: ["http://a:1", "http://b:2"],
+      token: adminToken,
+      properties: { rack: "b", cores: 4 },
+      watchdogDevice: "/dev/watchdog",
+      isolation: "tracked",
+      onExit: "stop",
+      log: { format: "text", level: "info" },
+    },
+    {
+      dataDirectory: "/var/lib/holdfast-agent",
+      servers: ["http://c:3"],
+      token: adminToken,
+      properties: { rack: "a", cores: 4 },
+      watchdogDevice: undefined,
+      isolation: "auto",
+      onExit: "keep",
+      log: { format: "json", level: "info" },
+    },
+  ]);
+});
+
+test("an agent does not take the admin's token by default", async (context) => {
+  const bench = await createBench(context);
+  await bench.file("admin.token", "from-admin\n");
+  const { err, code } = await bench.run(["agent", "run"], { environment: {} });
+  assert.match(err, /the agent has no token/);
+  assert.equal(code, 2);
+});
+
+test("demo tells its role how to run", async (context) => {
+  const bench = await createBench(context);
+  await bench.run(["demo", "--once"]);
+  await bench.run(["demo", "--profile", "balanced", "--port", "7001", "--keep-files"]);
+  assert.deepEqual(bench.started.demo, [
+    { mode: "once", profile: "fast", port: 7440, files: "remove" },
+    { mode: "live", profile: "balanced", port: 7001, files: "keep" },
+  ]);
+});
