@@ -2,10 +2,10 @@
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
-import type { ClusterView } from "./cluster-view.ts";
-import type { InstructionHub } from "./instruction-hub.ts";
-import type { LogRelay } from "./log-relay.ts";
-import type { StreamSet } from "./sse.ts";
+import type { InstructionHub } from "./agents/instruction-hub.ts";
+import type { LogRelay } from "./agents/log-relay.ts";
+import type { StreamSet } from "./http/sse.ts";
+import type { ClusterView } from "./view/cluster-view.ts";
 
 export interface ServerContext {
   readonly store: Store;

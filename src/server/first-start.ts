@@ -6,8 +6,8 @@ import type { Store } from "../ports/store.ts";
 import { jsonOf, readRecord } from "../runtime/manager-records.ts";
 import { keys, type TokenRecord, tokenRecordSchema } from "../wire/records.ts";
 import type { Settings } from "../wire/settings.ts";
-import { createToken, hashOf, tokenIdOf } from "./auth.ts";
 import { adminTokenFile, readAdminToken, writeAdminToken } from "./files.ts";
+import { createToken, hashOf, tokenIdOf } from "./http/auth.ts";
 
 /** One fixed id, so that of several servers that start at once only one makes the token. */
 const firstTokenId = "admin";

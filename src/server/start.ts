@@ -10,8 +10,8 @@ import { type ElectionOptions, runElection } from "../runtime/election.ts";
 import { runManager } from "../runtime/manager-loop.ts";
 import { problemOf } from "../wire/errors.ts";
 import type { Settings } from "../wire/settings.ts";
-import { type App, createApp } from "./app.ts";
-import { openClusterView, type RunningView } from "./cluster-view.ts";
+import { createInstructionHub } from "./agents/instruction-hub.ts";
+import { createLogRelay } from "./agents/log-relay.ts";
 import type { ServerContext } from "./context.ts";
 import {
   prepareDirectory,
@@ -21,17 +21,17 @@ import {
   writeServerInfo,
 } from "./files.ts";
 import { prepareCluster } from "./first-start.ts";
-import { createInstructionHub } from "./instruction-hub.ts";
-import { createLogRelay } from "./log-relay.ts";
-import { ProblemError } from "./problem-error.ts";
-import { agentRoutes } from "./routes-agent.ts";
-import { clusterRoutes } from "./routes-cluster.ts";
-import { eventRoutes } from "./routes-events.ts";
-import { logRoutes } from "./routes-logs.ts";
-import { serviceRoutes } from "./routes-services.ts";
-import { tokenRoutes } from "./routes-tokens.ts";
-import { requireRole } from "./scopes.ts";
-import { createStreamSet } from "./sse.ts";
+import { type App, createApp } from "./http/app.ts";
+import { ProblemError } from "./http/problem-error.ts";
+import { requireRole } from "./http/scopes.ts";
+import { createStreamSet } from "./http/sse.ts";
+import { agentRoutes } from "./routes/agent-routes.ts";
+import { clusterRoutes } from "./routes/cluster-routes.ts";
+import { eventRoutes } from "./routes/events-routes.ts";
+import { logRoutes } from "./routes/logs-routes.ts";
+import { serviceRoutes } from "./routes/services-routes.ts";
+import { tokenRoutes } from "./routes/tokens-routes.ts";
+import { openClusterView, type RunningView } from "./view/cluster-view.ts";
 
 export interface ServerOptions {
   /** Open; the server does not close it. */

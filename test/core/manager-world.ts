@@ -4,7 +4,7 @@
  * runs, so that it can tell whether the manager ever lets two copies live.
  */
 import assert from "node:assert/strict";
-import { type Epoch, epochOf, instructionUidOf, type ServiceId } from "../../src/core/ids.ts";
+import { type Epoch, epochOf, type ServiceId } from "../../src/core/ids.ts";
 import {
   createManagerState,
   type ManagerEffect,
@@ -331,6 +331,3 @@ export class World {
     }
   }
 }
-
-/** A uid for events that no manager gave. */
-export const strangeUid: ReturnType<typeof instructionUidOf> = instructionUidOf("strange");

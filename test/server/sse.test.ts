@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import test from "node:test";
-import { createStreamSet, type SseStream, sseText } from "../../src/server/sse.ts";
+import { createStreamSet, type SseStream, sseText } from "../../src/server/http/sse.ts";
 import { eventually } from "./harness.ts";
 
 test("sseText() writes one message with its id", () => {

@@ -29,12 +29,14 @@ export function onLease(state: AgentState, event: LeaseEvent): void {
 
 /** The lease is over: what is left of its services is killed now; the guard does the same. */
 export function loseLease(state: AgentState, why: string, effects: AgentEffect[]): void {
-  effects.push({
-    kind: "log",
-    level: "warn",
-    sentence: `lease is over: ${why}; every service that may run elsewhere is killed`,
-    service: undefined,
-  });
+  if (state.lease !== undefined || hasTrackedLife(state)) {
+    effects.push({
+      kind: "log",
+      level: "warn",
+      sentence: `lease is over: ${why}; every service that may run elsewhere is killed`,
+      service: undefined,
+    });
+  }
   state.lease = undefined;
   state.isolating = false;
   state.leaseRequested = false;

@@ -11,14 +11,14 @@ import {
   leaseRequestSchema,
   releaseRequestSchema,
   reportRequestSchema,
-} from "../wire/agent-protocol.ts";
-import { problemOf } from "../wire/errors.ts";
-import type { App } from "./app.ts";
-import type { ServerContext } from "./context.ts";
-import { grantLease, releaseLease, renewLease } from "./leases.ts";
-import { ProblemError, refuse, unwrap } from "./problem-error.ts";
-import { confirm, join, report } from "./reports.ts";
-import { nodeOf } from "./scopes.ts";
+} from "../../wire/agent-protocol.ts";
+import { problemOf } from "../../wire/errors.ts";
+import { grantLease, releaseLease, renewLease } from "../agents/leases.ts";
+import { confirm, join, report } from "../agents/reports.ts";
+import type { ServerContext } from "../context.ts";
+import type { App } from "../http/app.ts";
+import { ProblemError, refuse, unwrap } from "../http/problem-error.ts";
+import { nodeOf } from "../http/scopes.ts";
 
 const logParams = z.strictObject({ requestId: z.string().max(64) });
 

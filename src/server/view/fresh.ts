@@ -1,11 +1,11 @@
 /** Linearizable answers from the view: ask the store for its revision, then wait until the view shows it. */
-import { ok, type Result } from "../core/result.ts";
-import type { StoreRevision } from "../ports/store.ts";
-import type { Problem } from "../wire/errors.ts";
-import { keys } from "../wire/records.ts";
-import type { ServerContext } from "./context.ts";
-import { viewWithinMs } from "./limits.ts";
-import { fromStore, refuse } from "./problem-error.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { StoreRevision } from "../../ports/store.ts";
+import type { Problem } from "../../wire/errors.ts";
+import { keys } from "../../wire/records.ts";
+import type { ServerContext } from "../context.ts";
+import { fromStore, refuse } from "../http/problem-error.ts";
+import { viewWithinMs } from "../limits.ts";
 import type { ViewTables } from "./view-tables.ts";
 
 type ReadContext = Pick<ServerContext, "store" | "view">;

@@ -2,17 +2,23 @@
  * This server's memory of the cluster: all records but the audit's, kept up to date by one watch of the store,
  * and the fan-out of its changes to every stream. Answers wait until it shows the revision that they need.
  */
-import type { NodeId, ServiceId } from "../core/ids.ts";
-import { err, ok, type Result } from "../core/result.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Log } from "../ports/log.ts";
-import type { Store, StoredEntry, StoreError, StoreRevision, WatchBatch } from "../ports/store.ts";
-import { eventsKeptMax } from "../runtime/manager-draft.ts";
-import { createPulse, type Pulse, pause } from "../runtime/manager-pulse.ts";
-import { nodeIdIn, readRecord, serviceIdIn } from "../runtime/manager-records.ts";
-import { openSnapshot, type Snapshot } from "../runtime/manager-snapshot.ts";
-import type { EventResource } from "../wire/api.ts";
-import { eventRecordSchema, keys } from "../wire/records.ts";
+import type { NodeId, ServiceId } from "../../core/ids.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import type {
+  Store,
+  StoredEntry,
+  StoreError,
+  StoreRevision,
+  WatchBatch,
+} from "../../ports/store.ts";
+import { eventsKeptMax } from "../../runtime/manager-draft.ts";
+import { createPulse, type Pulse, pause } from "../../runtime/manager-pulse.ts";
+import { nodeIdIn, readRecord, serviceIdIn } from "../../runtime/manager-records.ts";
+import { openSnapshot, type Snapshot } from "../../runtime/manager-snapshot.ts";
+import type { EventResource } from "../../wire/api.ts";
+import { eventRecordSchema, keys } from "../../wire/records.ts";
 import { createTables, type ViewTables, type WritableTables } from "./view-tables.ts";
 
 const prefixes: readonly string[] = [...new Set(Object.values(keys))];

@@ -1,15 +1,15 @@
 /** The plan of a person's order about one service, refused at once where it cannot be carried out. */
 import { randomUUID } from "node:crypto";
-import { parseNodeId, type ServiceId } from "../core/ids.ts";
-import { err, ok, type Result } from "../core/result.ts";
-import { jsonOf } from "../runtime/manager-records.ts";
-import type { commandRequestSchema } from "../wire/api.ts";
-import { type Problem, problemOf } from "../wire/errors.ts";
-import { keys, type StatusRecord } from "../wire/records.ts";
+import { parseNodeId, type ServiceId } from "../../core/ids.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import { jsonOf } from "../../runtime/manager-records.ts";
+import type { commandRequestSchema } from "../../wire/api.ts";
+import { type Problem, problemOf } from "../../wire/errors.ts";
+import { keys, type StatusRecord } from "../../wire/records.ts";
+import { refuse } from "../http/problem-error.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 import type { ChangePlan } from "./change.ts";
-import { refuse } from "./problem-error.ts";
 import { serviceRow } from "./service-changes.ts";
-import type { ViewTables } from "./view-tables.ts";
 
 type Wish = ReturnType<typeof commandRequestSchema.parse>;
 

@@ -1,12 +1,12 @@
 /** Puts the resources of the API together from the records that they are made of. */
 
-import { sentenceOf } from "../core/explain/sentence.ts";
-import type { NodeId, ServiceId } from "../core/ids.ts";
-import { compareIds, epochOf, serviceTypeOf } from "../core/ids.ts";
-import { reasonOf } from "../runtime/manager-records.ts";
-import type { Instruction } from "../wire/agent-protocol.ts";
-import type { ClusterStatus, NodeResource, ServiceResource } from "../wire/api.ts";
-import { timesOf } from "../wire/settings.ts";
+import { sentenceOf } from "../../core/explain/sentence.ts";
+import type { NodeId, ServiceId } from "../../core/ids.ts";
+import { compareIds, epochOf, serviceTypeOf } from "../../core/ids.ts";
+import { reasonOf } from "../../runtime/manager-records.ts";
+import type { Instruction } from "../../wire/agent-protocol.ts";
+import type { ClusterStatus, NodeResource, ServiceResource } from "../../wire/api.ts";
+import { timesOf } from "../../wire/settings.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import type { ViewTables } from "./view-tables.ts";
 

@@ -1,6 +1,6 @@
 /** Server-sent events with a bound: a reader that does not keep up is dropped and comes back by itself. */
 import type { ServerResponse } from "node:http";
-import { streamBufferBytesMax, streamCommentEveryMs, streamsMax } from "./limits.ts";
+import { streamBufferBytesMax, streamCommentEveryMs, streamsMax } from "../limits.ts";
 
 export interface SseMessage {
   readonly event: string;

@@ -1,21 +1,21 @@
 /** The plans of people's changes to services, each made of the facts alone. */
 import { isDeepStrictEqual } from "node:util";
-import type { ServiceId } from "../core/ids.ts";
-import { err, ok, type Result } from "../core/result.ts";
-import type { Compare } from "../ports/store.ts";
-import { jsonOf } from "../runtime/manager-records.ts";
-import { faultsOf, lineOfFaults, type Problem, problemOf } from "../wire/errors.ts";
-import { keys, type ServiceRecord } from "../wire/records.ts";
+import type { ServiceId } from "../../core/ids.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import type { Compare } from "../../ports/store.ts";
+import { jsonOf } from "../../runtime/manager-records.ts";
+import { faultsOf, lineOfFaults, type Problem, problemOf } from "../../wire/errors.ts";
+import { keys, type ServiceRecord } from "../../wire/records.ts";
 import {
   type ServiceConfig,
   type serviceChangeSchema,
   serviceConfigSchema,
-} from "../wire/service-config.ts";
+} from "../../wire/service-config.ts";
+import { brokenPrecondition, type Precondition } from "../http/etag.ts";
+import { refuse } from "../http/problem-error.ts";
+import { servicesMax } from "../limits.ts";
+import type { Row, ViewTables } from "../view/view-tables.ts";
 import type { ChangePlan } from "./change.ts";
-import { brokenPrecondition, type Precondition } from "./etag.ts";
-import { servicesMax } from "./limits.ts";
-import { refuse } from "./problem-error.ts";
-import type { Row, ViewTables } from "./view-tables.ts";
 
 type ServiceChange = ReturnType<typeof serviceChangeSchema.parse>;
 type ServiceRow = Row<ServiceRecord> | undefined;

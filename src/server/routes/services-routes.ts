@@ -1,31 +1,31 @@
 /** `/v1/services`: what is kept running, and orders about it. */
 import type { FastifyReply } from "fastify";
 import * as z from "zod";
-import { assert } from "../core/assert.ts";
-import { explainService } from "../core/explain/why.ts";
-import type { ServiceId } from "../core/ids.ts";
-import { statusOf } from "../runtime/manager-records.ts";
+import { assert } from "../../core/assert.ts";
+import { explainService } from "../../core/explain/why.ts";
+import type { ServiceId } from "../../core/ids.ts";
+import { statusOf } from "../../runtime/manager-records.ts";
 import {
   commandRequestSchema,
   type ServiceResource,
   serviceResourceSchema,
   type Why,
   whySchema,
-} from "../wire/api.ts";
-import { problemOf } from "../wire/errors.ts";
-import { serviceIdSchema } from "../wire/ids.ts";
-import { serviceChangeSchema, serviceConfigSchema } from "../wire/service-config.ts";
-import type { App } from "./app.ts";
-import { change } from "./change.ts";
-import { serviceResource, serviceResources } from "./compose.ts";
-import type { ServerContext } from "./context.ts";
-import { etagOf, preconditionOf } from "./etag.ts";
-import { freshTables } from "./fresh.ts";
-import { ProblemError, unwrap } from "./problem-error.ts";
-import { actorOf } from "./scopes.ts";
-import { planAdd, planPatch, planPut, planRemove, serviceRow } from "./service-changes.ts";
-import { newCommandId, planCommand } from "./service-commands.ts";
-import type { ViewTables } from "./view-tables.ts";
+} from "../../wire/api.ts";
+import { problemOf } from "../../wire/errors.ts";
+import { serviceIdSchema } from "../../wire/ids.ts";
+import { serviceChangeSchema, serviceConfigSchema } from "../../wire/service-config.ts";
+import { change } from "../changes/change.ts";
+import { planAdd, planPatch, planPut, planRemove, serviceRow } from "../changes/service-changes.ts";
+import { newCommandId, planCommand } from "../changes/service-commands.ts";
+import type { ServerContext } from "../context.ts";
+import type { App } from "../http/app.ts";
+import { etagOf, preconditionOf } from "../http/etag.ts";
+import { ProblemError, unwrap } from "../http/problem-error.ts";
+import { actorOf } from "../http/scopes.ts";
+import { serviceResource, serviceResources } from "../view/compose.ts";
+import { freshTables } from "../view/fresh.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 
 export const serviceParams = z.strictObject({ id: serviceIdSchema });
 const listSchema = z.object({ revision: z.int(), items: z.array(serviceResourceSchema) });

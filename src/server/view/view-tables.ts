@@ -1,7 +1,7 @@
 /** The records of the store as typed tables in memory. Only the follower of the store's watch changes them. */
-import type { NodeId, ServiceId } from "../core/ids.ts";
-import type { StoredEntry, StoreRevision } from "../ports/store.ts";
-import { readRecord } from "../runtime/manager-records.ts";
+import type { NodeId, ServiceId } from "../../core/ids.ts";
+import type { StoredEntry, StoreRevision } from "../../ports/store.ts";
+import { readRecord } from "../../runtime/manager-records.ts";
 import {
   type EpochRecord,
   epochRecordSchema,
@@ -22,8 +22,8 @@ import {
   statusRecordSchema,
   type TokenRecord,
   tokenRecordSchema,
-} from "../wire/records.ts";
-import { type Settings, settingsSchema } from "../wire/settings.ts";
+} from "../../wire/records.ts";
+import { type Settings, settingsSchema } from "../../wire/settings.ts";
 
 /** A record with the revision of its last change. */
 export interface Row<T> {

@@ -1,8 +1,8 @@
 /** How a handler answers with a problem: operations return it as a value, the border throws it to the one place that writes it. */
-import type { Result } from "../core/result.ts";
-import { err } from "../core/result.ts";
-import type { StoreError } from "../ports/store.ts";
-import { type ErrorCode, type Problem, problemOf } from "../wire/errors.ts";
+import type { Result } from "../../core/result.ts";
+import { err } from "../../core/result.ts";
+import type { StoreError } from "../../ports/store.ts";
+import { type ErrorCode, type Problem, problemOf } from "../../wire/errors.ts";
 
 /** Thrown by handlers only, caught by the app's error handler only. */
 export class ProblemError extends Error {

@@ -3,17 +3,17 @@
  * together with the audit's record. When another change came first, it is planned anew.
  */
 import { randomInt } from "node:crypto";
-import { ok, type Result } from "../core/result.ts";
-import type { Compare, Operation, StoreRevision } from "../ports/store.ts";
-import { jsonOf } from "../runtime/manager-records.ts";
-import type { Problem } from "../wire/errors.ts";
-import { keys } from "../wire/records.ts";
-import type { Identity } from "./auth.ts";
-import type { ServerContext } from "./context.ts";
-import { freshTables, tablesAt } from "./fresh.ts";
-import { auditKeptMax, changeAttemptsMax } from "./limits.ts";
-import { fromStore, refuse } from "./problem-error.ts";
-import type { ViewTables } from "./view-tables.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { Compare, Operation, StoreRevision } from "../../ports/store.ts";
+import { jsonOf } from "../../runtime/manager-records.ts";
+import type { Problem } from "../../wire/errors.ts";
+import { keys } from "../../wire/records.ts";
+import type { ServerContext } from "../context.ts";
+import type { Identity } from "../http/auth.ts";
+import { fromStore, refuse } from "../http/problem-error.ts";
+import { auditKeptMax, changeAttemptsMax } from "../limits.ts";
+import { freshTables, tablesAt } from "../view/fresh.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 
 const detailLengthMax = 2_000;
 

@@ -1,8 +1,8 @@
 /** Optimistic concurrency: `ETag: "<revision>"` in answers, `If-Match` and `If-None-Match` in changes. */
 import type { FastifyRequest } from "fastify";
-import { ok, type Result } from "../core/result.ts";
-import type { StoreRevision } from "../ports/store.ts";
-import { type Problem, problemOf } from "../wire/errors.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { StoreRevision } from "../../ports/store.ts";
+import { type Problem, problemOf } from "../../wire/errors.ts";
 
 /** What a change is conditional on. `must-exist` is `If-Match: *`, `must-be-absent` is `If-None-Match: *`. */
 export type Precondition =

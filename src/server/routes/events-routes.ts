@@ -1,16 +1,16 @@
 /** `/v1/events`, `/v1/watch`, `/v1/audit`: what happened, what happens, and who did it. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
-import { readRecord } from "../runtime/manager-records.ts";
-import { auditResourceSchema, eventResourceSchema, watchKinds } from "../wire/api.ts";
-import { problemOf } from "../wire/errors.ts";
-import { auditRecordSchema, keys } from "../wire/records.ts";
-import type { App } from "./app.ts";
-import type { ServerContext } from "./context.ts";
-import { freshTables } from "./fresh.ts";
-import { eventsPageMax } from "./limits.ts";
-import { fromStore, ProblemError, unwrap } from "./problem-error.ts";
-import { parseLastEventId, prepareWatch, type WatchKind } from "./watch-stream.ts";
+import { readRecord } from "../../runtime/manager-records.ts";
+import { auditResourceSchema, eventResourceSchema, watchKinds } from "../../wire/api.ts";
+import { problemOf } from "../../wire/errors.ts";
+import { auditRecordSchema, keys } from "../../wire/records.ts";
+import type { ServerContext } from "../context.ts";
+import type { App } from "../http/app.ts";
+import { fromStore, ProblemError, unwrap } from "../http/problem-error.ts";
+import { eventsPageMax } from "../limits.ts";
+import { freshTables } from "../view/fresh.ts";
+import { parseLastEventId, prepareWatch, type WatchKind } from "../view/watch-stream.ts";
 
 const limit = z.coerce.number().int().min(1).max(eventsPageMax).default(100);
 const sequence = z.string().regex(/^\d{1,16}$/, "must be the sequence of an event");

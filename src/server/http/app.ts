@@ -12,10 +12,16 @@ import fastify, {
 } from "fastify";
 import { createJsonSchemaTransform, type ZodTypeProvider } from "fastify-type-provider-zod";
 import * as z from "zod";
-import type { Log } from "../ports/log.ts";
-import { faultsOf, lineOfFaults, type Problem, problemOf, problemSchema } from "../wire/errors.ts";
+import type { Log } from "../../ports/log.ts";
+import {
+  faultsOf,
+  lineOfFaults,
+  type Problem,
+  problemOf,
+  problemSchema,
+} from "../../wire/errors.ts";
+import { bodyBytesMax, requestsMax } from "../limits.ts";
 import type { Identity } from "./auth.ts";
-import { bodyBytesMax, requestsMax } from "./limits.ts";
 import { ProblemError } from "./problem-error.ts";
 
 declare module "fastify" {

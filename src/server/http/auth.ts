@@ -1,11 +1,11 @@
 /** Who is asking: bearer tokens of the form `hf_<id>_<secret>`, of which the store holds only the hash. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { NodeId } from "../core/ids.ts";
-import { ok, type Result } from "../core/result.ts";
-import type { Problem } from "../wire/errors.ts";
-import type { TokenRecord } from "../wire/records.ts";
+import type { NodeId } from "../../core/ids.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { Problem } from "../../wire/errors.ts";
+import type { TokenRecord } from "../../wire/records.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 import { refuse } from "./problem-error.ts";
-import type { ViewTables } from "./view-tables.ts";
 
 const tokenPattern = /^hf_([a-z0-9]{1,32})_([A-Za-z0-9_-]{43})$/;
 const headerPattern = /^Bearer +([^ ]+)$/i;

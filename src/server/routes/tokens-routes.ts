@@ -1,25 +1,25 @@
 /** `/v1/tokens`: who may do what. A token is shown once, when it is made. */
 import * as z from "zod";
-import { parseNodeId } from "../core/ids.ts";
-import { ok, type Result } from "../core/result.ts";
-import { jsonOf } from "../runtime/manager-records.ts";
+import { parseNodeId } from "../../core/ids.ts";
+import { ok, type Result } from "../../core/result.ts";
+import { jsonOf } from "../../runtime/manager-records.ts";
 import {
   createdTokenSchema,
   type TokenResource,
   tokenRequestSchema,
   tokenResourceSchema,
-} from "../wire/api.ts";
-import { type Problem, problemOf } from "../wire/errors.ts";
-import { keys, type TokenRecord } from "../wire/records.ts";
-import type { App } from "./app.ts";
-import { createToken, type NewToken } from "./auth.ts";
-import { type ChangePlan, change } from "./change.ts";
-import type { ServerContext } from "./context.ts";
-import { freshTables } from "./fresh.ts";
-import { tokensMax } from "./limits.ts";
-import { ProblemError, refuse, unwrap } from "./problem-error.ts";
-import { actorOf } from "./scopes.ts";
-import type { ViewTables } from "./view-tables.ts";
+} from "../../wire/api.ts";
+import { type Problem, problemOf } from "../../wire/errors.ts";
+import { keys, type TokenRecord } from "../../wire/records.ts";
+import { type ChangePlan, change } from "../changes/change.ts";
+import type { ServerContext } from "../context.ts";
+import type { App } from "../http/app.ts";
+import { createToken, type NewToken } from "../http/auth.ts";
+import { ProblemError, refuse, unwrap } from "../http/problem-error.ts";
+import { actorOf } from "../http/scopes.ts";
+import { tokensMax } from "../limits.ts";
+import { freshTables } from "../view/fresh.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 
 const listSchema = z.object({ revision: z.int(), items: z.array(tokenResourceSchema) });
 const tokenParams = z.strictObject({ id: z.string().max(64) });

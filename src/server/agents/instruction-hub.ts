@@ -1,9 +1,9 @@
 /** Tells each connected agent the instructions of its node, as they change, and nothing of other nodes. */
-import { compareIds, type NodeId, type ServiceId } from "../core/ids.ts";
-import type { InstructionMessage } from "../wire/agent-protocol.ts";
-import type { ClusterView, ViewChange } from "./cluster-view.ts";
-import { instructionOf } from "./compose.ts";
-import type { SseStream } from "./sse.ts";
+import { compareIds, type NodeId, type ServiceId } from "../../core/ids.ts";
+import type { InstructionMessage } from "../../wire/agent-protocol.ts";
+import type { SseStream } from "../http/sse.ts";
+import type { ClusterView, ViewChange } from "../view/cluster-view.ts";
+import { instructionOf } from "../view/compose.ts";
 
 export interface InstructionHub {
   /** The stream of a node's agent; an older one of the same node is closed. */

@@ -1,13 +1,13 @@
 /** `/v1/services/:id/logs`: a service's output, brought from the agent of its node. */
 import * as z from "zod";
-import { problemOf } from "../wire/errors.ts";
-import type { App } from "./app.ts";
-import type { ServerContext } from "./context.ts";
-import { freshTables } from "./fresh.ts";
-import { logLinesMax } from "./limits.ts";
-import { ProblemError, unwrap } from "./problem-error.ts";
-import { serviceParams } from "./routes-services.ts";
-import { serviceRow } from "./service-changes.ts";
+import { problemOf } from "../../wire/errors.ts";
+import { serviceRow } from "../changes/service-changes.ts";
+import type { ServerContext } from "../context.ts";
+import type { App } from "../http/app.ts";
+import { ProblemError, unwrap } from "../http/problem-error.ts";
+import { logLinesMax } from "../limits.ts";
+import { freshTables } from "../view/fresh.ts";
+import { serviceParams } from "./services-routes.ts";
 
 const query = z.strictObject({
   lines: z.coerce.number().int().min(0).max(logLinesMax).default(100),

@@ -1,13 +1,13 @@
 /** Brings a person who asks for a service's output together with the agent that has it. */
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
-import type { NodeId, ServiceId } from "../core/ids.ts";
-import { ok, type Result } from "../core/result.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Problem } from "../wire/errors.ts";
+import type { NodeId, ServiceId } from "../../core/ids.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Problem } from "../../wire/errors.ts";
+import { refuse } from "../http/problem-error.ts";
+import { logAnswerWithinMs, logRequestsMax } from "../limits.ts";
 import type { InstructionHub } from "./instruction-hub.ts";
-import { logAnswerWithinMs, logRequestsMax } from "./limits.ts";
-import { refuse } from "./problem-error.ts";
 
 export interface LogWish {
   readonly node: NodeId;

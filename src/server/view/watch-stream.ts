@@ -2,18 +2,18 @@
  * `GET /v1/watch`: what the cluster is, then what changes in it. A reader that comes back with the last revision
  * it saw gets all that happened since from the store's history, or is told that this history is gone.
  */
-import { ok, type Result } from "../core/result.ts";
-import type { StoreError, StoreRevision, WatchBatch } from "../ports/store.ts";
-import type { watchKinds } from "../wire/api.ts";
-import { type Problem, problemOf } from "../wire/errors.ts";
-import { keys } from "../wire/records.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { StoreError, StoreRevision, WatchBatch } from "../../ports/store.ts";
+import type { watchKinds } from "../../wire/api.ts";
+import { type Problem, problemOf } from "../../wire/errors.ts";
+import { keys } from "../../wire/records.ts";
+import type { ServerContext } from "../context.ts";
+import { problemOfStore, refuse } from "../http/problem-error.ts";
+import type { SseMessage, SseStream } from "../http/sse.ts";
+import { viewWithinMs } from "../limits.ts";
 import { type ClusterView, eventOf, touchedBy, type ViewChange } from "./cluster-view.ts";
 import { nodeResource, nodeResources, serviceResource, serviceResources } from "./compose.ts";
-import type { ServerContext } from "./context.ts";
 import { freshTables } from "./fresh.ts";
-import { viewWithinMs } from "./limits.ts";
-import { problemOfStore, refuse } from "./problem-error.ts";
-import type { SseMessage, SseStream } from "./sse.ts";
 
 export type WatchKind = (typeof watchKinds)[number];
 

@@ -1,12 +1,12 @@
 /** The two kinds of callers: people with an admin's token, and agents that speak for one node each. */
 import type { FastifyRequest } from "fastify";
-import { assert } from "../core/assert.ts";
-import type { NodeId } from "../core/ids.ts";
-import { problemOf } from "../wire/errors.ts";
+import { assert } from "../../core/assert.ts";
+import type { NodeId } from "../../core/ids.ts";
+import { problemOf } from "../../wire/errors.ts";
+import type { Actor } from "../changes/change.ts";
+import type { ServerContext } from "../context.ts";
 import type { App } from "./app.ts";
 import { authenticate } from "./auth.ts";
-import type { Actor } from "./change.ts";
-import type { ServerContext } from "./context.ts";
 import { ProblemError, unwrap } from "./problem-error.ts";
 
 /** Refuses every request of this scope that brings no token of the role, before its body is read. */

@@ -1,15 +1,15 @@
 /** What an agent says and asks about instructions; only of its live epoch and of the current instruction (S2, S4). */
-import type { NodeId } from "../core/ids.ts";
-import { epochOf } from "../core/ids.ts";
-import { ok, type Result } from "../core/result.ts";
-import type { StoredEntry } from "../ports/store.ts";
-import { jsonOf, readRecord } from "../runtime/manager-records.ts";
+import type { NodeId } from "../../core/ids.ts";
+import { epochOf } from "../../core/ids.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { StoredEntry } from "../../ports/store.ts";
+import { jsonOf, readRecord } from "../../runtime/manager-records.ts";
 import type {
   confirmRequestSchema,
   joinRequestSchema,
   reportRequestSchema,
-} from "../wire/agent-protocol.ts";
-import type { Problem } from "../wire/errors.ts";
+} from "../../wire/agent-protocol.ts";
+import type { Problem } from "../../wire/errors.ts";
 import {
   keys,
   type NodeRecord,
@@ -17,11 +17,11 @@ import {
   type ReportRecord,
   type StatusRecord,
   statusRecordSchema,
-} from "../wire/records.ts";
-import type { ServerContext } from "./context.ts";
+} from "../../wire/records.ts";
+import type { ServerContext } from "../context.ts";
+import { fromStore, refuse } from "../http/problem-error.ts";
+import { changeAttemptsMax, nodesMax } from "../limits.ts";
 import { liveLease, readLease } from "./leases.ts";
-import { changeAttemptsMax, nodesMax } from "./limits.ts";
-import { fromStore, refuse } from "./problem-error.ts";
 
 type ConfirmRequest = ReturnType<typeof confirmRequestSchema.parse>;
 type ReportRequest = ReturnType<typeof reportRequestSchema.parse>;

@@ -1,20 +1,25 @@
 /** A node's lease: granting, renewing, releasing. Every answer rests on linearizable reads of the store (S2, S4). */
-import { type Epoch, epochOf, type NodeId } from "../core/ids.ts";
-import type { LeaseTimes } from "../core/model/times.ts";
-import { ok, type Result } from "../core/result.ts";
-import { durationMs } from "../core/time.ts";
-import type { Compare, LeaseId, StoredEntry } from "../ports/store.ts";
-import { jsonOf, readRecord } from "../runtime/manager-records.ts";
+import { type Epoch, epochOf, type NodeId } from "../../core/ids.ts";
+import type { LeaseTimes } from "../../core/model/times.ts";
+import { ok, type Result } from "../../core/result.ts";
+import { durationMs } from "../../core/time.ts";
+import type { Compare, LeaseId, StoredEntry } from "../../ports/store.ts";
+import { jsonOf, readRecord } from "../../runtime/manager-records.ts";
 import type {
   LeaseAnswer,
   leaseRequestSchema,
   releaseRequestSchema,
-} from "../wire/agent-protocol.ts";
-import type { Problem } from "../wire/errors.ts";
-import { epochRecordSchema, keys, type LeaseRecord, leaseRecordSchema } from "../wire/records.ts";
-import { timesOf } from "../wire/settings.ts";
-import type { ServerContext } from "./context.ts";
-import { fromStore, refuse } from "./problem-error.ts";
+} from "../../wire/agent-protocol.ts";
+import type { Problem } from "../../wire/errors.ts";
+import {
+  epochRecordSchema,
+  keys,
+  type LeaseRecord,
+  leaseRecordSchema,
+} from "../../wire/records.ts";
+import { timesOf } from "../../wire/settings.ts";
+import type { ServerContext } from "../context.ts";
+import { fromStore, refuse } from "../http/problem-error.ts";
 
 type LeaseRequest = ReturnType<typeof leaseRequestSchema.parse>;
 type ReleaseRequest = ReturnType<typeof releaseRequestSchema.parse>;
