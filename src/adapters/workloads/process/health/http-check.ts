@@ -1,0 +1,20 @@
+/** Asks a URL with GET: a status of 200 to 399 passes. The body is not read, redirects are not followed. */
+import { get } from "node:http";
+import type { HealthCheck } from "./health-check.ts";
+
+/** A check that asks `url`, of scheme `http`. */
+export function httpCheck(url: string): HealthCheck {
+  return (signal) =>
+    new Promise((resolve) => {
+      const headers = { connection: "close", "user-agent": "holdfast-health-check" };
+      const request = get(url, { agent: false, headers, signal }, (response) => {
+        const status = response.statusCode ?? 0;
+        response.destroy();
+        resolve({ passed: status >= 200 && status < 400, detail: `GET ${url} answered ${status}` });
+      });
+      request.on("error", (error) => {
+        const reason = signal.aborted ? "gave no answer in time" : `failed: ${error.message}`;
+        resolve({ passed: false, detail: `GET ${url} ${reason}` });
+      });
+    });
+}
