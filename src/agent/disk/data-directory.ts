@@ -1,0 +1,138 @@
+/** The agent's data directory: its lock, its identity, and the lease that it holds or held last. */
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import type { NodeId } from "../../core/ids.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import { epochSchema, nodeIdSchema } from "../../wire/ids.ts";
+import { isAlive, startTicksOf } from "../guard/process-table.ts";
+import { readMaybe, reasonOf, removeFile, writeDurably } from "./files.ts";
+
+const leaseFileSchema = z.object({
+  version: z.literal(1),
+  epoch: epochSchema,
+  leaseId: z.string(),
+});
+/** A lease as the agent found or was granted it. */
+export type HeldLease = Pick<z.output<typeof leaseFileSchema>, "epoch" | "leaseId">;
+
+const nodeFileSchema = z.object({
+  version: z.literal(1),
+  node: nodeIdSchema,
+});
+const lockSchema = z.object({ pid: z.int(), startTicks: z.int() });
+
+export interface DataDirectory {
+  readonly path: string;
+  /** Marks every process of this agent's workloads. */
+  readonly agentId: string;
+  /** Names this start of the machine; an instance of another one is gone. */
+  readonly bootId: string;
+  readonly lease: HeldLease | undefined;
+  /** The node that the servers said this is; undefined: it has never joined. */
+  readonly node: NodeId | undefined;
+  saveLease(lease: HeldLease): Promise<Result<void, string>>;
+  dropLease(): Promise<Result<void, string>>;
+  saveNode(node: NodeId): Promise<Result<void, string>>;
+  unlock(): Promise<void>;
+}
+
+/** Opens it for this process alone. The error says who has it, or what is wrong with it. */
+export async function openDataDirectory(path: string): Promise<Result<DataDirectory, string>> {
+  try {
+    await mkdir(join(path, "instances"), { recursive: true, mode: 0o700 });
+  } catch (error: unknown) {
+    return err(`cannot use data directory ${path}: ${reasonOf(error)}`);
+  }
+  const locked = await lock(path);
+  if (!locked.ok) return locked;
+  const opened = await readAll(path);
+  if (!opened.ok) await removeFile(join(path, "agent.lock"));
+  return opened;
+}
+
+async function readAll(path: string): Promise<Result<DataDirectory, string>> {
+  const leasePath = join(path, "lease.json");
+  const nodePath = join(path, "node.json");
+  const agentId = await agentIdOf(join(path, "agent-id"));
+  if (!agentId.ok) return agentId;
+  const lease = await readChecked(leasePath, leaseFileSchema);
+  if (!lease.ok) return lease;
+  const node = await readChecked(nodePath, nodeFileSchema);
+  if (!node.ok) return node;
+  const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+  return ok({
+    path,
+    agentId: agentId.value,
+    bootId,
+    lease: lease.value,
+    node: node.value?.node,
+    saveLease: ({ epoch, leaseId }) =>
+      writeDurably(leasePath, JSON.stringify({ version: 1, epoch, leaseId })),
+    dropLease: () => removeFile(leasePath),
+    saveNode: (value) => writeDurably(nodePath, JSON.stringify({ version: 1, node: value })),
+    async unlock() {
+      await removeFile(join(path, "agent.lock"));
+    },
+  });
+}
+
+async function agentIdOf(path: string): Promise<Result<string, string>> {
+  const found = await readMaybe(path);
+  if (!found.ok) return found;
+  const text = found.value?.trim();
+  if (text !== undefined && /^[0-9a-f]{32}$/.test(text)) return ok(text);
+  const fresh = randomBytes(16).toString("hex");
+  const written = await writeDurably(path, fresh);
+  return written.ok ? ok(fresh) : written;
+}
+
+async function readChecked<T>(
+  path: string,
+  schema: z.ZodType<T>,
+): Promise<Result<T | undefined, string>> {
+  const text = await readMaybe(path);
+  if (!text.ok) return text;
+  if (text.value === undefined) return ok(undefined);
+  try {
+    const parsed = schema.safeParse(JSON.parse(text.value));
+    return parsed.success ? ok(parsed.data) : err(`${path} is not what an agent writes: delete it`);
+  } catch {
+    return err(`${path} is not JSON: delete it`);
+  }
+}
+
+async function lock(path: string): Promise<Result<void, string>> {
+  const lockPath = join(path, "agent.lock");
+  const mine = JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) });
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    try {
+      const file = await open(lockPath, "wx", 0o600);
+      await file.writeFile(mine);
+      await file.close();
+      return ok(undefined);
+    } catch (error: unknown) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
+        return err(`cannot use data directory ${path}: ${reasonOf(error)}`);
+      }
+    }
+    const holder = await holderOf(lockPath);
+    if (holder !== undefined) {
+      return err(`another agent (process ${holder}) uses data directory ${path}`);
+    }
+    await removeFile(lockPath);
+  }
+  return err(`cannot lock data directory ${path}: somebody else takes it again and again`);
+}
+
+async function holderOf(lockPath: string): Promise<number | undefined> {
+  const text = await readMaybe(lockPath);
+  if (!text.ok || text.value === undefined) return undefined;
+  try {
+    const parsed = lockSchema.safeParse(JSON.parse(text.value));
+    return parsed.success && isAlive(parsed.data) ? parsed.data.pid : undefined;
+  } catch {
+    return undefined; // half written by an agent that died then
+  }
+}

@@ -1,0 +1,135 @@
+/** Carries out what the core wants, and brings the answers back as events. */
+import type { AgentEffect } from "../core/agent/effect.ts";
+import type { AgentEvent } from "../core/agent/event.ts";
+import { assertNever } from "../core/assert.ts";
+import type { Epoch } from "../core/ids.ts";
+import type { Log } from "../ports/log.ts";
+import { agentPaths, confirmAnswerSchema } from "../wire/agent-protocol.ts";
+import type { ServiceFiles } from "./disk/records.ts";
+import { anyAnswerSchema, type Servers } from "./link/servers.ts";
+import type { Workloads } from "./workloads.ts";
+
+export interface EffectsOptions {
+  readonly servers: Servers;
+  readonly log: Log;
+  readonly workloads: Workloads;
+  readonly files: ServiceFiles;
+  readonly bootId: string;
+  readonly epochOf: () => Epoch | undefined;
+  readonly dispatch: (event: AgentEvent) => void;
+  readonly onRequestLease: () => void;
+  readonly onAllStopped: () => void;
+}
+
+/** One server is given so long for a confirmation or a report. */
+const callTimeoutMs = 2_000;
+
+type EffectOf<Kind extends AgentEffect["kind"]> = Extract<AgentEffect, { kind: Kind }>;
+
+/** Returns the function that carries out one effect; what takes time goes on by itself. */
+export function createEffects(options: EffectsOptions): (effect: AgentEffect) => void {
+  const { servers, workloads, log } = options;
+
+  async function confirm({ service, uid, epoch }: EffectOf<"confirm">): Promise<void> {
+    const limits = { timeoutMs: callTimeoutMs };
+    const body = { service, uid, epoch };
+    const answer = await servers.call(agentPaths.confirm, body, confirmAnswerSchema, limits);
+    const isCurrent = answer.kind === "ok" && answer.value.current;
+    const otherwise = answer.kind === "unreachable" ? "unknown" : "not-current";
+    options.dispatch({
+      kind: "confirm-answered",
+      service,
+      uid,
+      answer: isCurrent ? "current" : otherwise,
+    });
+  }
+
+  async function report({ service, sequence, content }: EffectOf<"report">): Promise<void> {
+    const limits = { timeoutMs: callTimeoutMs };
+    const body = { service, ...content };
+    const answer = await servers.call(agentPaths.report, body, anyAnswerSchema, limits);
+    const isRefused = answer.kind === "refused" && answer.code === "stale-epoch";
+    const otherwise = isRefused ? "refused" : "unknown";
+    if (answer.kind !== "ok") {
+      log.write("info", `report "${content.result}" was not taken: ${answer.detail}`, { service });
+    }
+    options.dispatch({
+      kind: "report-answered",
+      service,
+      sequence,
+      answer: answer.kind === "ok" ? "accepted" : otherwise,
+    });
+  }
+
+  async function remember(effect: EffectOf<"remember-failure">): Promise<void> {
+    const { service, uid, detail } = effect;
+    const epoch = options.epochOf();
+    if (epoch === undefined) return; // nothing of an epoch that is over is reported again
+    const saved = await options.files.save({
+      version: 1,
+      service,
+      bootId: options.bootId,
+      uid,
+      epoch,
+      tracked: false,
+      failure: detail,
+    });
+    if (!saved.ok) log.write("error", saved.error, { service });
+  }
+
+  async function track({ service, instanceId }: EffectOf<"track">): Promise<void> {
+    const tracked = await workloads.track(instanceId);
+    if (!tracked) log.write("warn", "the guard does not take it: the lease is over", { service });
+  }
+
+  async function forget({ service }: EffectOf<"forget">): Promise<void> {
+    const removed = await options.files.remove(service);
+    if (!removed.ok) log.write("error", removed.error, { service });
+  }
+
+  return (effect) => {
+    switch (effect.kind) {
+      case "confirm":
+        void confirm(effect);
+        return;
+      case "start":
+        void workloads.start(effect);
+        return;
+      case "abort-start":
+      case "stop":
+        void workloads.stop(effect);
+        return;
+      case "reconfigure":
+        workloads.reconfigure(effect.service, effect.instanceId);
+        return;
+      case "track":
+        void track(effect);
+        return;
+      case "untrack":
+        void workloads.untrack(effect.instanceId);
+        return;
+      case "remember-failure":
+        void remember(effect);
+        return;
+      case "forget":
+        void forget(effect);
+        return;
+      case "report":
+        void report(effect);
+        return;
+      case "request-lease":
+        options.onRequestLease();
+        return;
+      case "all-stopped":
+        options.onAllStopped();
+        return;
+      case "log": {
+        const fields = effect.service === undefined ? {} : { service: effect.service };
+        log.write(effect.level, effect.sentence, fields);
+        return;
+      }
+      default:
+        assertNever(effect);
+    }
+  };
+}

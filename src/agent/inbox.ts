@@ -1,0 +1,49 @@
+/** Takes in what the server says: keeps each service's configuration, and tells the core the rest. */
+import type { AgentEvent } from "../core/agent/event.ts";
+import type { ServiceId } from "../core/ids.ts";
+import type { Instruction, InstructionMessage } from "../wire/agent-protocol.ts";
+import type { ServiceConfig } from "../wire/service-config.ts";
+import { agentInstructionOf } from "./assignments.ts";
+import type { LogUploadRequest } from "./link/log-upload.ts";
+
+export interface Inbox {
+  /** `server` is the one that said it. */
+  take(message: InstructionMessage, server: string): void;
+  /** The configuration that came with the service's present instruction. */
+  configOf(service: ServiceId): ServiceConfig | undefined;
+}
+
+export function createInbox(
+  dispatch: (event: AgentEvent) => void,
+  onLogRequest: (request: LogUploadRequest, server: string) => void,
+): Inbox {
+  const instructions = new Map<ServiceId, Instruction>();
+  return {
+    configOf: (service) => instructions.get(service)?.config,
+    take(message, server) {
+      switch (message.kind) {
+        case "snapshot":
+          instructions.clear();
+          for (const each of message.instructions) instructions.set(each.service, each);
+          dispatch({
+            kind: "snapshot",
+            instructions: message.instructions.map(agentInstructionOf),
+          });
+          return;
+        case "instruction": {
+          const { instruction } = message;
+          instructions.set(instruction.service, instruction);
+          dispatch({ kind: "instruction", instruction: agentInstructionOf(instruction) });
+          return;
+        }
+        case "gone":
+          instructions.delete(message.service);
+          dispatch({ kind: "gone", service: message.service });
+          return;
+        case "log-request":
+          onLogRequest(message, server);
+          return;
+      }
+    },
+  };
+}

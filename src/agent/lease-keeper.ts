@@ -1,0 +1,255 @@
+/**
+ * Takes, renews and takes up again the node's lease. Each success goes to the guard first and to the core second,
+ * counted from the sending of the request (S3).
+ */
+import type { Epoch } from "../core/ids.ts";
+import { type LeaseTimes, runUntil } from "../core/model/times.ts";
+import type { Result } from "../core/result.ts";
+import { durationMs, type InstantMs, instantMs } from "../core/time.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Guard } from "../ports/guard.ts";
+import type { Log } from "../ports/log.ts";
+import type { Watchdog } from "../ports/watchdog.ts";
+import { agentPaths, type LeaseAnswer, leaseAnswerSchema } from "../wire/agent-protocol.ts";
+import type { HeldLease } from "./disk/data-directory.ts";
+import { anyAnswerSchema, type CallAnswer, type Servers } from "./link/servers.ts";
+import { createPause } from "./pause.ts";
+
+export interface LeaseEvents {
+  /** The guard was fed with the same deadline before. */
+  onLease(kind: "granted" | "renewed", epoch: Epoch, untilMs: InstantMs, watchdogMs: number): void;
+  onLost(epoch: Epoch, why: string): void;
+  /** A lease that was found on disk lives: instances of it are put under the guard. False: that failed. */
+  onResumed(): Promise<boolean>;
+}
+
+export interface LeaseKeeperOptions {
+  readonly servers: Servers;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly guard: Guard;
+  /** Fed after the guard. */
+  readonly watchdogs: readonly Watchdog[];
+  readonly incarnation: string;
+  /** A lease on disk, and until when it may be taken up again. */
+  readonly resume: { readonly lease: HeldLease; readonly untilMs: number } | undefined;
+  readonly saveLease: (lease: HeldLease) => Promise<Result<void, string>>;
+  readonly events: LeaseEvents;
+}
+
+export interface LeaseKeeper {
+  /** Nothing of an older epoch runs: a new lease may be asked for. */
+  allowNew(): void;
+  /** The guard has acted: a lease of this epoch or an older one is of no use any more. */
+  giveUp(epoch: number, why: string): void;
+  /** Ends the lease at the servers, because nothing runs here any more. */
+  release(): Promise<void>;
+  /** Renews no more. */
+  stop(): Promise<void>;
+}
+
+interface Holding extends HeldLease {
+  times: LeaseTimes | undefined;
+  /** Undefined until the first success of this process. */
+  untilMs: number | undefined;
+}
+
+const retryMs = 150;
+const conflictRetryMs = 250;
+const firstTimeoutMs = 2_000;
+const releaseTimeoutMs = 1_000;
+
+/** Begins at once: with the lease on disk, or when `allowNew` says so. */
+export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
+  const { clock, events, log, servers } = options;
+  const pause = createPause(clock);
+  let held: Holding | undefined =
+    options.resume === undefined
+      ? undefined
+      : { ...options.resume.lease, times: undefined, untilMs: undefined };
+  let previous: HeldLease | undefined;
+  let mayAsk = false;
+  let stopped = false;
+
+  function lose(why: string): void {
+    if (held === undefined) return;
+    const { epoch, leaseId } = held;
+    previous = { epoch, leaseId };
+    held = undefined;
+    mayAsk = false; // `onLost` leads to `allowNew` once nothing of the epoch runs
+    events.onLost(epoch, why);
+  }
+
+  async function ask(renew: HeldLease | undefined, timeoutMs: number): Promise<Asked> {
+    let sentAtMs = clock.monotonicMs();
+    const body = { incarnation: options.incarnation, ...(renew === undefined ? {} : { renew }) };
+    const answer = await servers.call(agentPaths.lease, body, leaseAnswerSchema, {
+      timeoutMs,
+      onSend: () => {
+        sentAtMs = clock.monotonicMs();
+      },
+    });
+    return { answer, sentAtMs: instantMs(sentAtMs) };
+  }
+
+  /** Returns how long to wait before the next turn. */
+  async function renewOnce(lease: Holding): Promise<number> {
+    const deadlineMs = lease.untilMs ?? options.resume?.untilMs ?? 0;
+    const leftMs = deadlineMs - clock.monotonicMs();
+    if (leftMs <= 0) {
+      lose("it was not renewed in time");
+      return 0;
+    }
+    const usualMs = lease.times === undefined ? firstTimeoutMs : lease.times.renewEveryMs * 2;
+    const { epoch, leaseId } = lease;
+    const asked = await ask({ epoch, leaseId }, Math.max(Math.min(usualMs, leftMs), 1));
+    if (held !== lease || stopped) return 0;
+    const { answer } = asked;
+    if (answer.kind === "ok") return takeRenewal(lease, answer.value, asked.sentAtMs);
+    if (answer.kind === "refused" && answer.code === "stale-epoch") {
+      lose(`the server says: ${answer.detail}`);
+      return 0;
+    }
+    log.write("warn", `lease was not renewed: ${answer.detail}`);
+    return retryMs;
+  }
+
+  async function takeRenewal(
+    lease: Holding,
+    value: LeaseAnswer,
+    sentAtMs: InstantMs,
+  ): Promise<number> {
+    const times = timesOf(value);
+    const untilMs = runUntil(sentAtMs, times);
+    const isFirst = lease.untilMs === undefined;
+    if (value.epoch !== lease.epoch) {
+      lose(`the server renewed epoch ${value.epoch} instead of ${lease.epoch}`);
+      return 0;
+    }
+    if (value.leaseId !== lease.leaseId) await changeLeaseId(lease, value.leaseId);
+    const begun = isFirst ? await options.guard.begin(lease.epoch, value.leaseId) : "accepted";
+    if (begun === "refused" || (await feedGuard(untilMs)) === "refused") {
+      if (held === lease && isFirst) lose("the guard refused it");
+      return retryMs;
+    }
+    if (isFirst && !(await events.onResumed())) {
+      lose("the guard refused what runs here");
+      return 0;
+    }
+    if (held !== lease || stopped) return 0;
+    mayAsk = false;
+    lease.times = times;
+    lease.untilMs = untilMs;
+    feedOthers(untilMs);
+    events.onLease("renewed", lease.epoch, untilMs, value.watchdogMs);
+    return nextTurn(sentAtMs, times);
+  }
+
+  /** The server moved the same epoch to another store lease (a changed TTL). */
+  async function changeLeaseId(lease: Holding, leaseId: string): Promise<void> {
+    await options.saveLease({ epoch: lease.epoch, leaseId });
+    await options.guard.begin(lease.epoch, leaseId);
+    if (held === lease) held = Object.assign(lease, { leaseId });
+  }
+
+  async function grantOnce(): Promise<number> {
+    if (previous !== undefined) {
+      await releaseLease(previous);
+      previous = undefined;
+    }
+    const asked = await ask(undefined, firstTimeoutMs);
+    if (stopped) return 0;
+    const { answer } = asked;
+    if (answer.kind !== "ok") {
+      const level = answer.kind === "refused" && answer.code === "conflict" ? "debug" : "warn";
+      log.write(level, `no lease yet: ${answer.detail}`);
+      return answer.kind === "refused" ? conflictRetryMs : retryMs * 2;
+    }
+    return takeGrant(answer.value, asked.sentAtMs);
+  }
+
+  async function takeGrant(value: LeaseAnswer, sentAtMs: InstantMs): Promise<number> {
+    const times = timesOf(value);
+    const untilMs = runUntil(sentAtMs, times);
+    const lease: HeldLease = { epoch: value.epoch, leaseId: value.leaseId };
+    const saved = await options.saveLease(lease);
+    if (!saved.ok) {
+      log.write("error", `lease is of no use: ${saved.error}`);
+      previous = lease;
+      return conflictRetryMs * 4;
+    }
+    const begun = await options.guard.begin(lease.epoch, lease.leaseId);
+    if (begun === "refused" || (await feedGuard(untilMs)) === "refused") {
+      log.write("error", `the guard refused epoch ${lease.epoch}; asking for another one`);
+      previous = lease;
+      return conflictRetryMs;
+    }
+    if (stopped) return 0;
+    mayAsk = false;
+    held = { ...lease, times, untilMs };
+    feedOthers(untilMs);
+    events.onLease("granted", lease.epoch, untilMs, value.watchdogMs);
+    return nextTurn(sentAtMs, times);
+  }
+
+  function feedGuard(untilMs: number): Promise<"accepted" | "refused"> {
+    return options.guard.feed(untilMs);
+  }
+
+  /** Their answers count for nothing: one that refuses acts by itself. */
+  function feedOthers(untilMs: number): void {
+    for (const watchdog of options.watchdogs) void watchdog.feed(untilMs);
+  }
+
+  function nextTurn(sentAtMs: number, times: LeaseTimes): number {
+    return Math.max(sentAtMs + times.renewEveryMs - clock.monotonicMs(), 0);
+  }
+
+  async function releaseLease(lease: HeldLease): Promise<void> {
+    const { epoch, leaseId } = lease;
+    const limits = { timeoutMs: releaseTimeoutMs };
+    await servers.call(agentPaths.release, { epoch, leaseId }, anyAnswerSchema, limits);
+  }
+
+  async function run(): Promise<void> {
+    while (!stopped) {
+      if (held !== undefined) await pause.wait(await renewOnce(held));
+      else if (mayAsk) await pause.wait(await grantOnce());
+      else await pause.wait(undefined);
+    }
+  }
+
+  const running = run();
+  return {
+    allowNew() {
+      mayAsk = true;
+      if (held === undefined) pause.end();
+    },
+    giveUp(epoch, why) {
+      if (held !== undefined && held.epoch <= epoch) lose(why);
+    },
+    async release() {
+      const lease = held ?? previous;
+      held = undefined;
+      if (lease !== undefined) await releaseLease(lease);
+    },
+    async stop() {
+      stopped = true;
+      pause.end();
+      await running;
+    },
+  };
+}
+
+interface Asked {
+  readonly answer: CallAnswer<LeaseAnswer>;
+  readonly sentAtMs: InstantMs;
+}
+
+function timesOf(value: LeaseAnswer): LeaseTimes {
+  return {
+    ttlMs: durationMs(value.ttlMs),
+    watchdogMs: durationMs(value.watchdogMs),
+    renewEveryMs: durationMs(value.renewEveryMs),
+  };
+}

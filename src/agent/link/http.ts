@@ -1,0 +1,85 @@
+/** Small HTTP client on `node:http`: connections are kept, answers are bounded, every request has an end. */
+import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import { err, ok, type Result } from "../../core/result.ts";
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+export interface PostOptions {
+  readonly server: string;
+  readonly path: string;
+  readonly token: string;
+  readonly body: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+const answerBytesMax = 1_048_576;
+
+/** Connections of one agent; `destroy` ends them all. */
+export function createConnections(): Agent {
+  return new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4, scheduling: "lifo" });
+}
+
+/** Opens a request to a server; the caller ends it. */
+export function openRequest(
+  connections: Agent,
+  options: Pick<PostOptions, "server" | "path" | "token" | "signal"> & {
+    readonly method: "GET" | "POST";
+    readonly headers: Readonly<Record<string, string | number>>;
+  },
+): ClientRequest {
+  return request(new URL(options.path, options.server), {
+    agent: connections,
+    method: options.method,
+    signal: options.signal,
+    headers: { authorization: `Bearer ${options.token}`, ...options.headers },
+  });
+}
+
+/** Posts JSON and reads the answer, whatever its status. The error says why there was none. */
+export function postJson(
+  connections: Agent,
+  options: PostOptions,
+): Promise<Result<HttpAnswer, string>> {
+  return new Promise((resolve) => {
+    const outgoing = openRequest(connections, {
+      ...options,
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "content-length": Buffer.byteLength(options.body),
+      },
+    });
+    const timer = setTimeout(() => {
+      outgoing.destroy(new Error(`no answer in ${Math.round(options.timeoutMs)} ms`));
+    }, options.timeoutMs);
+    const finish = (result: Result<HttpAnswer, string>): void => {
+      clearTimeout(timer);
+      resolve(result);
+    };
+    outgoing.on("error", (error) => finish(err(error.message)));
+    outgoing.on("response", (incoming) => {
+      readBody(incoming, (body) => {
+        if (body === undefined)
+          outgoing.destroy(new Error("the answer is too long or was cut off"));
+        else finish(ok({ status: incoming.statusCode ?? 0, body }));
+      });
+    });
+    outgoing.end(options.body);
+  });
+}
+
+/** Calls back once: with the whole body, or undefined when it is too long or did not come to its end. */
+function readBody(incoming: IncomingMessage, done: (body: string | undefined) => void): void {
+  let body = "";
+  incoming.setEncoding("utf8");
+  incoming.on("data", (chunk: string) => {
+    body += chunk;
+    if (body.length > answerBytesMax) incoming.destroy();
+  });
+  incoming.on("error", () => undefined); // "close" follows and says that it is not complete
+  incoming.on("close", () => done(incoming.complete ? body : undefined));
+}

@@ -1,0 +1,39 @@
+/** Registers the node with a server, which also says what this node's name is: the token's. */
+import type { NodeId } from "../../core/ids.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import { agentPaths, joinAnswerSchema } from "../../wire/agent-protocol.ts";
+import { createPause } from "../pause.ts";
+import type { Servers } from "./servers.ts";
+
+export interface JoinOptions {
+  readonly servers: Servers;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+  readonly properties: Readonly<Record<string, string | number | boolean>>;
+  /** Gives up. */
+  readonly signal: AbortSignal;
+}
+
+const timeoutMs = 3_000;
+const retryMs = 500;
+
+/** Tries until a server has answered. The error is a server's refusal: the token is wrong, or has expired. */
+export async function join(options: JoinOptions): Promise<Result<NodeId, string>> {
+  const { servers, log, version, properties, signal } = options;
+  const pause = createPause(options.clock);
+  signal.addEventListener("abort", () => pause.end(), { once: true });
+  const body = { agentVersion: version, properties };
+  let said = "";
+  while (!signal.aborted) {
+    const answer = await servers.call(agentPaths.join, body, joinAnswerSchema, { timeoutMs });
+    if (answer.kind === "ok") return ok(answer.value.node);
+    if (answer.kind === "refused") return err(`the server refuses this agent: ${answer.detail}`);
+    if (answer.detail !== said) log.write("warn", `cannot join yet: ${answer.detail}`);
+    said = answer.detail;
+    await pause.wait(retryMs);
+  }
+  return err("it was told to end before it could join");
+}

@@ -1,0 +1,238 @@
+/** The running agent: the core's machine with its lease keeper, its instructions, its workloads and its guard. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { AgentEffect } from "../core/agent/effect.ts";
+import { createAgentState } from "../core/agent/state.ts";
+import type { NodeId } from "../core/ids.ts";
+import { serviceTypeOf } from "../core/ids.ts";
+import { ok, type Result } from "../core/result.ts";
+import type { WorkloadDriver, WorkloadInstance, WorkloadListener } from "../ports/workload.ts";
+import { adoptAll } from "./adoption.ts";
+import type { DataDirectory } from "./disk/data-directory.ts";
+import { createServiceFiles } from "./disk/records.ts";
+import { createEffects } from "./effects.ts";
+import type { GuardClient } from "./guard/client.ts";
+import { createInbox } from "./inbox.ts";
+import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
+import { createInstructionStream, type InstructionStream } from "./link/instruction-stream.ts";
+import { createLogUploads } from "./link/log-upload.ts";
+import type { Servers } from "./link/servers.ts";
+import { createMachine, type Machine } from "./machine.ts";
+import type { AgentOptions, CloseMode } from "./options.ts";
+import { createWorkloads } from "./workloads.ts";
+
+export interface RuntimeOptions extends AgentOptions {
+  readonly node: NodeId;
+  readonly directory: DataDirectory;
+  readonly guard: GuardClient;
+}
+type AllOptions = Omit<RuntimeOptions, "servers"> & { readonly servers: Servers };
+
+export interface Runtime {
+  /** Adopts what runs, then begins to work. */
+  begin(): Promise<Result<void, string>>;
+  onFired(epoch: number): void;
+  onUnguarded(why: string): void;
+  /** Ends by itself, stopping everything. */
+  fail(why: string): Promise<void>;
+  close(mode: CloseMode): Promise<void>;
+  readonly closed: Promise<string | undefined>;
+}
+
+/** How long a lease on disk may be tried when no guard says what its deadline is. */
+const resumeMsMax = 3_000;
+/** After so long what could not be stopped is left to the guard. */
+const stopAllMsMax = 120_000;
+
+export function createRuntime(options: AllOptions): Runtime {
+  const { clock, directory, guard, log, servers, watchdogs } = options;
+  const files = createServiceFiles(join(directory.path, "instances"));
+  const uploads = createLogUploads(servers, log);
+  const allStopped = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<string | undefined>();
+  let keeper: LeaseKeeper | undefined;
+  let stream: InstructionStream | undefined;
+  let closing: Promise<void> | undefined;
+
+  const state = createAgentState({
+    node: options.node,
+    instancePrefix: randomBytes(4).toString("hex"),
+    ...(options.operationCountMax === undefined
+      ? {}
+      : { operationCountMax: options.operationCountMax }),
+  });
+  const machine = createMachine(state, clock, (effect: AgentEffect) => perform(effect));
+  const listener = listenerFor(machine, (instance) => workloads.onExit(instance));
+  const drivers = new Map<string, WorkloadDriver>(
+    options.drivers(listener).map((driver) => [driver.type, driver]),
+  );
+  const workloads = createWorkloads({
+    drivers,
+    guard,
+    files,
+    clock,
+    agentId: directory.agentId,
+    bootId: directory.bootId,
+    node: options.node,
+    configOf: (service) => inbox.configOf(service),
+    runUntilOf: (epoch) => (state.lease?.epoch === epoch ? state.lease.runUntilMs : undefined),
+    onEvent: machine.dispatch,
+  });
+  const inbox = createInbox(machine.dispatch, (request, server) => {
+    const driver = drivers.get(serviceTypeOf(request.service));
+    if (driver !== undefined) void uploads.begin(request, driver, server);
+  });
+  const perform = createEffects({
+    servers,
+    log,
+    workloads,
+    files,
+    bootId: directory.bootId,
+    epochOf: () => state.lease?.epoch,
+    dispatch: machine.dispatch,
+    onRequestLease() {
+      for (const watchdog of watchdogs) void watchdog.disarm();
+      keeper?.allowNew();
+    },
+    onAllStopped: allStopped.resolve,
+  });
+
+  async function trackAdopted(): Promise<boolean> {
+    for (const instanceId of workloads.trackedIds()) {
+      if (!(await workloads.track(instanceId))) return false;
+    }
+    return true;
+  }
+
+  function keepLease(resume: ReturnType<typeof resumeOf>): LeaseKeeper {
+    return createLeaseKeeper({
+      servers,
+      clock,
+      log,
+      guard,
+      watchdogs,
+      // Of this start of this machine: a copy of the disk, or a rebooted machine, holds no lease of it.
+      incarnation: `${directory.agentId}.${directory.bootId}`,
+      resume,
+      saveLease: directory.saveLease,
+      events: {
+        onLease(kind, epoch, runUntilMs, watchdogMs) {
+          if (kind === "granted") log.write("info", `lease of epoch ${epoch} was granted`);
+          machine.dispatch({ kind: `lease-${kind}`, epoch, runUntilMs, watchdogMs });
+        },
+        onLost: (epoch, why) => machine.dispatch({ kind: "lease-lost", epoch, why }),
+        onResumed: trackAdopted,
+      },
+    });
+  }
+
+  async function begin(): Promise<Result<void, string>> {
+    const resume = resumeOf(options);
+    const adopted = await adoptAll({
+      files,
+      drivers,
+      workloads,
+      bootId: directory.bootId,
+      resumedEpoch: resume !== undefined && resume.untilMs > 0 ? resume.lease.epoch : undefined,
+      log,
+      onEvent: machine.dispatch,
+    });
+    if (!adopted.ok) return adopted;
+    keeper = keepLease(resume);
+    if (state.leaseRequested) keeper.allowNew();
+    else machine.dispatch({ kind: "tick" });
+    stream = createInstructionStream({ servers, clock, log, onMessage: inbox.take });
+    return ok(undefined);
+  }
+
+  async function stopAll(): Promise<void> {
+    machine.dispatch({ kind: "close" });
+    const late = Promise.withResolvers<"late">();
+    const cancel = clock.after(stopAllMsMax, () => late.resolve("late"));
+    const outcome = await Promise.race([allStopped.promise, late.promise]);
+    cancel();
+    machine.stop();
+    await keeper?.stop();
+    if (outcome === "late") {
+      log.write("error", "not everything could be stopped: the guard kills what is left");
+      return;
+    }
+    await keeper?.release();
+    await guard.disarm();
+    for (const watchdog of watchdogs) await watchdog.disarm();
+    await directory.dropLease();
+  }
+
+  async function shutDown(mode: CloseMode, why: string | undefined): Promise<void> {
+    if (mode === "stop-all") await stopAll();
+    else {
+      machine.stop();
+      await keeper?.stop();
+      await guard.detach();
+    }
+    await stream?.stop();
+    guard.close();
+    servers.close();
+    await directory.unlock();
+    ended.resolve(why);
+  }
+
+  function close(mode: CloseMode): Promise<void> {
+    closing ??= shutDown(mode, undefined);
+    return closing;
+  }
+
+  function onFired(epoch: number): void {
+    const why = "the guard has killed its workloads";
+    keeper?.giveUp(epoch, why);
+    if (state.lease !== undefined && state.lease.epoch <= epoch) {
+      machine.dispatch({ kind: "lease-lost", epoch: state.lease.epoch, why });
+    }
+  }
+
+  function onUnguarded(why: string): void {
+    log.write("error", `no guard: ${why}; everything is killed`);
+    keeper?.giveUp(Number.MAX_SAFE_INTEGER, `there is no guard: ${why}`);
+  }
+
+  function fail(why: string): Promise<void> {
+    log.write("error", why);
+    closing ??= shutDown("stop-all", why);
+    return closing;
+  }
+
+  return { begin, onFired, onUnguarded, fail, close, closed: ended.promise };
+}
+
+/** The lease on disk, and until when it may be taken up: not at all once the guard has killed its epoch. */
+function resumeOf(
+  options: AllOptions,
+): { lease: NonNullable<DataDirectory["lease"]>; untilMs: number } | undefined {
+  const { lease } = options.directory;
+  if (lease === undefined) return undefined;
+  const { status, origin } = options.guard.found;
+  if (status.firedEpoch >= lease.epoch) return { lease, untilMs: 0 };
+  const isGuarded = origin === "found" && status.epoch === lease.epoch;
+  const guardedMs = isGuarded ? status.runUntilMs : undefined;
+  return { lease, untilMs: guardedMs ?? options.clock.monotonicMs() + resumeMsMax };
+}
+
+/** What drivers say, as events. An exit is told once the guard and the disk have forgotten the instance. */
+function listenerFor(
+  machine: Machine,
+  onExit: (instance: WorkloadInstance) => Promise<void>,
+): WorkloadListener {
+  return {
+    onExit(instance, exit) {
+      const how = exit.signal === undefined ? `exit code ${exit.code ?? "unknown"}` : exit.signal;
+      const { service, instanceId } = instance;
+      const detail = `it ended by itself (${how})`;
+      void onExit(instance).then(() => {
+        machine.dispatch({ kind: "exited", service, instanceId, detail });
+      });
+    },
+    onHealth({ service, instanceId }, health, detail) {
+      machine.dispatch({ kind: "health-changed", service, instanceId, health, detail });
+    },
+  };
+}
