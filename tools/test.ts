@@ -1,0 +1,131 @@
+/**
+ * `npm test`: the checks, then every test file, end-to-end ones last and alone. The last line is always
+ * `N passed, N failed`. `npm test -- PATTERN...` runs only files whose path contains a pattern, `--no-checks`
+ * leaves the checks out.
+ */
+import { globSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { styleText } from "node:util";
+import { type CheckOutcome, runChecks } from "./checks.ts";
+import { ensureDebianPackages } from "./debian-packages.ts";
+import type { TestLine } from "./test-child.ts";
+import { type FileOutcome, runTestFile } from "./test-file.ts";
+
+const root = join(import.meta.dirname, "..");
+const fileTimeoutMs = 300_000;
+const endToEndTimeoutMs = 600_000;
+const filesAtOnce = 2;
+/** Begun first, so that nothing has to wait for them alone at the end. */
+const longFiles = ["test/stores/sqlite-crash.test.ts"];
+
+interface Tally {
+  passedCount: number;
+  failedCount: number;
+  readonly skipped: string[];
+  /** Names of what failed, to be said once more at the end. */
+  readonly failed: string[];
+}
+
+async function main(): Promise<void> {
+  const tally: Tally = { passedCount: 0, failedCount: 0, skipped: [], failed: [] };
+  const patterns = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+  try {
+    for (const sentence of ensureDebianPackages()) say(sentence);
+    if (!process.argv.includes("--no-checks")) {
+      runChecks(root, (outcome) => countCheck(tally, outcome));
+    }
+    await runFiles(testFiles(patterns), tally);
+  } catch (error: unknown) {
+    say(`the test run itself failed: ${error instanceof Error ? error.stack : String(error)}`);
+    countFailure(tally, "the test run itself");
+  }
+  finish(tally);
+}
+
+function testFiles(patterns: readonly string[]): readonly string[] {
+  const sorted = globSync("test/**/*.test.ts", { cwd: root }).sort();
+  const isLong = (file: string): boolean => longFiles.includes(file);
+  const files = [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  if (patterns.length === 0) return files;
+  return files.filter((file) => patterns.some((pattern) => file.includes(pattern)));
+}
+
+/** End-to-end files kill processes by the clock: they get the machine for themselves. */
+async function runFiles(files: readonly string[], tally: Tally): Promise<void> {
+  const isEndToEnd = (file: string): boolean => file.startsWith("test/e2e/");
+  const waiting = files.filter((file) => !isEndToEnd(file));
+  const worker = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      countFile(tally, await runTestFile(file, { root, timeoutMs: fileTimeoutMs }));
+    }
+  };
+  await Promise.all(Array.from({ length: filesAtOnce }, worker));
+  for (const file of files.filter(isEndToEnd)) {
+    countFile(tally, await runTestFile(file, { root, timeoutMs: endToEndTimeoutMs }));
+  }
+}
+
+function countCheck(tally: Tally, outcome: CheckOutcome): void {
+  const isOk = outcome.problems.length === 0;
+  sayResult(isOk ? "passed" : "failed", `check: ${outcome.name}`, outcome.durationMs);
+  if (isOk) {
+    tally.passedCount += 1;
+    return;
+  }
+  countFailure(tally, `check: ${outcome.name}`);
+  for (const problem of outcome.problems) say(indent(problem));
+}
+
+function countFile(tally: Tally, outcome: FileOutcome): void {
+  const failures = outcome.tests.filter((test) => test.result === "failed");
+  const passedCount = outcome.tests.filter((test) => test.result === "passed").length;
+  tally.passedCount += passedCount;
+  const skips = outcome.tests.filter((test) => test.result === "skipped");
+  for (const test of skips) tally.skipped.push(skipLine(outcome, test));
+  const figures = `${outcome.file}: ${passedCount} passed${skips.length > 0 ? `, ${skips.length} skipped` : ""}${failures.length > 0 ? `, ${failures.length} failed` : ""}`;
+  sayResult(failures.length === 0 ? "passed" : "failed", figures, outcome.durationMs);
+  for (const test of failures) {
+    countFailure(tally, `${outcome.file}: ${test.name}`);
+    say(indent(`${styleText("red", "✖")} ${test.name}\n${indent(test.detail)}`));
+  }
+  if (failures.length > 0 && outcome.output.trim() !== "") {
+    say(indent(`output of ${outcome.file}:\n${indent(outcome.output.trim())}`));
+  }
+}
+
+function skipLine(outcome: FileOutcome, test: TestLine): string {
+  return `${outcome.file}: ${test.name}: ${test.detail === "" ? "no reason given" : test.detail}`;
+}
+
+function countFailure(tally: Tally, name: string): void {
+  tally.failedCount += 1;
+  tally.failed.push(name);
+}
+
+function finish(tally: Tally): void {
+  if (tally.passedCount + tally.failedCount === 0) countFailure(tally, "no test ran");
+  if (tally.failed.length > 0) say(`\nfailed:\n${indent(tally.failed.join("\n"))}`);
+  if (tally.skipped.length > 0) {
+    say(`\nskipped (${tally.skipped.length}):\n${indent(tally.skipped.join("\n"))}`);
+  }
+  const summary = `${tally.passedCount} passed, ${tally.failedCount} failed`;
+  const summaryFile = process.env["HOLDFAST_TEST_SUMMARY_FILE"];
+  if (summaryFile !== undefined) writeFileSync(summaryFile, `${summary}\n`);
+  say(summary);
+  process.exitCode = tally.failedCount === 0 ? 0 : 1;
+}
+
+function sayResult(result: "passed" | "failed", text: string, durationMs: number): void {
+  const mark = result === "passed" ? styleText("green", "✔") : styleText("red", "✖");
+  say(`${mark} ${text} (${(durationMs / 1_000).toFixed(1)} s)`);
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, "    ");
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+await main();
