@@ -1,0 +1,183 @@
+/**
+ * `npm run bench`: failover times and the cost at rest, measured on real processes, against the goals. Prints a table
+ * and writes bench-results/<date>.json. Options: --runs N, --only NAME (part of a name), --seed N, --seconds N.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { profiles } from "../../src/core/model/times.ts";
+import type { Scope } from "../e2e/harness/cluster.ts";
+import { root } from "../e2e/harness/program.ts";
+import { measureFailovers } from "./failover.ts";
+import { measureIdle, serviceCount } from "./idle.ts";
+import { type Spread, spreadOf, togetherBytes } from "./sample.ts";
+
+interface Goal {
+  readonly name: string;
+  readonly unit: "ms" | "%" | "MB";
+  readonly measured: number;
+  readonly goal: number | undefined;
+}
+
+interface BenchContext {
+  readonly scope: Scope;
+  readonly runCount: number;
+  readonly measureMs: number;
+  readonly random: () => number;
+}
+
+interface BenchResult {
+  readonly values: unknown;
+  readonly goals: readonly Goal[];
+}
+
+interface Bench {
+  readonly name: string;
+  readonly run: (context: BenchContext) => Promise<BenchResult>;
+}
+
+const benches: readonly Bench[] = [
+  { name: "idle", run: benchIdle },
+  ...(["fast", "balanced"] as const).flatMap((profile) => [
+    { name: `failover-${profile}`, run: (c: BenchContext) => benchFailover(c, profile) },
+    { name: `clean-death-${profile}`, run: (c: BenchContext) => benchCleanDeath(c, profile) },
+  ]),
+];
+
+async function benchFailover(
+  context: BenchContext,
+  profile: "fast" | "balanced",
+): Promise<BenchResult> {
+  const times = await measureFailovers({ ...context, profile, death: "power-cut" });
+  const { ttlMs } = profiles[profile];
+  const goals = { median: ttlMs + 700, worst: ttlMs + 1_500 };
+  return { values: times, goals: spreadGoals(`failover, ${profile}`, spreadOf(times), goals) };
+}
+
+async function benchCleanDeath(
+  context: BenchContext,
+  profile: "fast" | "balanced",
+): Promise<BenchResult> {
+  const times = await measureFailovers({ ...context, profile, death: "clean-death" });
+  const goals = { median: 1_000, worst: undefined };
+  return { values: times, goals: spreadGoals(`clean death, ${profile}`, spreadOf(times), goals) };
+}
+
+function spreadGoals(
+  name: string,
+  spread: Spread,
+  goals: { readonly median: number; readonly worst: number | undefined },
+): readonly Goal[] {
+  return [
+    { name: `${name}: shortest`, unit: "ms", measured: spread.min, goal: undefined },
+    { name: `${name}: median`, unit: "ms", measured: spread.median, goal: goals.median },
+    { name: `${name}: worst`, unit: "ms", measured: spread.worst, goal: goals.worst },
+  ];
+}
+
+async function benchIdle(context: BenchContext): Promise<BenchResult> {
+  const { scope, measureMs } = context;
+  const result = await measureIdle({ scope, measureMs, profile: "balanced" });
+  const { server, agent, guard } = result;
+  const percent = agent.cpuPercent + guard.cpuPercent;
+  const sums = {
+    rss: agent.memory.rssBytes + guard.memory.rssBytes,
+    pss: agent.memory.pssBytes + guard.memory.pssBytes,
+  };
+  const agentWords = "idle agent with guard";
+  const goals: readonly Goal[] = [
+    { name: `${agentWords}: CPU`, unit: "%", measured: percent, goal: 1.5 },
+    megabytes(`${agentWords}: RSS of both, added`, sums.rss, 100),
+    megabytes(`${agentWords}: shared once`, togetherBytes(agent.memory, guard.memory), 100),
+    megabytes(`${agentWords}: PSS of both, added`, sums.pss, 100),
+    { name: "idle server: CPU", unit: "%", measured: server.cpuPercent, goal: 2 },
+    megabytes("idle server: RSS", server.memory.rssBytes, 120),
+    megabytes("idle server: PSS", server.memory.pssBytes, 120),
+  ];
+  return { values: { serviceCount, ...result }, goals };
+}
+
+function megabytes(name: string, bytes: number, goal: number): Goal {
+  return { name, unit: "MB", measured: bytes / 1_000_000, goal };
+}
+
+/** Mulberry32: small, and the same numbers for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function lineOf({ name, unit, measured, goal }: Goal): string {
+  const digits = unit === "%" ? 2 : 0;
+  const verdict = goal === undefined ? "" : measured <= goal ? "reached" : "MISSED";
+  const aim = goal === undefined ? "" : `<= ${goal}`;
+  const shown = `${measured.toFixed(digits)} ${unit}`;
+  return `${name.padEnd(42)}  ${shown.padStart(10)}  ${aim.padStart(8)}  ${verdict}`.trimEnd();
+}
+
+/** Runs one bench; the processes that it started end with it, also when it fails. */
+async function runOne(bench: Bench, context: Omit<BenchContext, "scope">): Promise<BenchResult> {
+  const ends: (() => Promise<void>)[] = [];
+  const scope: Scope = {
+    after: (end) => ends.push(end),
+    diagnostic: (line) => console.error(line),
+  };
+  try {
+    return await bench.run({ ...context, scope });
+  } finally {
+    for (const end of ends) await end();
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: "string", default: "20" },
+      only: { type: "string", default: "" },
+      seed: { type: "string", default: String(Date.now() % 1_000_000) },
+      seconds: { type: "string", default: "40" },
+    },
+  });
+  const chosen = benches.filter(({ name }) => name.includes(values.only));
+  if (chosen.length === 0) {
+    throw new Error(
+      `no bench "${values.only}"; there are: ${benches.map((b) => b.name).join(", ")}`,
+    );
+  }
+  const runCount = Number(values.runs);
+  const measureMs = Number(values.seconds) * 1_000;
+  const random = randomOf(Number(values.seed));
+  console.error(`seed ${values.seed}; ${runCount} runs each`);
+  const results: Record<string, BenchResult> = {};
+  for (const bench of chosen) {
+    results[bench.name] = await runOne(bench, { runCount, measureMs, random });
+  }
+  const goals = Object.values(results).flatMap((result) => result.goals);
+  for (const goal of goals) console.log(lineOf(goal));
+  const isMissed = goals.some(({ measured, goal }) => goal !== undefined && !(measured <= goal));
+  writeResults({ seed: values.seed, runCount, results });
+  process.exitCode = isMissed ? 1 : 0;
+}
+
+function writeResults(content: Readonly<Record<string, unknown>>): void {
+  const folder = join(root, "bench-results");
+  mkdirSync(folder, { recursive: true });
+  const at = new Date().toISOString();
+  const path = join(folder, `${at.replaceAll(":", "-").slice(0, 19)}.json`);
+  const machine = {
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    node: process.version,
+  };
+  writeFileSync(path, `${JSON.stringify({ at, machine, ...content }, undefined, 2)}\n`);
+  console.log(`written to ${path}`);
+}
+
+await main();

@@ -1,0 +1,62 @@
+/** Where the built program is, and how a test runs one command of it. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+export const root = join(import.meta.dirname, "..", "..", "..");
+
+/** Another build can be tested by naming its main.js. */
+export const mainPath = process.env["HOLDFAST_PROGRAM"] ?? join(root, "dist", "main.js");
+
+/** The command that starts Holdfast. */
+export const program: readonly string[] = [process.execPath, mainPath];
+
+if (!existsSync(mainPath)) throw new Error(`${mainPath} is not there; run: npm run build`);
+
+export interface CommandOutcome {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  /** Added to the environment; undefined takes a variable away. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly directory?: string;
+  readonly forMsMax?: number;
+}
+
+/** Runs a command to its end; one that takes too long is killed and has the exit code null. */
+export function run(
+  command: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandOutcome> {
+  const { promise, resolve, reject } = Promise.withResolvers<CommandOutcome>();
+  const [file = "", ...rest] = command;
+  const child = spawn(file, rest, {
+    cwd: options.directory ?? root,
+    env: { ...process.env, ...options.environment },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: options.forMsMax ?? 30_000,
+    killSignal: "SIGKILL",
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  child.on("error", reject);
+  child.on("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
+  return promise;
+}
+
+/** Runs `holdfast` with these words. */
+export function holdfast(
+  words: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandOutcome> {
+  return run([...program, ...words], options);
+}
