@@ -127,7 +127,7 @@ async function runAgent(options: AgentRunOptions): Promise<Outcome> {
     clock,
     log,
     version: programVersion,
-    guardCommand: [process.execPath, guardPath()],
+    guardCommand: [process.execPath, ...process.execArgv, guardPath()],
     drivers: (listener) => [
       createProcessDriver({
         dataDirectory,

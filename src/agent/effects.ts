@@ -2,7 +2,7 @@
 import type { AgentEffect } from "../core/agent/effect.ts";
 import type { AgentEvent } from "../core/agent/event.ts";
 import { assertNever } from "../core/assert.ts";
-import type { Epoch } from "../core/ids.ts";
+import type { Epoch, ServiceId } from "../core/ids.ts";
 import type { Log } from "../ports/log.ts";
 import { agentPaths, confirmAnswerSchema } from "../wire/agent-protocol.ts";
 import type { ServiceFiles } from "./disk/records.ts";
@@ -44,7 +44,15 @@ export function createEffects(options: EffectsOptions): (effect: AgentEffect) =>
     });
   }
 
+  /** What the guard says to the last `track` of a service: a report under the same instruction waits for it. */
+  const tracking = new Map<ServiceId, Promise<boolean>>();
+
   async function report({ service, sequence, content }: EffectOf<"report">): Promise<void> {
+    if ((await tracking.get(service)) === false) {
+      // The manager takes "running" for "the guard watches it"; without the guard's word it is not said.
+      options.dispatch({ kind: "report-answered", service, sequence, answer: "unknown" });
+      return;
+    }
     const limits = { timeoutMs: callTimeoutMs };
     const body = { service, ...content };
     const answer = await servers.call(agentPaths.report, body, anyAnswerSchema, limits);
@@ -78,7 +86,10 @@ export function createEffects(options: EffectsOptions): (effect: AgentEffect) =>
   }
 
   async function track({ service, instanceId }: EffectOf<"track">): Promise<void> {
-    const tracked = await workloads.track(instanceId);
+    const asked = workloads.track(instanceId);
+    tracking.set(service, asked);
+    const tracked = await asked;
+    if (tracked && tracking.get(service) === asked) tracking.delete(service);
     if (!tracked) log.write("warn", "the guard does not take it: the lease is over", { service });
   }
 
@@ -106,12 +117,14 @@ export function createEffects(options: EffectsOptions): (effect: AgentEffect) =>
         void track(effect);
         return;
       case "untrack":
+        tracking.delete(effect.service);
         void workloads.untrack(effect.instanceId);
         return;
       case "remember-failure":
         void remember(effect);
         return;
       case "forget":
+        tracking.delete(effect.service);
         void forget(effect);
         return;
       case "report":

@@ -74,6 +74,7 @@ export function createRuntime(options: AllOptions): Runtime {
     agentId: directory.agentId,
     bootId: directory.bootId,
     node: options.node,
+    lifelinePath: directory.lifelinePath,
     configOf: (service) => inbox.configOf(service),
     runUntilOf: (epoch) => (state.lease?.epoch === epoch ? state.lease.runUntilMs : undefined),
     onEvent: machine.dispatch,

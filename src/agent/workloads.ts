@@ -21,6 +21,8 @@ export interface WorkloadsOptions {
   readonly agentId: string;
   readonly bootId: string;
   readonly node: string;
+  /** See `PrepareRequest`. */
+  readonly lifelinePath: string;
   /** The configuration of the service's present instruction. */
   readonly configOf: (service: ServiceId) => ServiceConfig | undefined;
   /** Until when something of the epoch may run; undefined: not at all. */
@@ -73,7 +75,9 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       HOLDFAST_NODE: options.node,
       HOLDFAST_INSTANCE: instanceId,
     };
-    const prepared = await driver.prepare({ service, instanceId, configuration, marker });
+    const lifelinePath = effect.tracked ? options.lifelinePath : undefined;
+    const request = { service, instanceId, configuration, lifelinePath, marker };
+    const prepared = await driver.prepare(request);
     if (!prepared.ok) return err(prepared.error.message);
     copy.instance = prepared.value;
     const saved = await save(copy, effect.tracked);
@@ -219,6 +223,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       copy.tracked = false;
       await save(copy, false);
       await guard.untrack(instanceId);
+      if (copy.instance !== undefined) driverOf(copy)?.cutLifeline(copy.instance);
     },
     addAdopted(copy) {
       copies.set(copy.instance.instanceId, { ...copy, aborted: false });

@@ -72,7 +72,7 @@ async function runIn(directory: string, options: DemoOptions, signal: AbortSigna
     `Starting one server and ${nodeNames.length} nodes on this machine, profile ${options.profile}`,
   );
   if (port !== options.port) say(`Port ${options.port} is in use: the API is on port ${port}`);
-  const program = [process.execPath, options.mainPath];
+  const program = [process.execPath, ...process.execArgv, options.mainPath];
   const { profile, mainPath } = options;
   const cluster = await startCluster({
     directory,

@@ -56,6 +56,11 @@ export interface PrepareRequest {
   readonly instanceId: string;
   /** The part of the service's configuration under its type's name, already checked by the driver's schema. */
   readonly configuration: unknown;
+  /**
+   * A FIFO that agent and guard hold open: when its last writer is gone, both are dead without having killed the
+   * instance, and everything of it has to end at once by itself (S3). Undefined: it outlives them.
+   */
+  readonly lifelinePath: string | undefined;
   /** Environment that marks all that the workload starts as this node's (`HOLDFAST_NODE` and the like). */
   readonly marker: Readonly<Record<string, string>>;
 }
@@ -94,6 +99,8 @@ export interface WorkloadDriver {
   adopt(instance: WorkloadInstance, configuration: unknown): Promise<"running" | "gone">;
   /** Applies a changed configuration that needs no restart (health checks, log sizes). */
   reconfigure(instance: WorkloadInstance, configuration: unknown): void;
+  /** From now on the instance outlives agent and guard: the end of its lifeline does nothing any more. */
+  cutLifeline(instance: WorkloadInstance): void;
   /** The service's output on this node, oldest first, as text chunks. */
   readLog(service: ServiceId, request: LogRequest): AsyncIterable<string>;
 }

@@ -152,6 +152,7 @@ function prepare(harness: WorkloadHarness, configuration: unknown) {
     service: harness.service,
     instanceId: randomUUID(),
     configuration,
+    lifelinePath: undefined,
     marker: { HOLDFAST_NODE: "node1" },
   });
 }

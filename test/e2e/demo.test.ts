@@ -1,19 +1,13 @@
 /** `npm start` and `npm start -- --once`: the story comes out right, and no process is left, however it ends. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import * as z from "zod";
+import { freePort } from "../../src/demo/ports.ts";
 import { findProcesses, killProcesses, type ProcessMarks } from "../../src/demo/processes.ts";
 import { holdfast, mainPath, program, run } from "./harness/program.ts";
 import { waitFor } from "./harness/wait.ts";
@@ -38,18 +32,22 @@ function demoHome(t: TestContext): { home: string; marks: ProcessMarks } {
   return { home, marks };
 }
 
-/** What the demo leaves: files, processes of its own, and workloads, which carry a clean environment. */
-async function assertNothingLeft(home: string, marks: ProcessMarks): Promise<void> {
+/** No process of the demo, and no workload: these have a clean environment, which names the demo's record file. */
+function assertNothingLeft(home: string, marks: ProcessMarks): void {
   assert.deepEqual(findProcesses(marks), [], "processes of the demo");
-  const workloads = findProcesses({ variables: [`RUN_RECORDS=${recordPathOf(home)}`] });
-  assert.deepEqual(workloads, [], "workloads of the demo");
+  assert.deepEqual(workloadsOf(home), [], "workloads of the demo");
 }
 
-let lastDirectory = "";
-function recordPathOf(home: string): string {
-  const name = readdirSync(home).find((entry) => entry.startsWith("holdfast-demo-"));
-  if (name !== undefined) lastDirectory = join(home, name);
-  return join(lastDirectory, "run-records.log");
+/** Process numbers of the workloads whose record file is below `home`. */
+function workloadsOf(home: string): readonly string[] {
+  return readdirSync("/proc").filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/environ`, "utf8").includes(`\0RUN_RECORDS=${home}/`);
+    } catch {
+      return false; // it has ended, or is another user's
+    }
+  });
 }
 
 function checkStory(stdout: string): void {
@@ -58,15 +56,22 @@ function checkStory(stdout: string): void {
   assert.ok(story.failoverMs < story.leaseTtlMs + 5_000, `failover in ${story.failoverMs} ms`);
 }
 
-test("demo --once tells its story and leaves nothing", { timeout: 90_000 }, async (t) => {
+test("demo --once tells its story and leaves nothing, also when its port is in use", {
+  timeout: 90_000,
+}, async (t) => {
   const { home, marks } = demoHome(t);
-  const outcome = await holdfast(["demo", "--once"], {
+  const busy = createServer();
+  t.after(() => busy.close());
+  const port = await freePort(0);
+  await new Promise<void>((resolve) => busy.listen(port, "127.0.0.1", resolve));
+  const outcome = await holdfast(["demo", "--once", "--port", String(port)], {
     environment: { TMPDIR: home },
     forMsMax: 80_000,
   });
   assert.equal(outcome.exitCode, 0, `${outcome.stdout}\n${outcome.stderr}`);
   checkStory(outcome.stdout);
-  await assertNothingLeft(home, marks);
+  assert.match(outcome.stdout, new RegExp(`Port ${port} is in use`));
+  assertNothingLeft(home, marks);
   assert.deepEqual(readdirSync(home), [], "no file is left");
 });
 
@@ -83,7 +88,7 @@ test("demo --once works as an ordinary user", { timeout: 90_000 }, async (t) => 
   });
   assert.equal(outcome.exitCode, 0, `${outcome.stdout}\n${outcome.stderr}`);
   checkStory(outcome.stdout);
-  await assertNothingLeft(home, marks);
+  assertNothingLeft(home, marks);
 });
 
 const asOtherUser = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] as const;
@@ -119,7 +124,7 @@ async function startLive(t: TestContext): Promise<LiveDemo> {
     assert.equal(child.exitCode, null, text);
     return text.includes("Ctrl-C");
   });
-  recordPathOf(home);
+  assert.ok(workloadsOf(home).length >= 2, "both workloads are found");
   return { child, output: () => text, home, marks };
 }
 
@@ -148,7 +153,7 @@ for (const [signal, lost] of endings) {
     }
     demo.child.kill(signal);
     assert.equal(await ended(demo), 0, demo.output());
-    await assertNothingLeft(demo.home, demo.marks);
+    assertNothingLeft(demo.home, demo.marks);
     assert.deepEqual(readdirSync(demo.home), [], "no file is left");
   });
 }
@@ -189,16 +194,13 @@ test("the commands that the demo prints work as they stand; power off, failover,
 });
 
 test("demo that is killed with SIGKILL leaves nothing for long", { timeout: 90_000 }, async (t) => {
-  if (!isExecutable("/usr/bin/setpriv")) return t.skip("setpriv is not installed");
+  if (!existsSync("/usr/bin/setpriv")) return t.skip("setpriv is not installed");
   const demo = await startLive(t);
   demo.child.kill("SIGKILL");
   await waitFor("all processes to end by themselves", 20_000, () => {
     return findProcesses(demo.marks).length === 0;
   });
-  const records = recordPathOf(demo.home);
-  await waitFor("all workloads to be dead", 10_000, () => {
-    return findProcesses({ variables: [`RUN_RECORDS=${records}`] }).length === 0;
-  });
+  await waitFor("all workloads to be dead", 10_000, () => workloadsOf(demo.home).length === 0);
 });
 
 test("demo power-off without a demo says so", { timeout: 30_000 }, async (t) => {
@@ -207,12 +209,3 @@ test("demo power-off without a demo says so", { timeout: 30_000 }, async (t) => 
   assert.notEqual(outcome.exitCode, 0);
   assert.match(outcome.stderr, /no demo is running/);
 });
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return existsSync(dirname(path));
-  } catch {
-    return false; // it is not there, or not for this user
-  }
-}

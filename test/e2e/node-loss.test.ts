@@ -74,6 +74,28 @@ test("SIGKILL of the agent alone: the guard kills, frees the lease, recovery wit
   cluster.assertNeverTwice();
 });
 
+test("SIGKILL of agent and guard together: the workload ends by itself before it runs elsewhere", {
+  timeout: 60_000,
+}, async (t) => {
+  const cluster = await startTestCluster(t);
+  await cluster.add(probe(cluster, "process:a"));
+  const { node = "" } = await cluster.runs("process:a");
+  await cluster.copies("process:a", 1);
+  const agent = cluster.pidOf(node);
+  const guard = cluster.guardOf(node);
+
+  signalAll(
+    cluster.processesOf(node).filter(({ pid }) => pid === agent || pid === guard.pid),
+    "SIGKILL",
+  );
+  await waitFor("nothing to be left of the node", 1_000, () => {
+    return cluster.processesOf(node).length === 0;
+  });
+  await cluster.runsElsewhere("process:a", node);
+  await cluster.copies("process:a", 2);
+  cluster.assertNeverTwice();
+});
+
 test("SIGKILL of the guard alone: the agent starts another one and no service is disturbed", {
   timeout: 60_000,
 }, async (t) => {

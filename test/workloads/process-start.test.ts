@@ -47,7 +47,12 @@ async function runDump(
 
 /** What prepare() says about a configuration that it must refuse; nothing may be left of it. */
 async function refusal(bench: Bench, configuration: unknown) {
-  const request = { service: bench.service, instanceId: randomUUID(), marker: {} };
+  const request = {
+    service: bench.service,
+    instanceId: randomUUID(),
+    lifelinePath: undefined,
+    marker: {},
+  };
   const outcome = await bench.driver.prepare({ ...request, configuration });
   assert.ok(!outcome.ok, "it is refused");
   return outcome.error;

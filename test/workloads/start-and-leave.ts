@@ -19,6 +19,7 @@ const prepared = await driver.prepare({
   service: serviceId("process:probe"),
   instanceId: randomUUID(),
   configuration,
+  lifelinePath: undefined,
   marker: { HOLDFAST_NODE: "node1" },
 });
 if (!prepared.ok) throw new Error(prepared.error.message);

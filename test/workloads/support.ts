@@ -98,7 +98,7 @@ export interface Bench {
   /** Has an instance that the driver did not prepare killed after the test. */
   killLater(instance: WorkloadInstance): void;
   /** Only prepares; the instance is killed after the test. */
-  prepare(configuration: Record<string, unknown>): Promise<WorkloadInstance>;
+  prepare(configuration: Record<string, unknown>, lifelinePath?: string): Promise<WorkloadInstance>;
 }
 
 /** A driver with a data directory of its own; whatever it started is dead after the test. */
@@ -128,10 +128,11 @@ export function createBench(t: TestContext, containment: Containment): Bench {
       return prepared;
     },
   };
-  const prepare: Bench["prepare"] = async (configuration) => {
+  const prepare: Bench["prepare"] = async (configuration, lifelinePath) => {
     const instanceId = randomUUID();
     const marker = { HOLDFAST_NODE: "node1" };
-    const prepared = await driver.prepare({ service, instanceId, configuration, marker });
+    const request = { service, instanceId, configuration, lifelinePath, marker };
+    const prepared = await driver.prepare(request);
     assert.ok(prepared.ok, prepared.ok ? "" : prepared.error.message);
     return prepared.value;
   };

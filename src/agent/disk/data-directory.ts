@@ -1,11 +1,15 @@
 /** The agent's data directory: its lock, its identity, and the lease that it holds or held last. */
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import * as z from "zod";
 import type { NodeId } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { epochSchema, nodeIdSchema } from "../../wire/ids.ts";
+import { lifelinePathIn } from "../guard/lifeline.ts";
 import { isAlive, startTicksOf } from "../guard/process-table.ts";
 import { readMaybe, reasonOf, removeFile, writeDurably } from "./files.ts";
 
@@ -29,6 +33,8 @@ export interface DataDirectory {
   readonly agentId: string;
   /** Names this start of the machine; an instance of another one is gone. */
   readonly bootId: string;
+  /** A FIFO that this process holds open, see `PrepareRequest` of the workload port. */
+  readonly lifelinePath: string;
   readonly lease: HeldLease | undefined;
   /** The node that the servers said this is; undefined: it has never joined. */
   readonly node: NodeId | undefined;
@@ -62,10 +68,13 @@ async function readAll(path: string): Promise<Result<DataDirectory, string>> {
   const node = await readChecked(nodePath, nodeFileSchema);
   if (!node.ok) return node;
   const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+  const lifeline = await openLifeline(path);
+  if (!lifeline.ok) return lifeline;
   return ok({
     path,
     agentId: agentId.value,
     bootId,
+    lifelinePath: lifelinePathIn(path),
     lease: lease.value,
     node: node.value?.node,
     saveLease: ({ epoch, leaseId }) =>
@@ -73,9 +82,22 @@ async function readAll(path: string): Promise<Result<DataDirectory, string>> {
     dropLease: () => removeFile(leasePath),
     saveNode: (value) => writeDurably(nodePath, JSON.stringify({ version: 1, node: value })),
     async unlock() {
+      await lifeline.value.close();
       await removeFile(join(path, "agent.lock"));
     },
   });
+}
+
+/** Opened for reading too, so that it neither waits for the other end nor fails without one. */
+async function openLifeline(dataDirectory: string): Promise<Result<FileHandle, string>> {
+  const path = lifelinePathIn(dataDirectory);
+  try {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFIFO() !== true) await promisify(execFile)("mkfifo", ["--mode=0600", path]);
+    return ok(await open(path, constants.O_RDWR | constants.O_NONBLOCK));
+  } catch (error: unknown) {
+    return err(`cannot make the lifeline ${path}: ${reasonOf(error)}`);
+  }
 }
 
 async function agentIdOf(path: string): Promise<Result<string, string>> {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Log } from "../../ports/log.ts";
 import type { Watchdog } from "../../ports/watchdog.ts";
 import { createKeeper, type Keeper } from "./keeper.ts";
+import { holdLifeline } from "./lifeline.ts";
 import { createLineReader } from "./line-reader.ts";
 import { startTicksOf } from "./process-table.ts";
 import { type GuardMessage, lineBytesMax, parseRequest } from "./protocol.ts";
@@ -87,6 +88,7 @@ function serveAgents(server: Server, keeper: Keeper): Tell {
 }
 
 function run(dataDirectory: string): void {
+  holdLifeline(dataDirectory);
   const agentId = readFileSync(join(dataDirectory, "agent-id"), "utf8").trim();
   const socketPath = socketPathFor(dataDirectory);
   const notePath = join(dataDirectory, "guard.json");

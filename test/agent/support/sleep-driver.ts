@@ -41,6 +41,7 @@ export function createSleepDriver(listener: WorkloadListener): SleepDriver {
     type: "process",
     released,
     beforePrepare: async () => undefined,
+    cutLifeline: () => undefined,
     async prepare({ service, instanceId, configuration, marker }) {
       await driver.beforePrepare();
       const config = processConfigSchema.parse(configuration);

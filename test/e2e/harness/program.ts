@@ -1,17 +1,14 @@
 /** Where the built program is, and how a test runs one command of it. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 export const root = join(import.meta.dirname, "..", "..", "..");
 
-/** Another build can be tested by naming its main.js. */
-export const mainPath = process.env["HOLDFAST_PROGRAM"] ?? join(root, "dist", "main.js");
+/** The built program; the services of the demo lie beside it. */
+export const mainPath = join(root, "dist", "main.js");
 
-/** The command that starts Holdfast. */
-export const program: readonly string[] = [process.execPath, mainPath];
-
-if (!existsSync(mainPath)) throw new Error(`${mainPath} is not there; run: npm run build`);
+/** The command that starts Holdfast, as a user would. */
+export const program: readonly string[] = [join(root, "bin", "holdfast")];
 
 export interface CommandOutcome {
   readonly exitCode: number | null;

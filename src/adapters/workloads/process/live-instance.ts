@@ -33,6 +33,13 @@ export function mainProcessOf(instance: WorkloadInstance): ProcessIdentity {
   };
 }
 
+/** The process that ends the workload when agent and guard are dead; undefined: there never was one. */
+export function lifelineOf(instance: WorkloadInstance): ProcessIdentity | undefined {
+  const { lifelinePid, lifelineStartTicks } = instance.driverState;
+  if (typeof lifelinePid !== "number" || typeof lifelineStartTicks !== "number") return undefined;
+  return { pid: lifelinePid, startTicks: lifelineStartTicks };
+}
+
 /** The caller's marker variables, kept for health checks that are run by a later agent process. */
 export function markerOf(instance: WorkloadInstance): Readonly<Record<string, string>> {
   const prefix = "marker.";
@@ -43,9 +50,12 @@ export function markerOf(instance: WorkloadInstance): Readonly<Record<string, st
   );
 }
 
-/** What `markerOf` and `mainProcessOf` read back. */
+/** What `markerOf`, `mainProcessOf` and `lifelineOf` read back. */
 export function driverStateOf(
-  main: ProcessIdentity,
+  {
+    main,
+    lifeline,
+  }: { readonly main: ProcessIdentity; readonly lifeline: ProcessIdentity | undefined },
   bootId: string,
   marker: Readonly<Record<string, string>>,
 ): WorkloadInstance["driverState"] {
@@ -54,6 +64,8 @@ export function driverStateOf(
     bootId,
     mainPid: main.pid,
     mainStartTicks: main.startTicks,
+    lifelinePid: lifeline?.pid ?? null,
+    lifelineStartTicks: lifeline?.startTicks ?? null,
     ...Object.fromEntries(markers),
   };
 }

@@ -14,11 +14,12 @@ import { type ProcessConfig, processConfigSchema } from "../../../wire/process-c
 import { adoptInstance, reconfigureInstance } from "./adopt.ts";
 import { parseConfiguration } from "./configuration.ts";
 import type { ContainmentKind } from "./containment/containment.ts";
-import { readBootId } from "./containment/process-table.ts";
+import { readBootId, sendSignal } from "./containment/process-table.ts";
 import type { DriverContext } from "./driver-context.ts";
 import { createEndWatch } from "./end/end-watch.ts";
 import { killNow, stopInstance } from "./end/stop.ts";
 import { endHealth } from "./health/instance-health.ts";
+import { lifelineOf } from "./live-instance.ts";
 import { createLogFiles } from "./logs/log-files.ts";
 import { readLog } from "./logs/read-log.ts";
 import { driverPaths } from "./paths.ts";
@@ -83,6 +84,10 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
       if (live !== undefined) {
         reconfigureInstance(context, live, usableConfiguration(configuration));
       }
+    },
+    cutLifeline: (instance) => {
+      const lifeline = lifelineOf(instance);
+      if (lifeline !== undefined) sendSignal(lifeline, "SIGKILL");
     },
     readLog: (service, request) => readLog(context.logs, context.clock, service, request),
     close: () => {

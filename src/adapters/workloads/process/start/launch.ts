@@ -31,6 +31,8 @@ export interface Launched {
   readonly root: ProcessIdentity;
   /** The process that becomes the workload. */
   readonly main: ProcessIdentity;
+  /** The process that waits on the lifeline, if there is one. */
+  readonly lifeline: ProcessIdentity | undefined;
   /** Settles when the child has ended and was collected, with the signal that ended the shim, if it is known. */
   readonly ended: Promise<NodeJS.Signals | undefined>;
 }
@@ -40,6 +42,7 @@ export interface LaunchOptions {
   readonly tools: SystemTools;
   readonly output: OpenedLog;
   readonly statusFile: string;
+  readonly lifelinePath: string | undefined;
   readonly clock: Clock;
 }
 
@@ -63,7 +66,7 @@ export async function launch(options: LaunchOptions): Promise<Result<Launched, W
   gate.on("error", () => gate.destroy());
   const complaint = collectComplaint(child);
   const arrived = await arrivesAtGate(gate, ended, clock);
-  const processes = arrived ? findProcesses(child, tools) : undefined;
+  const processes = arrived ? findProcesses(child, options) : undefined;
   // What `unshare` says about its own end later on is of no use to anybody.
   child.stderr?.destroy();
   if (processes !== undefined) return ok({ gate, ended, ...processes });
@@ -85,9 +88,11 @@ function collectComplaint(child: ChildProcess): () => string {
 }
 
 /** `detached`: a session of its own, so that it outlives the agent. */
-function spawnShim({ plan, tools, output, statusFile }: LaunchOptions): ChildProcess {
+function spawnShim(options: LaunchOptions): ChildProcess {
+  const { plan, tools, output, statusFile, lifelinePath } = options;
   const workload = [...userPrefix(tools.setprivPath, plan.user), ...plan.command];
-  const shim = shimCommand(tools.shellPath, statusFile, workload);
+  const { shellPath, containment } = tools;
+  const shim = shimCommand({ shellPath, statusFile, containment, lifelinePath }, workload);
   const command =
     tools.containment === "namespace" ? namespaceCommand(tools.unsharePath, shim) : shim;
   const child = spawn(command[0] ?? tools.shellPath, command.slice(1), {
@@ -132,16 +137,23 @@ async function arrivesAtGate(
   }
 }
 
-/** In a namespace the child is `unshare`, and the shim its only child. The workload-to-be is the shim's only one. */
+/**
+ * In a namespace the child is `unshare`, and the shim its only child. The shim's children in the order in which
+ * it makes them: the one that waits on the lifeline, if there is one, and the workload-to-be.
+ */
 function findProcesses(
   child: ChildProcess,
-  tools: SystemTools,
-): Pick<Launched, "root" | "main"> | undefined {
+  { tools, lifelinePath }: LaunchOptions,
+): Pick<Launched, "root" | "main" | "lifeline"> | undefined {
   const pid = child.pid ?? 0;
   const root = tools.containment === "namespace" ? childrenOf(pid)[0] : readProcess(pid);
-  const main = root === undefined ? undefined : childrenOf(root.pid)[0];
-  if (root === undefined || main === undefined) return undefined;
-  return { root: identityOf(root), main: identityOf(main) };
+  if (root === undefined) return undefined;
+  const children = childrenOf(root.pid).map(identityOf);
+  if (children.length !== (lifelinePath === undefined ? 1 : 2)) return undefined;
+  const main = children.at(-1);
+  if (main === undefined) return undefined;
+  const lifeline = lifelinePath === undefined ? undefined : children[0];
+  return { root: identityOf(root), main, lifeline };
 }
 
 function identityOf({ pid, startTicks }: ProcessIdentity): ProcessIdentity {

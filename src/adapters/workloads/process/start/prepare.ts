@@ -58,7 +58,9 @@ async function start(
     return failure("failed", `cannot open the log of "${request.service}": ${messageOf(error)}`);
   }
   const statusFile = context.paths.statusFile(request.instanceId);
-  const launched = await launch({ plan, tools, output, statusFile, clock: context.clock });
+  const { lifelinePath } = request;
+  const { clock } = context;
+  const launched = await launch({ plan, tools, output, statusFile, lifelinePath, clock });
   if (!launched.ok) return launched;
   const instance: WorkloadInstance = {
     service: request.service,
@@ -66,7 +68,7 @@ async function start(
     instanceId: request.instanceId,
     root: launched.value.root,
     containment: tools.containment,
-    driverState: driverStateOf(launched.value.main, context.bootId, request.marker),
+    driverState: driverStateOf(launched.value, context.bootId, request.marker),
   };
   register(context, instance, { configuration, launched: launched.value, output });
   return ok(instance);
