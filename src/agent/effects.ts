@@ -40,6 +40,7 @@ export function createEffects(options: EffectsOptions): (effect: AgentEffect) =>
       kind: "confirm-answered",
       service,
       uid,
+      epoch,
       answer: isCurrent ? "current" : otherwise,
     });
   }

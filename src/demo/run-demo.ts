@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { profiles } from "../core/model/times.ts";
 import type { EventResource } from "../wire/api.ts";
 import { answered, type DemoCluster, startCluster } from "./cluster.ts";
 import {
@@ -22,7 +23,7 @@ import { serviceTable, welcomeLines } from "./welcome.ts";
 const nodeNames = ["node1", "node2", "node3"] as const;
 const wantedWebPort = 8080;
 const servicesForMsMax = 20_000;
-/** The whole of `--once`. */
+/** The whole of `--once`, beyond the lease's time, which is what a failover waits for. */
 const onceForMsMax = 60_000;
 
 export interface DemoOptions {
@@ -45,10 +46,9 @@ export async function runDemo(options: DemoOptions): Promise<0 | 1> {
   for (const signal of signals) process.on(signal, onSignal);
   process.stdout.removeAllListeners("error"); // the program's own would end it with its nodes running
   process.stdout.on("error", onSignal); // whoever read the output has gone
-  const timer = setTimeout(
-    () => ending.abort(new Error(`not done after ${onceForMsMax / 1_000} s`)),
-    onceForMsMax,
-  );
+  const forMsMax = onceForMs(options);
+  const late = new Error(`not done after ${forMsMax / 1_000} s`);
+  const timer = setTimeout(() => ending.abort(late), forMsMax);
   if (options.mode === "live") clearTimeout(timer);
   const directory = mkdtempSync(join(tmpdir(), directoryPrefix));
   try {
@@ -92,6 +92,7 @@ async function runIn(directory: string, options: DemoOptions, signal: AbortSigna
       directory,
       recordPath,
       webUrl: `http://127.0.0.1:${webPort}/`,
+      forMsMax: onceForMs(options),
       signal,
     };
     return options.mode === "once" ? await runOnce(parts) : await runLive(parts);
@@ -105,12 +106,17 @@ interface Parts {
   readonly directory: string;
   readonly recordPath: string;
   readonly webUrl: string;
+  readonly forMsMax: number;
   readonly signal: AbortSignal;
+}
+
+function onceForMs({ profile }: DemoOptions): number {
+  return profiles[profile].ttlMs + onceForMsMax;
 }
 
 async function runOnce(parts: Parts): Promise<0 | 1> {
   sayAll(serviceTable(await servicesRunning(parts)));
-  const result = await tellStory({ ...parts, forMsMax: onceForMsMax, say });
+  const result = await tellStory({ ...parts, say });
   sayAll(serviceTable(answered(await parts.cluster.client.cluster())));
   await endAll(parts.cluster);
   say(JSON.stringify(result));

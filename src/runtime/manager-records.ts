@@ -108,8 +108,8 @@ export function commandOf(record: CommandRecord): ServiceCommand {
 
 /** The report as the core takes it. */
 export function reportOf(record: ReportRecord): ServiceReport {
-  const { service, node, epoch, uid, result, detail } = record;
-  return { service, node, epoch, uid, result, detail };
+  const { service, node, epoch, uid, result, detail, stable } = record;
+  return { service, node, epoch, uid, result, detail, stable };
 }
 
 /** The id in a key that was written by Holdfast, e.g. of `leases/node1`. */

@@ -98,6 +98,8 @@ export const reportRequestSchema = z.strictObject({
   result: z.enum(reportResults),
   detail: z.string().max(2_000),
   health: z.enum(["none", "starting", "healthy", "unhealthy"]),
+  /** Of `running`: it has run for so long that earlier failures no longer count. */
+  stable: z.boolean().default(false),
 });
 export type ReportRequest = z.input<typeof reportRequestSchema>;
 

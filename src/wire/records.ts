@@ -113,6 +113,7 @@ export const reportRecordSchema = z.object({
   result: z.enum(reportResults),
   detail: z.string().max(2_000),
   health: z.enum(["none", "starting", "healthy", "unhealthy"]),
+  stable: z.boolean().default(false),
   atMs: z.number(),
 });
 export type ReportRecord = z.output<typeof reportRecordSchema>;

@@ -217,8 +217,9 @@ class Simulation {
       const ownable = isCurrent && this.leaseLive && this.epoch === effect.epoch;
       if (ownable) this.owned.add(`${service} ${effect.uid} ${effect.epoch}`);
       const answer = how === "unsure" ? "unknown" : "not-current";
-      const { uid } = effect;
-      this.send({ kind: "confirm-answered", service, uid, answer: isCurrent ? "current" : answer });
+      const { uid, epoch } = effect;
+      const word = isCurrent ? "current" : answer;
+      this.send({ kind: "confirm-answered", service, uid, epoch, answer: word });
     } else if (effect.kind === "report") {
       const answer = how === "good" ? "accepted" : "unknown";
       this.send({ kind: "report-answered", service, sequence: effect.sequence, answer });

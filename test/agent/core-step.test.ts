@@ -58,6 +58,7 @@ function machine() {
         kind: "confirm-answered",
         service,
         uid: instructionUidOf(uid),
+        epoch: epochOf(state.lease?.epoch ?? 1),
         answer,
       } as const;
       return send(event, atMs);
@@ -189,9 +190,19 @@ describe("step() on failures", () => {
       result: "failed",
       detail: "no",
       health: "none",
+      stable: false,
     });
     assert.deepEqual(one.send({ kind: "tick" }, 8_000), []);
     assert.deepEqual(kinds(one.tell(instruction("u2"))), ["confirm"]);
+  });
+
+  test("reports a service stable after it has run for long, and not before", () => {
+    const one = machine();
+    one.running({ restartResetAfterMs: 1_000 });
+    assert.equal(one.wakeAtMs(), 1_000);
+    assert.deepEqual(one.send({ kind: "tick" }, 999), []);
+    const [report] = one.send({ kind: "tick" }, 1_000);
+    assert.ok(report?.kind === "report" && report.content.stable);
   });
 
   test("forgets failures after it has run for long", () => {
@@ -324,7 +335,8 @@ describe("step() on the list of services", () => {
     const uid = instructionUidOf("u-process:f");
     const [first] = names;
     assert(first !== undefined);
-    one.send({ kind: "confirm-answered", service: first, uid, answer: "current" }, 10);
+    const epoch = epochOf(1);
+    one.send({ kind: "confirm-answered", service: first, uid, epoch, answer: "current" }, 10);
     const next = one.send({ kind: "started", service: first, instanceId: "i-1" }, 20);
     const confirm = next.find((effect) => effect.kind === "confirm");
     assert.equal(confirm?.service, names[4]);

@@ -122,7 +122,7 @@ export class Manager {
   report(
     id: string,
     result: ReportResult,
-    options: { uid?: InstructionUid; epoch?: Epoch } = {},
+    options: { uid?: InstructionUid; epoch?: Epoch; stable?: boolean } = {},
   ): void {
     const status = this.status(id);
     assert.ok(status.state !== "queued", "only a placed service can be reported");
@@ -135,6 +135,7 @@ export class Manager {
         uid: options.uid ?? status.uid,
         result,
         detail: result === "failed" ? "exit code 1" : "",
+        stable: options.stable ?? false,
       },
     });
   }

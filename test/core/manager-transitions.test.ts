@@ -285,6 +285,49 @@ const rows: readonly Row[] = [
     becomes: "fence node1",
   },
   {
+    name: "fence waits for a confirmation also when the surviving copy was stopped and started before",
+    arrange: (manager) => {
+      manager.set(a, { onIsolation: "keep" });
+      running(manager);
+      stopped(manager);
+      manager.set(a, { requested: "started" });
+      running(manager);
+      loseNode1(manager);
+    },
+    act: (manager) => manager.fenced("node1", 2),
+    becomes: "fence node1",
+  },
+  {
+    name: "fence waits for a confirmation also when it was moved in vain while it was stopped",
+    arrange: (manager) => {
+      manager.set(a, { onIsolation: "keep" });
+      running(manager);
+      stopped(manager);
+      manager.command(a, "relocate", "node2");
+      manager.set(a, { requested: "started" });
+      manager.lose("node2", 1);
+      manager.report(a, "stopped");
+      running(manager);
+      loseNode1(manager);
+    },
+    act: (manager) => manager.fenced("node1", 2),
+    becomes: "fence node1",
+  },
+  {
+    name: "fence waits for a confirmation also when the surviving copy was ignored between its starts",
+    arrange: (manager) => {
+      manager.set(a, { onIsolation: "keep" });
+      running(manager);
+      stopped(manager);
+      manager.set(a, { requested: "ignored" });
+      manager.set(a, { requested: "started" });
+      running(manager);
+      loseNode1(manager);
+    },
+    act: (manager) => manager.fenced("node1", 2),
+    becomes: "fence node1",
+  },
+  {
     name: "fence is left when a person confirms the node off",
     arrange: keepLost,
     act: (manager) => manager.confirmOff("node1", 2),
@@ -483,12 +526,14 @@ describe("step() with nodes", () => {
     assert.ok(empty.has("forget-service"));
   });
 
-  test("forgets failed nodes once the service runs", () => {
+  test("forgets failed nodes once the service has run for a while, and not before", () => {
     const manager = new Manager().online("node1", "node2").add(a);
     manager.report(a, "failed");
     manager.report(a, "stopped");
     assert.deepEqual(manager.status(a).failedNodes, ["node1"]);
     manager.report(a, "running");
+    assert.deepEqual(manager.status(a).failedNodes, ["node1"]);
+    manager.report(a, "running", { stable: true });
     assert.deepEqual(manager.status(a).failedNodes, []);
   });
 

@@ -256,7 +256,7 @@ export class World {
 
   private reportOf(status: PlacedStatus, result: "running" | "stopped" | "failed"): ServiceReport {
     const { service: id, node, nodeEpoch: epoch } = status;
-    return { service: id, node, epoch, uid: status.uid, result, detail: "" };
+    return { service: id, node, epoch, uid: status.uid, result, detail: "", stable: true };
   }
 
   /** A report arrives; the server takes it only from a live epoch and under the current uid. */

@@ -1,6 +1,12 @@
 /** Small HTTP client on `node:http`: connections are kept, answers are bounded, every request has an end. */
-import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import { err, ok, type Result } from "../../core/result.ts";
+
+/**
+ * Not imported, because an import also evaluates what the module loads only when it is asked for: the code for
+ * WebSockets, which costs an agent megabytes and is never used.
+ */
+const http = process.getBuiltinModule("node:http");
 
 export interface HttpAnswer {
   readonly status: number;
@@ -20,7 +26,7 @@ const answerBytesMax = 1_048_576;
 
 /** Connections of one agent; `destroy` ends them all. */
 export function createConnections(): Agent {
-  return new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4, scheduling: "lifo" });
+  return new http.Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4, scheduling: "lifo" });
 }
 
 /** Opens a request to a server; the caller ends it. */
@@ -31,7 +37,7 @@ export function openRequest(
     readonly headers: Readonly<Record<string, string | number>>;
   },
 ): ClientRequest {
-  return request(new URL(options.path, options.server), {
+  return http.request(new URL(options.path, options.server), {
     agent: connections,
     method: options.method,
     signal: options.signal,

@@ -3,7 +3,7 @@ import type { InstructionUid } from "../ids.ts";
 import type { AgentEffect } from "./effect.ts";
 import type { AgentEvent } from "./event.ts";
 import { beginStart } from "./operation.ts";
-import { type AgentState, liveInstanceOf, type Slot } from "./state.ts";
+import { type AgentState, liveInstanceOf, type Slot, stableAt } from "./state.ts";
 import { mayStart, wishFor } from "./wish.ts";
 
 /** Pause before what could not be killed is killed again. */
@@ -85,9 +85,7 @@ function onExited(
 ): void {
   const phase = slot.phase;
   if (phase.kind === "running") {
-    const wish = wishFor(state, slot);
-    const resetAfterMs = wish.kind === "up" ? wish.instruction.restartResetAfterMs : 0;
-    if (now - phase.sinceMs >= resetAfterMs) slot.failureCount = 0;
+    if (now >= (stableAt(slot) ?? now)) slot.failureCount = 0;
     countFailure(state, slot, detail, now, effects);
   } else if (phase.kind === "stopping") {
     onStopped(state, slot, now, effects);
@@ -178,7 +176,8 @@ export function onConfirmAnswered(
   effects: AgentEffect[],
 ): void {
   const phase = slot.phase;
-  if (phase.kind !== "confirming" || phase.uid !== event.uid) return;
+  if (phase.kind !== "confirming") return;
+  if (phase.uid !== event.uid || phase.epoch !== event.epoch) return;
   const wish = wishFor(state, slot);
   const holds =
     wish.kind === "up" &&

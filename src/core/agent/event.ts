@@ -39,6 +39,8 @@ export type AgentEvent =
       readonly kind: "confirm-answered";
       readonly service: ServiceId;
       readonly uid: InstructionUid;
+      /** The epoch that the question named: an answer about another one says nothing. */
+      readonly epoch: Epoch;
       /** `unknown`: no server could be asked. */
       readonly answer: "current" | "not-current" | "unknown";
     }

@@ -1,7 +1,7 @@
 /** What the manager is told about each service. It follows from the slot, and is repeated until it was heard. */
 import type { AgentEffect } from "./effect.ts";
-import type { AgentState, ReportContent, Slot } from "./state.ts";
-import { wishFor } from "./wish.ts";
+import { type AgentState, type ReportContent, type Slot, stableAt } from "./state.ts";
+import { mustBeTracked, wishFor } from "./wish.ts";
 
 /** Pause before a report that nobody took is sent again; doubles up to the maximum. */
 const retryDelayMs = 100;
@@ -16,7 +16,7 @@ export function refreshReport(
   now: number,
   effects: AgentEffect[],
 ): void {
-  const wanted = contentOf(state, slot);
+  const wanted = contentOf(state, slot, now);
   if (wanted === undefined) {
     // What was not heard yet is no longer true: it is not said again.
     if (slot.report?.progress === "due" || !isCurrent(state, slot)) slot.report = undefined;
@@ -63,12 +63,12 @@ export function onReportAnswered(
   };
 }
 
-function contentOf(state: AgentState, slot: Slot): ReportContent | undefined {
+function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | undefined {
   if (slot.assignment.kind !== "given" || state.lease === undefined) return undefined;
   const instruction = slot.assignment.instruction;
   const epoch = state.lease.epoch;
   if (instruction.nodeEpoch !== epoch || state.closing !== "no") return undefined;
-  const base = { uid: instruction.uid, epoch, health: "none" as const };
+  const base = { uid: instruction.uid, epoch, health: "none" as const, stable: false };
   if (instruction.node !== state.node) {
     const detail = `the instruction is for node ${instruction.node}, this is ${state.node}`;
     return { ...base, result: "wrong-node", detail };
@@ -76,7 +76,10 @@ function contentOf(state: AgentState, slot: Slot): ReportContent | undefined {
   const wish = wishFor(state, slot);
   const phase = slot.phase;
   if (wish.kind === "up" && phase.kind === "running") {
-    return { ...base, result: "running", detail: "", health: slot.health };
+    // The manager takes "running" for "the guard watches it": not said before it does (S1).
+    if (mustBeTracked(instruction) && !slot.tracked) return undefined;
+    const stable = now >= (stableAt(slot) ?? now);
+    return { ...base, result: "running", detail: "", health: slot.health, stable };
   }
   if (wish.kind === "up" && phase.kind === "failed") {
     return { ...base, result: "failed", detail: phase.detail.slice(0, detailLengthMax) };
@@ -106,6 +109,7 @@ function sameContent(left: ReportContent, right: ReportContent): boolean {
     left.epoch === right.epoch &&
     left.result === right.result &&
     left.detail === right.detail &&
-    left.health === right.health
+    left.health === right.health &&
+    left.stable === right.stable
   );
 }

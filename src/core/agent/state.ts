@@ -84,6 +84,8 @@ export interface ReportContent {
   readonly result: ReportResult;
   readonly detail: string;
   readonly health: ReportedHealth;
+  /** Of `running`: it has run for `restartResetAfterMs`. */
+  readonly stable: boolean;
 }
 export interface PendingReport {
   readonly content: ReportContent;
@@ -195,4 +197,10 @@ export function slotOf(state: AgentState, service: ServiceId): Slot {
 /** The instance that may have live processes, or undefined: nothing of the service runs here. */
 export function liveInstanceOf(phase: Phase): string | undefined {
   return "instanceId" in phase ? phase.instanceId : undefined;
+}
+
+/** When a running service has run for so long that its earlier failures no longer count; undefined: not running. */
+export function stableAt(slot: Slot): number | undefined {
+  if (slot.phase.kind !== "running" || slot.assignment.kind !== "given") return undefined;
+  return slot.phase.sinceMs + slot.assignment.instruction.restartResetAfterMs;
 }

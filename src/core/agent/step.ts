@@ -10,7 +10,7 @@ import type { AgentEvent } from "./event.ts";
 import { loseLease, maybeRequestLease, onLease, watchDeadline } from "./lease.ts";
 import { reconcile } from "./reconcile.ts";
 import { onReportAnswered } from "./report.ts";
-import { type AgentInstruction, type AgentState, type Slot, slotOf } from "./state.ts";
+import { type AgentInstruction, type AgentState, type Slot, slotOf, stableAt } from "./state.ts";
 import { mayStart, wishFor } from "./wish.ts";
 
 export interface AgentStep {
@@ -152,6 +152,11 @@ function slotWakeAt(state: AgentState, slot: Slot, now: number): number {
   if (phase.kind === "stuck") wakeAtMs = phase.retryAtMs;
   if (phase.kind === "down" && phase.retryAtMs > now && mayStart(state, now)) {
     if (wishFor(state, slot).kind === "up") wakeAtMs = phase.retryAtMs;
+  }
+  const stableAtMs = stableAt(slot);
+  const content = slot.report?.content;
+  if (stableAtMs !== undefined && content?.result === "running" && !content.stable) {
+    wakeAtMs = Math.min(wakeAtMs, stableAtMs);
   }
   if (slot.report?.progress === "due") wakeAtMs = Math.min(wakeAtMs, slot.report.retryAtMs);
   return wakeAtMs;

@@ -89,6 +89,9 @@ export function setStatus(context: Context, next: ServiceStatus, condition?: Epo
     const moved = previous.node !== next.node;
     assert(!moved || isDead(context, previous), "S1: a service leaves a node only when dead there");
   }
+  if (next.state === "started" && next.survivesIsolation) {
+    assert(next.mayOutliveLease, "S1: a copy that the guard leaves alone may outlive the lease");
+  }
   unindex(state, previous);
   state.statuses.set(next.service, next);
   index(state, next);

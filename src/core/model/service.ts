@@ -132,4 +132,6 @@ export interface ServiceReport {
   readonly result: ReportResult;
   /** One sentence for a person: what failed and why. Empty when nothing did. */
   readonly detail: string;
+  /** Of `running`: it has run for so long that earlier failures, here and elsewhere, no longer count. */
+  readonly stable: boolean;
 }

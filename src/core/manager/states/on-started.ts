@@ -53,7 +53,7 @@ function onReport(
   const { node, detail } = report;
   switch (report.result) {
     case "running":
-      return onRunning(context, status);
+      return onRunning(context, { status, report });
     case "failed":
     case "stopped":
       return onFailedStart(context, service, word);
@@ -74,13 +74,19 @@ function onReport(
   }
 }
 
-function onRunning(context: Context, status: SettledStatus): Verdict {
+/** Failed nodes are forgotten only once it has run for a while: one that keeps crashing must not wander for ever. */
+function onRunning(
+  context: Context,
+  word: { readonly status: SettledStatus; readonly report: ServiceReport },
+): Verdict {
+  const { status, report } = word;
   const nowGuarded = !status.survivesIsolation && status.mayOutliveLease;
-  if (status.failedNodes.length === 0 && !nowGuarded) return "settled";
+  const forgets = report.stable && status.failedNodes.length > 0;
+  if (!forgets && !nowGuarded) return "settled";
   // The same instruction still: the uid stays, so that the agent has nothing to do again.
   setStatus(context, {
     ...status,
-    failedNodes: [],
+    failedNodes: report.stable ? [] : status.failedNodes,
     mayOutliveLease: status.survivesIsolation,
     reason: { code: "reported-running", node: status.node },
   });
