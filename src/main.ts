@@ -70,12 +70,16 @@ async function openLog(component: string, options: LogOptions): Promise<Flushabl
 }
 
 async function runServer(options: ServerRunOptions): Promise<Outcome> {
-  const [{ systemClock: clock }, { openSqliteStore }, { startServer }] = await Promise.all([
-    import("./adapters/clock/system-clock.ts"),
-    import("./stores/sqlite/sqlite-store.ts"),
-    import("./server/start.ts"),
-  ]);
+  const [{ systemClock: clock }, { openSqliteStore }, { checkPlace }, { startServer }] =
+    await Promise.all([
+      import("./adapters/clock/system-clock.ts"),
+      import("./stores/sqlite/sqlite-store.ts"),
+      import("./server/preflight.ts"),
+      import("./server/start.ts"),
+    ]);
   const { dataDirectory, host, port, profile } = options;
+  const place = await checkPlace({ dataDirectory, listen: { host, port } });
+  if (!place.ok) return fail(1, place.error.what, place.error.hint);
   const store = await openSqliteStore({ file: join(dataDirectory, "store.sqlite"), clock });
   if (!store.ok) return fail(1, store.error.message);
   const log = await openLog("server", options.log);

@@ -2,9 +2,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import * as z from "zod";
 import { assert } from "../core/assert.ts";
-import type { Result } from "../core/result.ts";
+import { err, type Result } from "../core/result.ts";
 import { done, type Outcome } from "./failure.ts";
-import { parseCount, parseDuration, parseSize } from "./format/quantity.ts";
+import { parseCount, parseDuration, parseSize, writeDuration } from "./format/quantity.ts";
 import type { CliIo } from "./io.ts";
 import type { Roles } from "./roles.ts";
 import { createSession, outputFormats, type Session } from "./session.ts";
@@ -57,14 +57,35 @@ function parsed(parse: (text: string) => Result<number, string>): (text: string)
   };
 }
 
+/** The least and the most that a flag takes. */
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+const anyRange: Range = { min: 0, max: Number.MAX_SAFE_INTEGER };
+
+function within(
+  parse: (text: string) => Result<number, string>,
+  { min, max }: Range,
+  write: (value: number) => string,
+): (text: string) => Result<number, string> {
+  return (text) => {
+    const result = parse(text);
+    if (!result.ok || (result.value >= min && result.value <= max)) return result;
+    return err(`"${text}" is out of range: it takes ${write(min)} to ${write(max)}`);
+  };
+}
+
 /** A flag that takes a duration like `10s`; its value is in milliseconds. */
-export function durationOption(flags: string, description: string): Option {
-  return new Option(flags, description).argParser(parsed(parseDuration));
+export function durationOption(flags: string, description: string, range = anyRange): Option {
+  const parse = within(parseDuration, range, writeDuration);
+  return new Option(flags, description).argParser(parsed(parse));
 }
 
 /** A flag that takes a whole number. */
-export function countOption(flags: string, description: string): Option {
-  return new Option(flags, description).argParser(parsed(parseCount));
+export function countOption(flags: string, description: string, range = anyRange): Option {
+  return new Option(flags, description).argParser(parsed(within(parseCount, range, String)));
 }
 
 /** A flag that takes a size like `10M`; its value is in bytes. */

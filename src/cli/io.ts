@@ -16,6 +16,8 @@ export interface Places {
   readonly agentConfigFile: string;
   /** Read when no token is given and it can be read. */
   readonly adminTokenFile: string;
+  /** Where the server of this machine says how it is reached. */
+  readonly serverInfoFile: string;
 }
 
 export interface CliIo {
@@ -44,5 +46,6 @@ export function defaultPlaces(environment: CliIo["environment"]): Places {
     serverConfigFile: "/etc/holdfast/server.yaml",
     agentConfigFile: "/etc/holdfast/agent.yaml",
     adminTokenFile: "/var/lib/holdfast/admin.token",
+    serverInfoFile: "/var/lib/holdfast/server.json",
   };
 }

@@ -39,12 +39,24 @@ function endOfCommander(
   if (error.exitCode === 0) return 0;
   if (error.code === "commander.help") return 2; // the help is already printed
   const what = error.message.replace(/^error: /, "").replace(/\.$/, "");
-  printFailure(io, { exitCode: 2, what, hint: `see: ${helpCommandOf(program, words)}` });
+  const command = commandOf(program, words);
+  const see = `see: ${command.path.join(" ")} --help`;
+  // Most often such a flag was meant for the program of a service.
+  const isStray = error.code === "commander.unknownOption" && command.takesArguments;
+  const hint = isStray ? `flags of its program follow after --; ${see}` : see;
+  printFailure(io, { exitCode: 2, what, hint });
   return 2;
 }
 
-/** The help of the command that the words lead to, as far as they name one. */
-function helpCommandOf(program: Command, words: readonly string[]): string {
+interface NamedCommand {
+  /** Its words, e.g. `holdfast`, `service`, `add`. */
+  readonly path: readonly string[];
+  /** It takes any number of arguments for a program of the person's own. */
+  readonly takesArguments: boolean;
+}
+
+/** The command that the words lead to, as far as they name one. */
+function commandOf(program: Command, words: readonly string[]): NamedCommand {
   let command = program;
   const path = ["holdfast"];
   for (const word of words) {
@@ -53,5 +65,5 @@ function helpCommandOf(program: Command, words: readonly string[]): string {
     command = next;
     path.push(word);
   }
-  return `${path.join(" ")} --help`;
+  return { path, takesArguments: command.registeredArguments.some(({ variadic }) => variadic) };
 }

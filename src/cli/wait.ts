@@ -13,7 +13,7 @@ import type { Session } from "./session.ts";
 /** Where a service is to end; `revision`: ignore what was seen of it before the change that is waited for. */
 export type Goal = { readonly service: string; readonly revision?: number | undefined } & (
   | { readonly kind: "running"; readonly node?: string | undefined }
-  | { readonly kind: "stopped" }
+  | { readonly kind: "stopped"; readonly node?: string | undefined }
   | { readonly kind: "gone" }
 );
 
@@ -23,6 +23,8 @@ export interface WaitOptions {
 
 /** How long `--wait` waits unless told otherwise. */
 export const waitMsDefault = 60_000;
+/** The longest wait that can be asked for: a week, far below what a timer can count. */
+export const waitMsMax = 604_800_000;
 
 type Verdict = "met" | "pending" | Failure;
 
@@ -126,7 +128,8 @@ function judge(entry: Waiting, service: ServiceResource): Verdict {
     case "gone":
       return "pending";
     case "stopped":
-      return service.state === "stopped" ? "met" : "pending";
+      if (service.state !== "stopped") return "pending";
+      return goal.node === undefined || service.node === goal.node ? "met" : "pending";
     case "running":
       return judgeRunning(entry, service, goal.node);
   }

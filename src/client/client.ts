@@ -23,11 +23,17 @@ import {
   type Why,
   whySchema,
 } from "../wire/api.ts";
-import { lineOfFaults } from "../wire/errors.ts";
+import { faultsOf } from "../wire/errors.ts";
 import type { ServiceChange, ServiceConfigInput } from "../wire/service-config.ts";
 import { type Settings, settingsSchema } from "../wire/settings.ts";
 import { type ApiResult, failure } from "./api-error.ts";
-import { type ApiRequest, exchange, openStream, type TransportOptions } from "./transport.ts";
+import {
+  type ApiRequest,
+  exchange,
+  openStream,
+  reasonOf,
+  type TransportOptions,
+} from "./transport.ts";
 import { type WatchOptions, type WatchUpdate, watch } from "./watch.ts";
 
 export interface ClientOptions {
@@ -138,8 +144,7 @@ async function* chunksOf(stream: AsyncIterable<string>, server: string): LogStre
   try {
     for await (const chunk of stream) yield { ok: true, value: chunk, body: chunk };
   } catch (error: unknown) {
-    const reason = error instanceof Error ? error.message : String(error);
-    yield failure("unreachable", `lost ${server}: ${reason}`, "start it again");
+    yield failure("unreachable", `lost ${server}: ${reasonOf(error)}`, "start it again");
   }
 }
 
@@ -244,9 +249,11 @@ async function call<T>(
   if (!answer.ok) return answer;
   const parsed = schema.safeParse(answer.value);
   if (parsed.success) return { ok: true, value: parsed.data, body: answer.body };
+  const [first, ...more] = faultsOf(parsed.error);
+  const others = more.length === 0 ? "" : `, and ${more.length} more faults`;
   return failure(
     "bad-answer",
-    `${transport.server} answered ${request.method} ${request.path} in a form that this version does not know (${lineOfFaults(parsed.error)})`,
+    `${transport.server} answered ${request.method} ${request.path} in a form that this version does not know (${first?.path}: ${first?.message}${others})`,
     "check that --server names a Holdfast server of this version",
   );
 }

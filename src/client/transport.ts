@@ -218,7 +218,8 @@ const reasons: Readonly<Record<string, string>> = {
   ENETUNREACH: "there is no way to this network",
 };
 
-function reasonOf(error: unknown): string {
+/** Why a connection failed, in words. */
+export function reasonOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return reasons[code] ?? (error instanceof Error ? error.message : String(error));
 }

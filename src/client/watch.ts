@@ -12,7 +12,7 @@ import {
 } from "../wire/api.ts";
 import { type ApiError, type ApiResult, failure } from "./api-error.ts";
 import { readServerSentEvents, type ServerSentEvent } from "./server-sent-events.ts";
-import { openStream, type TransportOptions } from "./transport.ts";
+import { openStream, reasonOf, type TransportOptions } from "./transport.ts";
 
 export interface WatchOptions {
   /** Go on after this revision; undefined: begin with all that there is. */
@@ -121,8 +121,8 @@ async function* readStream(
     }
     return failure("unreachable", `${server} ended the stream`, "it is connected again").error;
   } catch (error: unknown) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return failure("unreachable", `lost ${server}: ${reason}`, "it is connected again").error;
+    return failure("unreachable", `lost ${server}: ${reasonOf(error)}`, "it is connected again")
+      .error;
   }
 }
 

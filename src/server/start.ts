@@ -134,9 +134,10 @@ function openRoutes(app: App, context: ServerContext): void {
   app.register(async (scope) => {
     const open = scope as App; // as above
     const alive = z.object({ status: z.literal("ok") });
-    const schema = { response: { 200: alive }, security: [] };
-    open.get("/livez", { schema }, () => ({ status: "ok" as const }));
-    open.get("/readyz", { schema }, () => {
+    // Load balancers like to ask with HEAD.
+    const options = { exposeHeadRoute: true, schema: { response: { 200: alive }, security: [] } };
+    open.get("/livez", options, () => ({ status: "ok" as const }));
+    open.get("/readyz", options, () => {
       if (context.view.connected) return { status: "ok" as const };
       throw new ProblemError(problemOf("unavailable", "this server is cut off from its store"));
     });

@@ -122,13 +122,20 @@ export type TokenResource = z.output<typeof tokenResourceSchema>;
 export const createdTokenSchema = tokenResourceSchema.extend({ token: z.string() });
 export type CreatedToken = z.output<typeof createdTokenSchema>;
 
+/** How long a token may hold, at least and at most: from a second to a hundred years. */
+export const tokenTtlRangeMs = { min: 1_000, max: 3_153_600_000_000 } as const;
+/** Events, and entries of the audit, that one answer may hold. */
+export const pageRange = { min: 1, max: 1_000 } as const;
+/** Lines of a service's output that one answer may begin with. */
+export const logLinesRange = { min: 0, max: 10_000 } as const;
+
 /** `POST /v1/tokens`: for a person or one node's agent. Without `ttlMs` it never expires. */
 export const tokenRequestSchema = z
   .strictObject({
     role: z.enum(["admin", "agent"]),
     node: z.string().optional(),
     name: z.string().min(1).max(100).default("unnamed"),
-    ttlMs: z.int().min(1_000).optional(),
+    ttlMs: z.int().min(tokenTtlRangeMs.min).max(tokenTtlRangeMs.max).optional(),
   })
   .superRefine((value, context) => {
     if (value.role === "agent" && value.node === undefined) {

@@ -17,7 +17,7 @@ export const errorKinds = {
     status: 400,
     title: "Bad input",
     exitCode: 2,
-    hint: "correct the named field and send it again",
+    hint: "correct it and send it again",
   },
   "no-token": {
     status: 401,
@@ -84,7 +84,7 @@ export const errorKinds = {
     status: 409,
     title: "Refused",
     exitCode: 5,
-    hint: "the reason says what stands against it",
+    hint: "look at the current state and decide anew",
   },
   "stale-epoch": {
     status: 409,
@@ -147,11 +147,33 @@ export function problemOf(code: ErrorCode, detail: string, faults?: Problem["fau
   return faults === undefined ? base : { ...base, faults };
 }
 
+/** What is wrong with one field. */
+export interface FieldFault {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** A schema's complaint as faults of fields: an unknown field is a fault of that field, not of what it is in. */
+export function faultsOfIssue(issue: z.core.$ZodIssue): FieldFault[] {
+  const { path } = issue;
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ path: [...path, key], message: "unknown field" }));
+  }
+  if (issue.code === "invalid_key") return issue.issues.map(({ message }) => ({ path, message }));
+  if (issue.code !== "invalid_type") return [{ path, message: issue.message }];
+  return [{ path, message: messageOfType(issue.expected, issue.message) }];
+}
+
+function messageOfType(expected: string, message: string): string {
+  if (message.endsWith("received undefined")) return `is missing (expected ${expected})`;
+  return message.endsWith("received NaN") ? "is no number" : message;
+}
+
 /** A schema's complaints as path and message, e.g. `process.health.port`. */
 export function faultsOf(error: z.ZodError): { path: string; message: string }[] {
-  return error.issues.map((issue) => ({
-    path: issue.path.map(String).join("."),
-    message: issue.message,
+  return error.issues.flatMap(faultsOfIssue).map(({ path, message }) => ({
+    path: path.map(String).join("."),
+    message,
   }));
 }
 

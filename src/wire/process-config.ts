@@ -23,7 +23,14 @@ const healthTiming = {
 };
 
 export const healthConfigSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("http"), url: z.url({ protocol: /^http$/ }), ...healthTiming }),
+  z.strictObject({
+    kind: z.literal("http"),
+    url: z.url({
+      protocol: /^http$/,
+      error: "write a URL with http://, e.g. http://127.0.0.1:8080/health",
+    }),
+    ...healthTiming,
+  }),
   z.strictObject({
     kind: z.literal("tcp"),
     host: z.string().min(1).max(253).default("127.0.0.1"),

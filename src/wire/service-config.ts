@@ -26,6 +26,7 @@ function checkDriverPart(
 ): void {
   const type = value.id.slice(0, value.id.indexOf(":"));
   if (!driverTypes.includes(type)) {
+    forgetUnknownField(type, context);
     context.addIssue({
       code: "custom",
       path: ["id"],
@@ -37,6 +38,16 @@ function checkDriverPart(
       path: [type],
       message: `"${value.id}" needs a part "${type}" with at least "command"`,
     });
+  }
+}
+
+/** A part of a type without driver is no second fault. */
+function forgetUnknownField(name: string, context: z.RefinementCtx): void {
+  for (const [index, issue] of context.issues.entries()) {
+    if (issue.code !== "unrecognized_keys") continue;
+    const keys = issue.keys.filter((key) => key !== name);
+    context.issues.splice(index, 1, ...(keys.length === 0 ? [] : [{ ...issue, keys }]));
+    return;
   }
 }
 

@@ -40,7 +40,10 @@ test("apply makes what diff named, and then nothing differs", async (context) =>
   const bench = await createBench(context);
   const path = await bench.file("a.yaml", file);
   const applied = await bench.run(["apply", "-f", path]);
-  assert.equal(applied.out, "settings is changed\nprocess:api is added\nprocess:worker is added\n");
+  assert.equal(
+    applied.out,
+    "settings are changed\nprocess:api is added\nprocess:worker is added\n",
+  );
   assert.equal(applied.code, 0);
   const after = await bench.run(["diff", "-f", path]);
   assert.deepEqual([after.out, after.code], ["nothing differs\n", 0]);
@@ -98,7 +101,7 @@ test("apply that stops half-way says what is changed and what is not, and goes o
   const again = await bench.run(["apply", "-f", path]);
   assert.equal(
     again.out,
-    "settings is already like this\nprocess:api is added\nprocess:worker is added\n",
+    "settings are already like this\nprocess:api is added\nprocess:worker is added\n",
   );
 });
 

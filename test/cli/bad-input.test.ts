@@ -100,13 +100,13 @@ const cases: readonly BadCase[] = [
     criterion: "a type without driver",
     words: "service add vm:a --command x",
     code: 2,
-    says: /no driver for service type "vm"; this version has: process/,
+    says: /^holdfast: no driver for service type "vm"; this version has: process$/m,
   },
   {
     criterion: "a service without command",
     words: "service add process:a",
     code: 2,
-    says: /"process:a" needs a part "process" with at least "command"/,
+    says: /^holdfast: --command: give the program that it runs$/m,
   },
   {
     criterion: "an environment flag without name",

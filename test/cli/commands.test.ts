@@ -465,7 +465,7 @@ test("token create --out writes a file that only its owner reads, and never the 
   });
   const again = await bench.run(["token", "create", "--node", "node1", "--out", file]);
   assert.equal(again.code, 2);
-  assert.match(again.err, /cannot write .*node1\.token: EEXIST/);
+  assert.match(again.err, /cannot write .*node1\.token: it is there already; name a new file/);
   assert.equal(
     writes(bench).at(-1),
     "DELETE /v1/tokens/t1",

@@ -1,7 +1,14 @@
 /** Words, numbers and tables as people write and read them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatSpan, parseCount, parseDuration, parseSize } from "../../src/cli/format/quantity.ts";
+import {
+  formatSpan,
+  parseCount,
+  parseDuration,
+  parseSize,
+  writeDuration,
+  writeSize,
+} from "../../src/cli/format/quantity.ts";
 import { formatTable } from "../../src/cli/format/table.ts";
 import { cutToWidth, oneLine, textWidth } from "../../src/cli/format/text-width.ts";
 
@@ -29,6 +36,17 @@ test("parseSize() and parseCount() take whole numbers only", () => {
   for (const text of ["", "1.5M", "M", "10T", "-1"]) assert.equal(parseSize(text).ok, false, text);
   for (const text of ["", "1.5", "-1", "0x10", "1e3"])
     assert.equal(parseCount(text).ok, false, text);
+});
+
+test("writeDuration() and writeSize() write what parseDuration() and parseSize() read", () => {
+  for (const text of ["0ms", "50ms", "1500ms", "10s", "2m", "1h", "7d"]) {
+    const parsed = parseDuration(text);
+    assert.equal(parsed.ok && writeDuration(parsed.value), text);
+  }
+  for (const text of ["0", "1", "1500", "4K", "10M", "1G"]) {
+    const parsed = parseSize(text);
+    assert.equal(parsed.ok && writeSize(parsed.value), text);
+  }
 });
 
 test("formatSpan() shows the two largest units", () => {

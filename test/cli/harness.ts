@@ -102,6 +102,7 @@ async function run(parts: Parts, words: readonly string[], options: RunOptions):
       serverConfigFile: join(folder, "server.yaml"),
       agentConfigFile: join(folder, "agent.yaml"),
       adminTokenFile: join(folder, "admin.token"),
+      serverInfoFile: join(folder, "server.json"),
     },
     signal: options.signal ?? new AbortController().signal,
     ask: () => Promise.resolve(options.answer),

@@ -196,3 +196,26 @@ test("demo tells its role how to run", async (context) => {
     { mode: "live", profile: "balanced", port: 7001, files: "keep" },
   ]);
 });
+
+test("connect() takes an empty variable for none", async (context) => {
+  const bench = await createBench(context);
+  await bench.file("admin.token", "from-admin\n");
+  await bench.file("home-cli.yaml", `server: ${bench.server.url}\n`);
+  const empty = { HOLDFAST_SERVER: "", HOLDFAST_TOKEN: "", HOLDFAST_TOKEN_FILE: "" };
+  assert.equal(await authorizationOf(bench, [], empty), "Bearer from-admin");
+});
+
+test("connect() finds the server of this machine by what it has left, unless somebody names another", async (context) => {
+  const bench = await createBench(context);
+  await bench.file("server.json", JSON.stringify({ url: bench.server.url, pid: 1 }));
+  assert.equal(await authorizationOf(bench, [], { HOLDFAST_TOKEN: "a" }), "Bearer a");
+  const named = await bench.run(["status"], { environment: { HOLDFAST_SERVER: nowhere } });
+  assert.match(named.err, /cannot reach http:\/\/127\.0\.0\.1:9/);
+  for (const broken of ["", "{", '{"url":"nonsense"}']) {
+    await bench.file("server.json", broken);
+    const { requests } = bench.server;
+    const before = requests.length;
+    await bench.run(["status"], { environment: {} });
+    assert.equal(requests.length, before, broken);
+  }
+});

@@ -207,3 +207,15 @@ test("events --follow prints what was and what comes, across a lost connection, 
   assert.deepEqual(sentences, ["first", "second", "third", "last"]);
   assert.equal(code, 0);
 });
+
+test("service migrate --wait of a service that is stopped ends when it belongs to the node", async (context) => {
+  const bench = await createBench(context);
+  bench.server.putService(api, stopped);
+  script(bench, [
+    { state: "migrate", target: "node2" },
+    { state: "stopped", node: "node2" },
+  ]);
+  const { out, code } = await bench.run(["service", "migrate", "process:api", "node2", "--wait"]);
+  assert.match(out, /asked to migrate to node2: it is stopped on node2/);
+  assert.equal(code, 0);
+});

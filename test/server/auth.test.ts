@@ -64,6 +64,20 @@ test("DELETE /v1/tokens/:id refuses to take the last admin's token", async (t) =
   assert.equal((await harness.call("GET", "/v1/tokens")).status, 200);
 });
 
+test("DELETE /v1/tokens/:id keeps one admin's token that does not expire, so that nobody is locked out", async (t) => {
+  const harness = await startHarness(t);
+  const body = { role: "admin", name: "short", ttlMs: 60_000 };
+  const short = await harness.call("POST", "/v1/tokens", { body });
+  const refused = await harness.call("DELETE", "/v1/tokens/admin");
+  assert.equal(refused.json["code"], "refused");
+  assert.match(String(refused.json["detail"]), /last admin's token that does not expire/);
+  const gone = await harness.call("DELETE", `/v1/tokens/${String(short.json["id"])}`);
+  assert.equal(gone.status, 204);
+  const lasting = await harness.call("POST", "/v1/tokens", { body: { role: "admin" } });
+  const token = String(lasting.json["token"]);
+  assert.equal((await harness.call("DELETE", "/v1/tokens/admin", { token })).status, 204);
+});
+
 test("GET /v1/tokens shows no secret and no hash", async (t) => {
   const harness = await startHarness(t);
   const made = await harness.call("POST", "/v1/tokens", { body: { role: "agent", node: "n1" } });

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import test from "node:test";
 import { type CallOptions, type Harness, listOf, serviceBody, startHarness } from "./harness.ts";
 
@@ -32,8 +34,8 @@ const cases: readonly BadCase[] = [
   post(
     "unknown field below",
     { process: { command: "x", shell: true } },
-    /process.*shell/,
-    "process",
+    /process\.shell: unknown field/,
+    "process.shell",
   ),
   post("wrong type", { maxRestart: "one" }, /maxRestart: .*number/, "maxRestart"),
   post("wrong type below", { process: { command: 7 } }, /process.command/, "process.command"),
@@ -47,6 +49,25 @@ const cases: readonly BadCase[] = [
   ),
   post("no type", { id: "api" }, /cannot be a service id/, "id"),
   post("type without driver", { id: "vm:101" }, /no driver for service type "vm"/, "id"),
+  post(
+    "part of a type without driver",
+    { id: "vm:101", process: undefined, vm: { memory: 4 } },
+    /^id: no driver for service type "vm"; this version has: process$/,
+    "id",
+  ),
+  post(
+    "part of a type without driver, and an unknown field",
+    { id: "vm:101", process: undefined, vm: {}, colour: "red" },
+    /^colour: unknown field; id: no driver for service type "vm"/,
+    "colour",
+  ),
+  post("missing id", { id: undefined }, /^id: is missing \(expected string\)$/, "id"),
+  post(
+    "impossible name of a variable",
+    { process: { command: "x", environment: { "1A": "x" } } },
+    /^process.environment.1A: use letters, digits and _$/,
+    "process.environment.1A",
+  ),
   post("missing part", { process: undefined }, /needs a part "process"/, "process"),
   post("impossible node name", { node: "Node_1" }, /"Node_1" cannot be a node name/, "node"),
   post(
@@ -96,8 +117,8 @@ const cases: readonly BadCase[] = [
     path: "/v1/services?sort=name",
     status: 400,
     code: "bad-input",
-    says: /query: .*sort/,
-    fault: "query",
+    says: /^query: sort: unknown field$/,
+    fault: "query.sort",
   },
   {
     name: "query parameter of a wrong type",
@@ -114,7 +135,7 @@ const cases: readonly BadCase[] = [
     path: "/v1/nodes/Node_1",
     status: 400,
     code: "bad-input",
-    says: /"Node_1" cannot be a node name/,
+    says: /^"Node_1" cannot be a node name/,
     fault: "path.id",
   },
   {
@@ -189,6 +210,34 @@ const cases: readonly BadCase[] = [
     fault: "node",
   },
   {
+    name: "token that outlives everybody",
+    method: "POST",
+    path: "/v1/tokens",
+    options: { body: { role: "admin", ttlMs: Number.MAX_SAFE_INTEGER } },
+    status: 400,
+    code: "bad-input",
+    says: /ttlMs: .*3153600000000/,
+    fault: "ttlMs",
+  },
+  {
+    name: "unknown field of a confirmation",
+    method: "POST",
+    path: "/v1/nodes/node1/confirm-off",
+    options: { body: { force: true } },
+    status: 400,
+    code: "bad-input",
+    says: /^force: unknown field$/,
+    fault: "force",
+  },
+  {
+    name: "too long a name",
+    method: "GET",
+    path: `/v1/services/process:${"a".repeat(400)}`,
+    status: 400,
+    code: "bad-input",
+    says: /^a name in the path is longer than 300 characters$/,
+  },
+  {
     name: "unsafe times",
     method: "PUT",
     path: "/v1/settings",
@@ -259,4 +308,26 @@ test("POST /v1/services refuses an id that exists", async (t) => {
   assert.equal(again.status, 409);
   assert.equal(again.json["code"], "already-exists");
   assert.match(String(again.json["detail"]), /"process:api" exists already/);
+});
+
+test("the API answers what is no HTTP with problem details, and closes", async (t) => {
+  const harness = await startHarness(t);
+  const { port } = new URL(harness.server.url);
+  const cases: readonly (readonly [string, RegExp, RegExp])[] = [
+    ["FOO / HTTP/1.1\r\n\r\n", /^HTTP\/1\.1 400 Bad Request/, /method is none that HTTP knows/],
+    ["nonsense\r\n\r\n", /^HTTP\/1\.1 400 Bad Request/, /bad-input/],
+    [
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`,
+      /^HTTP\/1\.1 413 /,
+      /headers of the request are too large/,
+    ],
+  ];
+  for (const [request, head, says] of cases) {
+    const socket = connect(Number(port), "127.0.0.1");
+    socket.end(request);
+    const answer = await text(socket);
+    assert.match(answer, head);
+    assert.match(answer, /content-type: application\/problem\+json\r\n/);
+    assert.match(answer, says);
+  }
 });

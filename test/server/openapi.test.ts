@@ -82,3 +82,36 @@ test("GET /livez and /readyz need no token", async (t) => {
     assert.deepEqual([answer.status, answer.json], [200, { status: "ok" }]);
   }
 });
+
+test("GET /openapi.json says of every operation what it is, what it answers and what it is conditional on", async (t) => {
+  const harness = await startHarness(t);
+  const document = (await harness.call("GET", "/openapi.json")).json;
+  const ids: string[] = [];
+  for (const [path, item] of Object.entries(document["paths"] ?? {})) {
+    for (const [method, operation] of Object.entries(item)) {
+      const name = `${method} ${path}`;
+      ids.push(String(operation["operationId"]));
+      assert.equal(typeof operation["summary"], "string", name);
+      const statuses = Object.keys(operation["responses"] ?? {});
+      assert.ok(
+        statuses.some((status) => status.startsWith("2")),
+        name,
+      );
+    }
+  }
+  assert.equal(new Set(ids).size, ids.length, "each operation has an id of its own");
+  const headersOf = (path: string, method: string): string[] =>
+    Object.values(document["paths"]?.[path]?.[method]?.["parameters"] ?? {})
+      .filter((parameter) => String(parameter["in"]) === "header")
+      .map((parameter) => String(parameter["name"]));
+  assert.deepEqual(headersOf("/v1/services/{id}", "put"), ["if-match", "if-none-match"]);
+  assert.deepEqual(headersOf("/v1/watch", "get"), ["last-event-id"]);
+});
+
+test("HEAD /livez and /readyz answer as GET does, without a body", async (t) => {
+  const harness = await startHarness(t);
+  for (const path of ["/livez", "/readyz"]) {
+    const answer = await harness.call("HEAD", path, { token: undefined });
+    assert.deepEqual([answer.status, answer.text], [200, ""]);
+  }
+});

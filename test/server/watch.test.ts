@@ -109,6 +109,14 @@ test("GET /v1/watch answers 410 when the history is gone", async (t) => {
   assert.equal(fresh.status, 200);
 });
 
+test("GET /v1/watch answers 410 at once for a revision that has not happened", async (t) => {
+  const harness = await startHarness(t);
+  const startedAtMs = performance.now();
+  const answer = await harness.call("GET", "/v1/watch?after=999999");
+  assert.deepEqual([answer.status, answer.json["code"]], [410, "compacted"]);
+  assert.ok(performance.now() - startedAtMs < 2_000, "it does not wait for it");
+});
+
 test("GET /v1/watch tells only the kinds that were asked for, and deletions", async (t) => {
   const harness = await startHarness(t);
   await add(harness, "a");

@@ -6,6 +6,7 @@ import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isAlive } from "../../src/adapters/workloads/process/containment/process-table.ts";
+import type { WorkloadInstance } from "../../src/ports/workload.ts";
 import { containments } from "./containments.ts";
 import { type Bench, createBench, shell, waitFor } from "./support.ts";
 
@@ -22,6 +23,17 @@ function makeLifeline(bench: Bench): Lifeline {
   return { path, letGo: () => closeSync(descriptor) };
 }
 
+async function runOn(
+  bench: Bench,
+  lifeline: Lifeline,
+  configuration: Record<string, unknown>,
+): Promise<WorkloadInstance> {
+  const instance = await bench.prepare(configuration, lifeline.path);
+  const released = await bench.driver.release(instance, configuration);
+  assert.ok(released.ok, released.ok ? "" : released.error.message);
+  return instance;
+}
+
 /** Writes the numbers of its own process and of a child that ignores SIGTERM. */
 function family(bench: Bench): { readonly file: string; readonly text: string } {
   const file = join(bench.directory, "pids");
@@ -36,9 +48,7 @@ for (const { kind, skip } of containments) {
     const lifeline = makeLifeline(bench);
     const { file, text } = family(bench);
     const configuration = shell(text);
-    const instance = await bench.prepare(configuration, lifeline.path);
-    const released = await bench.driver.release(instance, configuration);
-    assert.ok(released.ok, released.ok ? "" : released.error.message);
+    const instance = await runOn(bench, lifeline, configuration);
     const other = spawn("sleep", ["1000"], { stdio: ["ignore", "ignore", "ignore"] });
     t.after(() => other.kill("SIGKILL"));
     await waitFor("the child", () => readFileSync(file, "utf8").trim() !== "");
@@ -55,9 +65,7 @@ for (const { kind, skip } of containments) {
     const bench = createBench(t, kind);
     const lifeline = makeLifeline(bench);
     const configuration = shell("sleep 1000");
-    const instance = await bench.prepare(configuration, lifeline.path);
-    const released = await bench.driver.release(instance, configuration);
-    assert.ok(released.ok, released.ok ? "" : released.error.message);
+    const instance = await runOn(bench, lifeline, configuration);
     const waiter = Number(instance.driverState["lifelinePid"]);
     bench.driver.cutLifeline(instance);
     await waitFor(
@@ -78,9 +86,7 @@ for (const { kind, skip } of containments) {
     const bench = createBench(t, kind);
     const lifeline = makeLifeline(bench);
     const configuration = shell("sleep 1000");
-    const instance = await bench.prepare(configuration, lifeline.path);
-    const released = await bench.driver.release(instance, configuration);
-    assert.ok(released.ok, released.ok ? "" : released.error.message);
+    const instance = await runOn(bench, lifeline, configuration);
     const waiter = Number(instance.driverState["lifelinePid"]);
     const stopped = await bench.driver.stop(instance, configuration, { timeoutMs: 2_000 });
     assert.ok(stopped.ok);

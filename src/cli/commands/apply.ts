@@ -102,7 +102,8 @@ async function runApply(
   session.print(steps.map(dataOf), () => steps.map(lineOfStep).join(""));
   const flags = waitFlagsOf(options);
   if (!flags.wait) {
-    session.io.stderr.write("follow it with: holdfast status\n");
+    const changes = steps.some((step) => step.action !== "none");
+    if (changes) session.io.stderr.write("follow it with: holdfast status\n");
     return done;
   }
   const waited = await waitForGoals(session, client, goals, flags);
@@ -130,7 +131,7 @@ async function send(client: Client, step: PlanStep): Promise<ApiResult<number>> 
 
 function lineOfStep(step: PlanStep): string {
   const word = { create: "added", change: "changed", none: "already like this" }[step.action];
-  return `${step.subject} is ${word}\n`;
+  return `${step.subject} ${step.kind === "settings" ? "are" : "is"} ${word}\n`;
 }
 
 /** Some of it is made: say which, so that a person can go on from there. */

@@ -1,9 +1,9 @@
 /** `events` and `audit list`: what happened and why, and who changed what. */
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import * as z from "zod";
 import type { Client } from "../../client/client.ts";
 import { compareIds } from "../../core/ids.ts";
-import type { EventResource } from "../../wire/api.ts";
+import { type AuditResource, type EventResource, pageRange } from "../../wire/api.ts";
 import { type CommandContext, countOption } from "../command-context.ts";
 import { done, failOfApi, type Outcome } from "../failure.ts";
 import { formatInstant } from "../format/quantity.ts";
@@ -17,14 +17,18 @@ export function addEventCommands(program: Command, context: CommandContext): voi
     .description("what happened and why, oldest first")
     .option("--follow", "go on with new events")
     .option("--subject <id>", "only of this service or node")
-    .addOption(countOption("--limit <count>", "how many of the latest (default: 50)"));
+    .addOption(limitOption());
   context.handle(events, showEvents);
   const audit = program.command("audit").description("who changed what");
   const list = audit
     .command("list")
     .description("changes that were asked for, oldest first")
-    .addOption(countOption("--limit <count>", "how many of the latest (default: 50)"));
+    .addOption(limitOption());
   context.handle(list, listAudit);
+}
+
+function limitOption(): Option {
+  return countOption("--limit <count>", "how many of the latest (default: 50)", pageRange);
 }
 
 const eventsSchema = z.object({
@@ -47,11 +51,20 @@ async function showEvents(
     compareIds(left.sequence, right.sequence),
   );
   if (!follow) {
-    session.print(answer.body, () => events.map((event) => lineOf(session, event)).join(""));
+    session.print(answer.body, () => linesOf(session, events, subject));
     return done;
   }
   for (const event of events) session.printNext(event, () => lineOf(session, event));
   return followEvents(session, client.value, subject, answer.value.revision);
+}
+
+function linesOf(
+  session: Session,
+  events: readonly EventResource[],
+  subject: string | undefined,
+): string {
+  if (events.length > 0) return events.map((event) => lineOf(session, event)).join("");
+  return `no events${subject === undefined ? "" : ` of ${subject}`} yet\n`;
 }
 
 async function followEvents(
@@ -91,17 +104,17 @@ async function listAudit(
   if (!answer.ok) return failOfApi(answer.error);
   const entries = [...answer.value.items].sort((left, right) => left.revision - right.revision);
   session.print(answer.body, () =>
-    session.table(
-      ["WHEN", "WHO", "FROM", "ACTION", "SUBJECT", "DETAIL"],
-      entries.map((entry) => [
-        formatInstant(entry.atMs),
-        entry.who,
-        entry.from,
-        entry.action,
-        entry.subject,
-        entry.detail,
-      ]),
-    ),
+    entries.length === 0
+      ? "nothing was changed by a person yet\n"
+      : entries.map((entry) => lineOfAudit(session, entry)).join(""),
   );
   return done;
+}
+
+/** Its detail can be long: lines, as for events, and no table that cuts it off. */
+function lineOfAudit(session: Session, entry: AuditResource): string {
+  const when = session.colours.paint("dim", formatInstant(entry.atMs));
+  const detail = entry.detail === "" ? "" : `: ${entry.detail}`;
+  const what = `${entry.action} ${entry.subject} by ${entry.who} from ${entry.from}${detail}`;
+  return `${when}  ${oneLine(what)}\n`;
 }

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import * as z from "zod";
 import { parseNodeId } from "../../core/ids.ts";
-import type { CreatedToken } from "../../wire/api.ts";
+import { type CreatedToken, tokenTtlRangeMs } from "../../wire/api.ts";
 import { argumentAt, type CommandContext, durationOption } from "../command-context.ts";
 import { done, fail, failOfApi, type Outcome, usage } from "../failure.ts";
 import { formatInstant } from "../format/quantity.ts";
@@ -18,7 +18,13 @@ export function addTokenCommands(program: Command, context: CommandContext): voi
     .option("--node <name>", "for the agent of this node, and for nothing else")
     .option("--admin", "for a person or script that may do everything")
     .option("--name <text>", "what it is for")
-    .addOption(durationOption("--ttl <duration>", "it expires after, e.g. 24h (default: never)"))
+    .addOption(
+      durationOption(
+        "--ttl <duration>",
+        "it expires after, e.g. 24h (default: never)",
+        tokenTtlRangeMs,
+      ),
+    )
     .option("--out <file>", "write it to a new file that only you can read");
   context.handle(create, createToken);
   context.handle(token.command("list").description("all tokens, without their secret"), listTokens);
@@ -69,9 +75,21 @@ async function writeOut(out: string | undefined, created: CreatedToken): Promise
     await writeFile(out, `${created.token}\n`, { mode: 0o600, flag: "wx" });
     return done;
   } catch (error: unknown) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     return fail(2, `cannot write ${out}: ${reason}`, "name a new file in a folder of yours");
   }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EEXIST: "it is there already",
+  EACCES: "permission denied",
+  ENOENT: "its folder is not there",
+  ENOTDIR: "its folder is a file",
+};
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return ("code" in error ? reasons[String(error.code)] : undefined) ?? error.message;
 }
 
 function printCreated(

@@ -35,6 +35,23 @@ export function parseSize(text: string): Result<number, string> {
   return ok(Number(match?.[1]) * unitBytes);
 }
 
+/** A duration or size as a person writes it, in the largest unit that gives a whole number. */
+function inUnits(value: number, units: Readonly<Record<string, number>>): string {
+  const fitting = Object.entries(units).filter(([, unit]) => value >= unit && value % unit === 0);
+  const [name, unit] = fitting.at(-1) ?? Object.entries(units)[0] ?? ["", 1];
+  return `${value / unit}${name}`;
+}
+
+/** Milliseconds as `parseDuration` reads them, e.g. `10s`. */
+export function writeDuration(durationMs: number): string {
+  return inUnits(durationMs, durationUnitsMs);
+}
+
+/** Bytes as `parseSize` reads them, e.g. `10M`. */
+export function writeSize(sizeBytes: number): string {
+  return inUnits(sizeBytes, sizeUnitsBytes);
+}
+
 /** A whole number from 0. */
 export function parseCount(text: string): Result<number, string> {
   return /^\d{1,15}$/.test(text)

@@ -1,11 +1,14 @@
-/** Which server the command line talks to, and with which token: flags, environment, files, defaults, in this order. */
+/**
+ * Which server the command line talks to, and with which token: flags, environment, files, what this machine's own
+ * server has left, defaults, in this order.
+ */
 import * as z from "zod";
 import { type Client, createClient } from "../../client/client.ts";
 import { ok, type Result } from "../../core/result.ts";
 import { type Failure, usage } from "../failure.ts";
 import type { CliIo } from "../io.ts";
 import { readConfigFile } from "./config-file.ts";
-import { readTextFile } from "./yaml-file.ts";
+import { parseYamlDocuments, readTextFile } from "./yaml-file.ts";
 
 /** Address that servers listen on by default. */
 export const defaultServer = "http://127.0.0.1:7440";
@@ -38,9 +41,10 @@ export async function connect(
     if (!config.ok) return config;
     fromFiles = { ...fromFiles, ...config.value };
   }
-  const { HOLDFAST_SERVER: environmentServer } = io.environment;
+  const environmentServer = setting(io, "HOLDFAST_SERVER");
+  const named = flags.server ?? environmentServer ?? fromFiles.server;
   const server = parseServer(
-    flags.server ?? environmentServer ?? fromFiles.server ?? defaultServer,
+    named ?? (await serverOfThisMachine(io)) ?? defaultServer,
     whereServer(flags, environmentServer),
   );
   if (!server.ok) return server;
@@ -49,6 +53,23 @@ export async function connect(
   return ok(
     createClient({ server: server.value, token: token.value, signal: io.signal, ...options }),
   );
+}
+
+/** A variable of the environment; an empty one says nothing. */
+function setting(io: CliIo, name: string): string | undefined {
+  const value = io.environment[name];
+  return value === "" ? undefined : value;
+}
+
+const serverInfoSchema = z.object({ url: z.url({ protocol: /^http$/ }) });
+
+/** The address that this machine's own server has left for its administrator, if it has. */
+async function serverOfThisMachine(io: CliIo): Promise<string | undefined> {
+  const read = await readTextFile(io.places.serverInfoFile);
+  if (!read.ok) return undefined;
+  const documents = parseYamlDocuments(read.value, io.places.serverInfoFile); // JSON is YAML
+  const parsed = serverInfoSchema.safeParse(documents.ok ? documents.value[0]?.value : undefined);
+  return parsed.success ? parsed.data.url : undefined;
 }
 
 function whereServer(flags: ConnectionFlags, environmentServer: string | undefined): string {
@@ -70,9 +91,10 @@ async function findToken(
   configuredFile: string | undefined,
   io: CliIo,
 ): Promise<Result<string | undefined, Failure>> {
-  const { HOLDFAST_TOKEN: token, HOLDFAST_TOKEN_FILE: environmentFile } = io.environment;
+  const token = setting(io, "HOLDFAST_TOKEN");
+  const environmentFile = setting(io, "HOLDFAST_TOKEN_FILE");
   if (flags.tokenFile !== undefined) return readTokenFile(flags.tokenFile, "--token-file");
-  if (token !== undefined && token !== "") return checkToken(token, "HOLDFAST_TOKEN");
+  if (token !== undefined) return checkToken(token, "HOLDFAST_TOKEN");
   if (environmentFile !== undefined) return readTokenFile(environmentFile, "HOLDFAST_TOKEN_FILE");
   if (configuredFile !== undefined) return readTokenFile(configuredFile, "tokenFile in cli.yaml");
   const found = await readTextFile(io.places.adminTokenFile);

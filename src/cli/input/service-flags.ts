@@ -3,33 +3,51 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import * as z from "zod";
 import { isolationPolicies, requestedStates } from "../../core/model/service.ts";
 import { ok, type Result } from "../../core/result.ts";
+import { faultsOfIssue } from "../../wire/errors.ts";
+import { driverTypes } from "../../wire/service-config.ts";
 import { countOption, durationOption, repeatedOption, sizeOption } from "../command-context.ts";
 import { type Failure, usage } from "../failure.ts";
+import { writeDuration, writeSize } from "../format/quantity.ts";
 import { type Draft, draftAt, isDraft, mergeDraft, putDraft } from "./draft.ts";
 
 interface FieldFlag {
   readonly option: () => Option;
   /** Where its value goes; `driver` stands for the type of the service. */
   readonly path: readonly string[];
+  /** A number as the person writes it; default: as it is. */
+  readonly write?: (value: number) => string;
 }
 
-const text = (flags: string, description: string) => (): Option => new Option(flags, description);
-const count = (flags: string, description: string) => () => countOption(flags, description);
-const duration = (flags: string, description: string) => () => durationOption(flags, description);
+type Flag = Pick<FieldFlag, "option" | "write">;
+
+const text = (flags: string, description: string): Flag => ({
+  option: () => new Option(flags, description),
+});
+const count = (flags: string, description: string): Flag => ({
+  option: () => countOption(flags, description),
+});
+const duration = (flags: string, description: string): Flag => ({
+  option: () => durationOption(flags, description),
+  write: writeDuration,
+});
+const size = (flags: string, description: string): Flag => ({
+  option: () => sizeOption(flags, description),
+  write: writeSize,
+});
 
 const fieldFlags: readonly FieldFlag[] = [
   {
     option: () => new Option("--state <state>", "what is wanted of it").choices(requestedStates),
     path: ["state"],
   },
-  { option: text("--node <node>", "where it is placed first, if online"), path: ["node"] },
-  { option: text("--description <text>", "for people"), path: ["description"] },
+  { ...text("--node <node>", "where it is placed first, if online"), path: ["node"] },
+  { ...text("--description <text>", "for people"), path: ["description"] },
   {
-    option: count("--max-restart <count>", "failed starts that are retried on a node"),
+    ...count("--max-restart <count>", "failed starts that are retried on a node"),
     path: ["maxRestart"],
   },
   {
-    option: count("--max-relocate <count>", "failed nodes after which another is tried"),
+    ...count("--max-relocate <count>", "failed nodes after which another is tried"),
     path: ["maxRelocate"],
   },
   {
@@ -40,57 +58,57 @@ const fieldFlags: readonly FieldFlag[] = [
     path: ["onIsolation"],
   },
   {
-    option: text("--command <path>", "program; its arguments follow after --"),
+    ...text("--command <path>", "program; its arguments follow after --"),
     path: ["driver", "command"],
   },
-  { option: text("--working-directory <path>", "absolute"), path: ["driver", "workingDirectory"] },
-  { option: text("--user <name>", "system user that it runs as"), path: ["driver", "user"] },
+  { ...text("--working-directory <path>", "absolute"), path: ["driver", "workingDirectory"] },
+  { ...text("--user <name>", "system user that it runs as"), path: ["driver", "user"] },
   {
-    option: text("--stop-signal <signal>", "asks it to end, e.g. SIGTERM"),
+    ...text("--stop-signal <signal>", "asks it to end, e.g. SIGTERM"),
     path: ["driver", "stopSignal"],
   },
   {
-    option: duration("--stop-timeout <duration>", "then it is killed"),
+    ...duration("--stop-timeout <duration>", "then it is killed"),
     path: ["driver", "stopTimeoutMs"],
   },
   {
-    option: () => sizeOption("--log-size <size>", "of a log file before it is rotated, e.g. 10M"),
+    ...size("--log-size <size>", "of a log file before it is rotated, e.g. 10M"),
     path: ["driver", "log", "bytesMax"],
   },
   {
-    option: count("--log-files <count>", "rotated log files that are kept"),
+    ...count("--log-files <count>", "rotated log files that are kept"),
     path: ["driver", "log", "filesMax"],
   },
   {
-    option: duration("--restart-delay <duration>", "before the first restart; doubles"),
+    ...duration("--restart-delay <duration>", "before the first restart; doubles"),
     path: ["driver", "restart", "delayMs"],
   },
   {
-    option: duration("--restart-delay-max <duration>", "the longest pause before a restart"),
+    ...duration("--restart-delay-max <duration>", "the longest pause before a restart"),
     path: ["driver", "restart", "delayMsMax"],
   },
   {
-    option: duration("--settle-time <duration>", "it must run so long to count as started"),
+    ...duration("--settle-time <duration>", "it must run so long to count as started"),
     path: ["driver", "restart", "settleMs"],
   },
   {
-    option: duration("--restart-reset <duration>", "after it, earlier failures are forgotten"),
+    ...duration("--restart-reset <duration>", "after it, earlier failures are forgotten"),
     path: ["driver", "restart", "resetAfterMs"],
   },
   {
-    option: duration("--health-interval <duration>", "between two health checks"),
+    ...duration("--health-interval <duration>", "between two health checks"),
     path: ["driver", "health", "intervalMs"],
   },
   {
-    option: duration("--health-timeout <duration>", "of one health check"),
+    ...duration("--health-timeout <duration>", "of one health check"),
     path: ["driver", "health", "timeoutMs"],
   },
   {
-    option: count("--health-threshold <count>", "failed checks in a row that count"),
+    ...count("--health-threshold <count>", "failed checks in a row that count"),
     path: ["driver", "health", "threshold"],
   },
   {
-    option: duration("--health-start-period <duration>", "failed checks do not count before"),
+    ...duration("--health-start-period <duration>", "failed checks do not count before"),
     path: ["driver", "health", "startPeriodMs"],
   },
 ];
@@ -244,6 +262,9 @@ function healthChecks(special: z.output<typeof specialSchema>): Result<Draft[], 
     }
     checks.push({ kind: "tcp", host: match[1], port: Number(match[2]) });
   }
+  if (special.healthExec?.trim() === "") {
+    return usage("--health-exec: the line is empty", "write what is to be run on the node");
+  }
   if (special.healthExec !== undefined) {
     checks.push({ kind: "exec", command: "/bin/sh", arguments: ["-c", special.healthExec] });
   }
@@ -256,11 +277,46 @@ const healthFlags: Readonly<Record<string, string>> = {
   port: "--health-tcp",
 };
 
-/** Names the flag that a fault of the configuration comes from. */
-export function flagOfPath(path: readonly PropertyKey[]): string {
+/** What a schema complains about, each as a sentence with the flag that it comes from. */
+export function faultsOfFlags(issue: z.core.$ZodIssue): string[] {
+  const [driver, field, ...more] = issue.path;
+  const isPart = issue.path.length === 1 && driverTypes.includes(String(driver));
+  if (isPart || (field === "command" && more.length === 0)) {
+    return ["--command: give the program that it runs"];
+  }
+  return faultsOfIssue(issue).map(({ path, message }) => {
+    const flag = flagOfPath(path);
+    if (flag === "" || flag === "id") return message;
+    return `${flag}: ${boundOf(issue, findFlag(path)?.write ?? String) ?? message}`;
+  });
+}
+
+/** A number that is too large or too small, in the unit of its flag. */
+function boundOf(issue: z.core.$ZodIssue, write: (value: number) => string): string | undefined {
+  if (issue.code === "too_big" && isNumeric(issue.origin)) {
+    return `it can be ${write(Number(issue.maximum))} at most`;
+  }
+  if (issue.code === "too_small" && isNumeric(issue.origin)) {
+    return `it must be ${write(Number(issue.minimum))} at least`;
+  }
+  return undefined;
+}
+
+function isNumeric(origin: string): boolean {
+  return ["number", "int"].includes(origin);
+}
+
+function findFlag(path: readonly PropertyKey[]): FieldFlag | undefined {
   const parts = path.map(String);
   const joined = parts.join(".");
-  const flag = fieldFlags.find((own) => resolve(own.path, parts[0] ?? "").join(".") === joined);
+  return fieldFlags.find((own) => resolve(own.path, parts[0] ?? "").join(".") === joined);
+}
+
+/** Names the flag that a field comes from. */
+function flagOfPath(path: readonly PropertyKey[]): string {
+  const parts = path.map(String);
+  const joined = parts.join(".");
+  const flag = findFlag(path);
   if (flag !== undefined) return flag.option().long ?? joined;
   if (parts[1] === "environment") return `--env ${parts[2] ?? ""}`.trim();
   if (parts[1] === "health") return healthFlags[parts[2] ?? ""] ?? "--health-exec";

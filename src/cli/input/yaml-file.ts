@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments } from "yaml";
 import type * as z from "zod";
 import { err, ok, type Result } from "../../core/result.ts";
+import { faultsOfIssue } from "../../wire/errors.ts";
 import { type Failure, usage } from "../failure.ts";
 import type { CliIo } from "../io.ts";
 
@@ -61,10 +62,25 @@ export function parseYamlDocuments(
         "correct the file; nothing was changed",
       );
     }
-    const value: unknown = document.toJS();
-    if (value !== null) result.push({ value, lineOf: (path) => lineOf(document, path, lines) });
+    const value = dataOf(document);
+    if (!value.ok) {
+      return usage(`${file}: ${value.error}`, "write out what the aliases stand for");
+    }
+    if (value.value === null) continue;
+    result.push({ value: value.value, lineOf: (path) => lineOf(document, path, lines) });
   }
   return ok(result);
+}
+
+/** Aliases that stand for far too much, or for nothing, show only when they are put in. */
+function dataOf(document: Document.Parsed): Result<unknown, string> {
+  try {
+    const value: unknown = document.toJS();
+    return ok(value);
+  } catch (error: unknown) {
+    if (error instanceof ReferenceError) return err(error.message);
+    throw error;
+  }
 }
 
 function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number {
@@ -96,17 +112,15 @@ export function failOfFaults(
   document: YamlDocument,
   error: z.ZodError,
 ): { readonly ok: false; readonly error: Failure } {
-  const faults = error.issues.flatMap((issue) => sentencesOf(issue, document));
+  const faults = error.issues
+    .flatMap(faultsOfIssue)
+    .map((fault) => ({ ...fault, line: document.lineOf(fault.path) }))
+    .sort((left, right) => left.line - right.line)
+    .map(({ line, path, message }) => {
+      const field = path.map(String).join(".");
+      return `line ${line}: ${field === "" ? "" : `${field}: `}${message}`;
+    });
   const shown = faults.slice(0, 5);
   const more = faults.length > shown.length ? `; and ${faults.length - shown.length} more` : "";
   return usage(`${file} ${shown.join("; ")}${more}`, "correct the file; nothing was changed");
-}
-
-function sentencesOf(issue: z.core.$ZodIssue, document: YamlDocument): string[] {
-  const at = (path: readonly PropertyKey[], message: string): string => {
-    const field = path.map(String).join(".");
-    return `line ${document.lineOf(path)}: ${field === "" ? "" : `${field}: `}${message}`;
-  };
-  if (issue.code !== "unrecognized_keys") return [at(issue.path, issue.message)];
-  return issue.keys.map((key) => at([...issue.path, key], "unknown field"));
 }

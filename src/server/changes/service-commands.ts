@@ -39,7 +39,7 @@ export function planCommand(
   if (against !== undefined) return refuse("refused", `service "${service}" ${against}`);
   const { wish } = order;
   const problem =
-    wish.command === "stop" ? undefined : problemOfTarget(tables, wish.target, status);
+    wish.command === "stop" ? undefined : problemOfTarget(tables, service, wish.target, status);
   if (problem !== undefined) return err(problem);
   const record = {
     version: 1,
@@ -67,6 +67,7 @@ export function newCommandId(): string {
 
 function problemOfTarget(
   tables: ViewTables,
+  service: ServiceId,
   target: string,
   status: StatusRecord | undefined,
 ): Problem | undefined {
@@ -78,6 +79,7 @@ function problemOfTarget(
   }
   const state = tables.nodeStates.get(node.value)?.value.state ?? "unknown";
   if (state !== "online") return problemOf("refused", `node "${target}" is ${state}, not online`);
-  if (status?.node === target) return problemOf("refused", `it is on node "${target}" already`);
+  if (status?.node === target)
+    return problemOf("refused", `service "${service}" is on node "${target}" already`);
   return undefined;
 }

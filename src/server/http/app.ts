@@ -1,5 +1,6 @@
 /** The HTTP server itself: parsing, refusing, documenting and error answers, the same for every route. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import swagger from "@fastify/swagger";
 import fastify, {
   type FastifyBaseLogger,
@@ -20,8 +21,9 @@ import {
   problemOf,
   problemSchema,
 } from "../../wire/errors.ts";
-import { bodyBytesMax, requestsMax } from "../limits.ts";
+import { bodyBytesMax, paramLengthMax, requestsMax } from "../limits.ts";
 import type { Identity } from "./auth.ts";
+import { documentationOf } from "./documentation.ts";
 import { ProblemError } from "./problem-error.ts";
 
 declare module "fastify" {
@@ -58,10 +60,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     exposeHeadRoutes: false,
     // An agent that sends a service's output for as long as somebody follows it sends one long request.
     requestTimeout: 0,
-    routerOptions: { maxParamLength: 300 },
+    routerOptions: { maxParamLength: paramLengthMax },
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, problemOfError(error) ?? problemOf("bad-input", error.message));
     },
+    clientErrorHandler: refuseUnreadable,
   }).withTypeProvider<ZodTypeProvider>();
   app.decorateRequest("identity", undefined);
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data: unknown) => {
@@ -97,18 +100,21 @@ export async function createApp(options: AppOptions): Promise<App> {
   return app;
 }
 
-/** Every route refuses unknown query parameters and documents its problems. */
+/** Every route refuses unknown query parameters, says in words what it does, and documents its problems. */
 function completeSchema(route: RouteOptions): void {
+  if (route.method === "HEAD") return; // made by the framework, as a GET without its body
   const problem = {
     description: "What is wrong, as problem details (RFC 9457)",
     content: { "application/problem+json": { schema: problemSchema } },
   };
+  const { response, ...words } = documentationOf(String(route.method), route.url);
   const known: unknown = route.schema?.response;
-  const response = typeof known === "object" && known !== null ? known : {};
+  const checked = typeof known === "object" && known !== null ? known : {};
   route.schema = {
     querystring: z.strictObject({}),
+    ...words,
     ...route.schema,
-    response: { ...response, "4xx": problem, "5xx": problem },
+    response: { ...response, ...checked, "4xx": problem, "5xx": problem },
   };
 }
 
@@ -118,8 +124,10 @@ function badInput(error: z.ZodError, part: string | undefined): Problem {
     path: [prefix, fault.path].filter((piece) => piece !== "").join("."),
     message: fault.message,
   }));
-  const line = lineOfFaults(error);
-  return problemOf("bad-input", prefix === "" ? line : `${prefix}: ${line}`, faults);
+  // What is wrong with a name in the path is said in words that quote the name.
+  const line =
+    prefix === "path" ? faults.map(({ message }) => message).join("; ") : lineOfFaults(error);
+  return problemOf("bad-input", prefix === "query" ? `query: ${line}` : line, faults);
 }
 
 function boundRequests(app: App): void {
@@ -161,6 +169,13 @@ function problemOfError(error: FastifyError | ProblemError): Problem | undefined
       return problemOf("not-supported", "the content-type of the body is not application/json");
     case "FST_ERR_CTP_EMPTY_JSON_BODY":
       return problemOf("bad-input", "the body is empty");
+    case "FST_ERR_CTP_INVALID_JSON_BODY":
+      return problemOf("bad-input", "the body is not valid JSON");
+    case "FST_ERR_MAX_PARAM_LENGTH":
+      return problemOf(
+        "bad-input",
+        `a name in the path is longer than ${paramLengthMax} characters`,
+      );
     default:
       break;
   }
@@ -169,6 +184,31 @@ function problemOfError(error: FastifyError | ProblemError): Problem | undefined
     return problemOf("bad-input", error.message.split("\n", 1)[0] ?? "");
   return undefined;
 }
+
+/** A request that is no HTTP as far as it goes: nobody has read it, so the answer is written by hand. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem =
+    unreadable[error.code ?? ""] ?? problemOf("bad-input", "the request is not valid HTTP");
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    "content-type: application/problem+json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  socket.destroySoon(); // once it is sent: a client that never ends its side holds nothing here
+}
+
+const unreadable: Readonly<Record<string, Problem>> = {
+  HPE_HEADER_OVERFLOW: problemOf("too-large", "the headers of the request are too large"),
+  HPE_INVALID_METHOD: problemOf("bad-input", "the request's method is none that HTTP knows"),
+  ERR_HTTP_REQUEST_TIMEOUT: problemOf("bad-input", "the request did not arrive in time"),
+};
 
 function internalProblem(error: Error, request: FastifyRequest, log: Log): Problem {
   log.write("error", `bug while answering: ${error.message}`, {

@@ -51,7 +51,10 @@ export function authenticate(
   nowMs: number,
 ): Result<Identity, Problem> {
   if (header === undefined) {
-    return refuse("no-token", "this needs the header Authorization: Bearer <token>");
+    return refuse(
+      "no-token",
+      "no token was given; the header Authorization: Bearer <token> holds it",
+    );
   }
   const token = headerPattern.exec(header)?.[1];
   if (token === undefined) {

@@ -35,7 +35,10 @@ function identify(
   );
   if (identity.role !== role) {
     throw new ProblemError(
-      problemOf("not-allowed", `this needs a token of role ${role}, yours has ${identity.role}`),
+      problemOf(
+        "not-allowed",
+        `this needs a token of role ${role}, yours (${identity.who}) has ${identity.role}`,
+      ),
     );
   }
   return identity;

@@ -6,7 +6,7 @@ import { epochOf, type NodeId } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import { clusterStatusSchema, type NodeResource, nodeResourceSchema } from "../../wire/api.ts";
-import { type Problem, problemOf } from "../../wire/errors.ts";
+import { faultsOf, lineOfFaults, type Problem, problemOf } from "../../wire/errors.ts";
 import { nodeIdSchema } from "../../wire/ids.ts";
 import { keys } from "../../wire/records.ts";
 import { type Settings, settingsSchema } from "../../wire/settings.ts";
@@ -21,6 +21,7 @@ import { freshTables } from "../view/fresh.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 
 const nodeParams = z.strictObject({ id: nodeIdSchema });
+const noFields = z.strictObject({}).nullish();
 const nodeListSchema = z.object({ revision: z.int(), items: z.array(nodeResourceSchema) });
 
 /** Adds the routes. */
@@ -90,6 +91,7 @@ function nodeRoutes(app: App, context: ServerContext): void {
     "/v1/nodes/:id/confirm-off",
     { schema: { params: nodeParams, response: { 200: nodeResourceSchema } } },
     async (request) => {
+      unwrap(checkNoFields(request.body));
       const { id } = request.params;
       const plan = (tables: ViewTables) => planConfirmOff(tables, id);
       return foundNode(unwrap(await change(context, actorOf(request), plan)), id);
@@ -124,6 +126,13 @@ function planConfirmOff(tables: ViewTables, node: NodeId): Result<ChangePlan, Pr
     subject: node,
     detail: `off up to and including epoch ${epoch}`,
   });
+}
+
+/** The request itself is all that there is to say: no body, or one without fields. */
+function checkNoFields(body: unknown): Result<void, Problem> {
+  const parsed = noFields.safeParse(body);
+  if (parsed.success) return ok(undefined);
+  return err(problemOf("bad-input", lineOfFaults(parsed.error), faultsOf(parsed.error)));
 }
 
 function foundNode(tables: ViewTables, node: NodeId): NodeResource {

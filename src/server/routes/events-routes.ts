@@ -2,17 +2,16 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { readRecord } from "../../runtime/manager-records.ts";
-import { auditResourceSchema, eventResourceSchema, watchKinds } from "../../wire/api.ts";
+import { auditResourceSchema, eventResourceSchema, pageRange, watchKinds } from "../../wire/api.ts";
 import { problemOf } from "../../wire/errors.ts";
 import { auditRecordSchema, keys } from "../../wire/records.ts";
 import type { ServerContext } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { fromStore, ProblemError, unwrap } from "../http/problem-error.ts";
-import { eventsPageMax } from "../limits.ts";
 import { freshTables } from "../view/fresh.ts";
 import { parseLastEventId, prepareWatch, type WatchKind } from "../view/watch-stream.ts";
 
-const limit = z.coerce.number().int().min(1).max(eventsPageMax).default(100);
+const limit = z.coerce.number().int().min(pageRange.min).max(pageRange.max).default(100);
 const sequence = z.string().regex(/^\d{1,16}$/, "must be the sequence of an event");
 const eventsQuery = z.strictObject({
   limit,

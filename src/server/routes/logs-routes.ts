@@ -1,16 +1,16 @@
 /** `/v1/services/:id/logs`: a service's output, brought from the agent of its node. */
 import * as z from "zod";
+import { logLinesRange } from "../../wire/api.ts";
 import { problemOf } from "../../wire/errors.ts";
 import { serviceRow } from "../changes/service-changes.ts";
 import type { ServerContext } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { ProblemError, unwrap } from "../http/problem-error.ts";
-import { logLinesMax } from "../limits.ts";
 import { freshTables } from "../view/fresh.ts";
 import { serviceParams } from "./services-routes.ts";
 
 const query = z.strictObject({
-  lines: z.coerce.number().int().min(0).max(logLinesMax).default(100),
+  lines: z.coerce.number().int().min(logLinesRange.min).max(logLinesRange.max).default(100),
   follow: z
     .enum(["true", "false"])
     .default("false")

@@ -88,22 +88,31 @@ function planCreate(tables: ViewTables, record: TokenRecord): Result<ChangePlan,
   });
 }
 
+/** With one of these left, nobody is ever locked out: all others may be gone, or have expired. */
+function isLastingAdmin(record: TokenRecord): boolean {
+  return record.role === "admin" && record.expiresAtMs === undefined;
+}
+
 function planDelete(tables: ViewTables, id: string): Result<ChangePlan, Problem> {
   const row = tables.tokens.get(id);
   if (row === undefined) return refuse("not-found", `there is no token "${id}"`);
-  const admins = [...tables.tokens.values()].filter((other) => other.value.role === "admin");
-  if (row.value.role === "admin" && admins.length === 1) {
-    return refuse("refused", "this is the last admin's token; make another one first");
+  const other = [...tables.tokens.values()].find(
+    ({ value }) => value.id !== id && isLastingAdmin(value),
+  );
+  if (isLastingAdmin(row.value) && other === undefined) {
+    return refuse(
+      "refused",
+      "this is the last admin's token that does not expire; make another one first",
+    );
   }
   const key = `${keys.tokens}${id}`;
   return ok({
-    // Of two last tokens only one can go: the other one must still be as it is now.
+    // Of two last tokens only one can go: the other one must still be there.
     compare: [
       { kind: "modified-at", key, revision: row.revision },
-      ...admins
-        .filter((other) => other.value.id !== id)
-        .slice(0, 1)
-        .map((other) => ({ kind: "present" as const, key: `${keys.tokens}${other.value.id}` })),
+      ...(other === undefined
+        ? []
+        : [{ kind: "present" as const, key: `${keys.tokens}${other.value.id}` }]),
     ],
     operations: [{ kind: "delete", key }],
     action: "token.delete",

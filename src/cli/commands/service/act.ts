@@ -1,7 +1,7 @@
 /** `service start|stop|disable|migrate|relocate`: what a service does, and where. */
 import type { Command } from "commander";
 import * as z from "zod";
-import type { ApiResult } from "../../../client/api-error.ts";
+import type { ApiError, ApiResult } from "../../../client/api-error.ts";
 import type { Client } from "../../../client/client.ts";
 import type { ServiceResource } from "../../../wire/api.ts";
 import { argumentAt, type CommandContext, durationOption } from "../../command-context.ts";
@@ -19,7 +19,8 @@ interface Action {
   /** Why it cannot be done now. */
   refusal(service: ServiceResource): Failure | undefined;
   send(client: Client, id: string): Promise<ApiResult<unknown>>;
-  goal(id: string): Goal;
+  /** `before`: the service as it was when the action was asked for. */
+  goal(id: string, before: ServiceResource): Goal;
 }
 
 /** Hangs the five commands below `service`. */
@@ -82,15 +83,22 @@ async function act(
     return done;
   }
   const answer = await action.send(client.value, id);
-  if (!answer.ok) return failOfApi(answer.error);
+  if (!answer.ok) return failOfOrder(answer.error, id);
   const change = {
     service: id,
     body: answer.body ?? current.body,
     sentence: `${id} ${action.words}`,
     next: follow(id),
-    goal: action.goal(id),
+    goal: action.goal(id, current.value),
   };
   return finishChange(session, client.value, change, waitFlagsOf(options));
+}
+
+/** What stands against an order is explained by `why`, better than by any hint of the server. */
+function failOfOrder(error: ApiError, id: string): Outcome {
+  const failed = failOfApi(error);
+  if (error.code !== "refused") return failed;
+  return { ok: false, error: { ...failed.error, hint: `look with: holdfast why ${id}` } };
 }
 
 const startAction: Action = {
@@ -145,6 +153,9 @@ function moveAction(kind: "migrate" | "relocate", node: string): Action {
         ? fail(5, `${service.id} is in error: ${service.reason}`, inError(service).hint).error
         : undefined,
     send: (client, id) => client.command(id, { command: kind, target: node }),
-    goal: (service) => ({ service, kind: "running", node }),
+    goal: (service, before) =>
+      before.requested === "started"
+        ? { service, kind: "running", node }
+        : { service, kind: "stopped", node },
   };
 }

@@ -7,7 +7,7 @@ import { durationOption } from "../../command-context.ts";
 import { done, type Outcome } from "../../failure.ts";
 import { formatSpan } from "../../format/quantity.ts";
 import type { Session } from "../../session.ts";
-import { type Goal, waitForGoals, waitMsDefault } from "../../wait.ts";
+import { type Goal, waitForGoals, waitMsDefault, waitMsMax } from "../../wait.ts";
 
 /** What `--wait` and its time say. */
 export interface WaitFlags {
@@ -26,6 +26,7 @@ export function addWaitFlags(command: Command, timeoutFlag = "--timeout"): void 
   const option = durationOption(
     `${timeoutFlag} <duration>`,
     `of --wait (default: ${waitMsDefault / 1_000}s)`,
+    { min: 0, max: waitMsMax },
   );
   option.attributeName = () => "waitTimeout";
   command.addOption(option);

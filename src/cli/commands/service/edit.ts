@@ -4,7 +4,6 @@ import * as z from "zod";
 import type { Client } from "../../../client/client.ts";
 import { parseServiceId } from "../../../core/ids.ts";
 import { ok, type Result } from "../../../core/result.ts";
-import { lineOfFaults } from "../../../wire/errors.ts";
 import { type ServiceConfigInput, serviceConfigSchema } from "../../../wire/service-config.ts";
 import { argumentAt, type CommandContext, countOption } from "../../command-context.ts";
 import { type Failure, failOfApi, type Outcome, usage } from "../../failure.ts";
@@ -14,7 +13,7 @@ import {
   addServiceFlags,
   addUnsetFlag,
   applyServiceFlags,
-  flagOfPath,
+  faultsOfFlags,
   saysAnything,
 } from "../../input/service-flags.ts";
 import type { Session } from "../../session.ts";
@@ -149,13 +148,7 @@ async function configOfFile(
 function checkDraft(draft: Draft): Result<ServiceConfigInput, Failure> {
   const parsed = serviceConfigSchema.safeParse(draft);
   if (parsed.success) return ok(parsed.data);
-  const sentences = parsed.error.issues.map((issue) => {
-    const flag = flagOfPath(issue.path);
-    const message =
-      issue.path.at(-1) === "command" ? "give the program that it runs" : issue.message;
-    return flag === "" || flag === "id" ? issue.message : `${flag}: ${message}`;
-  });
-  return usage(sentences.join("; ") || lineOfFaults(parsed.error));
+  return usage(parsed.error.issues.flatMap(faultsOfFlags).join("; "));
 }
 
 const revisionSchema = z.object({ ifRevision: z.number().optional() });

@@ -1,7 +1,7 @@
 /** `service ...`: the noun, with what shows services; the other files of this name change them. */
 import type { Command } from "commander";
 import * as z from "zod";
-import type { ServiceResource } from "../../../wire/api.ts";
+import { logLinesRange, type ServiceResource } from "../../../wire/api.ts";
 import { argumentAt, type CommandContext, countOption } from "../../command-context.ts";
 import { done, failOfApi, type Outcome } from "../../failure.ts";
 import { formatInstant, formatSpan } from "../../format/quantity.ts";
@@ -23,7 +23,9 @@ export function addServiceCommands(program: Command, context: CommandContext): v
     .command("logs")
     .description("a service's output on its node")
     .argument("<id>")
-    .addOption(countOption("--lines <count>", "how many of the latest lines (default: 100)"))
+    .addOption(
+      countOption("--lines <count>", "how many of the latest lines (default: 100)", logLinesRange),
+    )
     .option("--follow", "go on with new lines");
   context.handle(logs, showLogs);
 }

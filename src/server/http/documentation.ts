@@ -1,0 +1,173 @@
+/** What `/openapi.json` says about each route, beyond the schemas that the route itself checks with. */
+import * as z from "zod";
+import { assert } from "../../core/assert.ts";
+
+/** Headers and answers that no route checks; they are documented in one way here. */
+type Answer = "event-stream" | "text" | "document" | "nothing";
+
+interface RouteWords {
+  readonly operationId: string;
+  readonly summary: string;
+  /** Its success, where the route has no schema for it. */
+  readonly answer?: Answer;
+  readonly conditional?: "change" | "resume";
+}
+
+const words: Readonly<Record<string, RouteWords>> = {
+  "GET /livez": { operationId: "isAlive", summary: "Whether the server runs" },
+  "GET /readyz": {
+    operationId: "isReady",
+    summary: "Whether the server can answer from its store",
+  },
+  "GET /openapi.json": {
+    operationId: "describe",
+    summary: "This document",
+    answer: "document",
+  },
+  "GET /v1/cluster": { operationId: "getCluster", summary: "Everything at one revision" },
+  "GET /v1/settings": { operationId: "getSettings", summary: "The settings of the cluster" },
+  "PUT /v1/settings": {
+    operationId: "putSettings",
+    summary: "Change the settings of the cluster",
+    conditional: "change",
+  },
+  "GET /v1/nodes": { operationId: "listNodes", summary: "All nodes" },
+  "GET /v1/nodes/:id": { operationId: "getNode", summary: "One node" },
+  "POST /v1/nodes/:id/confirm-off": {
+    operationId: "confirmOff",
+    summary: "Confirm that a lost node is switched off, so that its services are recovered",
+  },
+  "GET /v1/services": { operationId: "listServices", summary: "All services" },
+  "POST /v1/services": {
+    operationId: "addService",
+    summary: "Add a service; 409 when its id is taken",
+  },
+  "GET /v1/services/:id": {
+    operationId: "getService",
+    summary: "One service; the header ETag is its revision, for If-Match",
+  },
+  "PUT /v1/services/:id": {
+    operationId: "putService",
+    summary: "Add a service, or replace its configuration",
+    conditional: "change",
+  },
+  "PATCH /v1/services/:id": {
+    operationId: "changeService",
+    summary: "Change fields of a service; null takes an optional one away",
+    conditional: "change",
+  },
+  "DELETE /v1/services/:id": {
+    operationId: "removeService",
+    summary: "Stop a service, then forget it",
+    conditional: "change",
+  },
+  "GET /v1/services/:id/why": {
+    operationId: "explainService",
+    summary: "Why a service is where it is, and what can be done",
+  },
+  "POST /v1/services/:id/commands": {
+    operationId: "commandService",
+    summary: "Order a migration, a relocation or a stop",
+  },
+  "GET /v1/services/:id/logs": {
+    operationId: "readLogs",
+    summary: "The output of a service, from its node",
+    answer: "text",
+  },
+  "GET /v1/events": {
+    operationId: "listEvents",
+    summary: "What happened and why, newest first",
+  },
+  "GET /v1/watch": {
+    operationId: "watch",
+    summary:
+      "What there is, then what changes: events service, node and event; ready; service-deleted, node-deleted",
+    answer: "event-stream",
+    conditional: "resume",
+  },
+  "GET /v1/audit": { operationId: "listAudit", summary: "Who changed what, newest first" },
+  "GET /v1/tokens": { operationId: "listTokens", summary: "All tokens, without their secrets" },
+  "POST /v1/tokens": {
+    operationId: "createToken",
+    summary: "Make a token; it is shown this once only",
+  },
+  "DELETE /v1/tokens/:id": {
+    operationId: "deleteToken",
+    summary: "Take a token back",
+    answer: "nothing",
+  },
+  "POST /v1/agent/join": { operationId: "agentJoin", summary: "Register the node of the token" },
+  "POST /v1/agent/lease": { operationId: "agentLease", summary: "Ask for a lease, or renew it" },
+  "POST /v1/agent/release": {
+    operationId: "agentRelease",
+    summary: "Say that nothing of an epoch runs any more",
+    answer: "nothing",
+  },
+  "GET /v1/agent/instructions": {
+    operationId: "agentInstructions",
+    summary: "The instructions of the node: snapshot, instruction, gone, log-request",
+    answer: "event-stream",
+  },
+  "POST /v1/agent/confirm": {
+    operationId: "agentConfirm",
+    summary: "Ask whether an instruction and the lease are still current",
+  },
+  "POST /v1/agent/report": {
+    operationId: "agentReport",
+    summary: "Say how a service is",
+    answer: "nothing",
+  },
+  "POST /v1/agent/logs/:requestId": {
+    operationId: "agentLogs",
+    summary: "Send the output that a log-request asks for, as text/plain",
+    answer: "nothing",
+  },
+};
+
+const answers: Readonly<Record<Answer, Readonly<Record<string, unknown>>>> = {
+  "event-stream": { 200: contentOf("Server-sent events", "text/event-stream") },
+  text: { 200: contentOf("Lines as they come", "text/plain") },
+  document: {
+    200: {
+      description: "An OpenAPI 3.1 document",
+      content: { "application/json": { schema: z.record(z.string(), z.unknown()) } },
+    },
+  },
+  nothing: { 204: z.undefined().describe("It is done") },
+};
+
+function contentOf(description: string, type: string): unknown {
+  return { description, content: { [type]: { schema: z.string() } } };
+}
+
+const conditionalHeaders = {
+  change: z.looseObject({
+    "if-match": z.string().optional().describe('Only at this revision: "<revision>", or *'),
+    "if-none-match": z.string().optional().describe("*: only if it is not there yet"),
+  }),
+  resume: z.looseObject({
+    "last-event-id": z.string().optional().describe("Go on after this revision"),
+  }),
+} as const;
+
+/** What is known of a route besides its own schemas. */
+export interface RouteDocumentation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly headers?: z.ZodType;
+  /** Success, for a route that has no schema of it. */
+  readonly response: Readonly<Record<string, unknown>>;
+}
+
+/** The documentation of a route; a route without one is a bug. */
+export function documentationOf(method: string, url: string): RouteDocumentation {
+  const route = words[`${method} ${url}`];
+  assert(route !== undefined, `${method} ${url} has no words in documentation.ts`);
+  const { operationId, summary, answer, conditional } = route;
+  return {
+    operationId,
+    summary,
+    ...(conditional === undefined ? {} : { headers: conditionalHeaders[conditional] }),
+    response: answer === undefined ? {} : answers[answer],
+  };
+}
