@@ -37,6 +37,7 @@ export function agentInstructionOf(instruction: Instruction): AgentInstruction {
     restartResetAfterMs: restart?.resetAfterMs ?? 60_000,
     restartKey: restartKeyOf(config),
     configurationKey: configurationKeyOf(config),
+    configRevision: instruction.configRevision,
   };
 }
 

@@ -142,6 +142,7 @@ function judgeRunning(entry: Waiting, service: ServiceResource, node: string | u
   }
   const runs = service.state === "started" && service.running === "running";
   if (!runs || !["none", "healthy"].includes(service.health)) return "pending";
+  if (entry.goal.revision !== undefined && !service.applied) return "pending";
   if (node === undefined || service.node === node) return "met";
   return entry.moved ? movedElsewhere(service, node) : "pending";
 }

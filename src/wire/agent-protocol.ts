@@ -57,6 +57,8 @@ export const instructionSchema = z.object({
   /** The order for the guard under this uid: true: leave the copy alone; false: kill it without a lease. */
   survivesIsolation: z.boolean(),
   config: serviceConfigSchema,
+  /** Revision of the configuration; reports name the one that they are about. */
+  configRevision: z.int(),
 });
 export type Instruction = z.output<typeof instructionSchema>;
 
@@ -100,6 +102,8 @@ export const reportRequestSchema = z.strictObject({
   health: z.enum(["none", "starting", "healthy", "unhealthy"]),
   /** Of `running`: it has run for so long that earlier failures no longer count. */
   stable: z.boolean().default(false),
+  /** The revision of the configuration that what runs (or does not) follows. */
+  configRevision: z.int().min(0).default(0),
 });
 export type ReportRequest = z.input<typeof reportRequestSchema>;
 

@@ -22,6 +22,8 @@ export const serviceResourceSchema = z.object({
   running: z.enum(["running", "stopped", "failed", "wrong-node", "unknown-error", "unknown"]),
   health: z.enum(["none", "starting", "healthy", "unhealthy", "unknown"]),
   detail: z.string(),
+  /** Its agent has said so of this very revision: a changed configuration has taken effect. */
+  applied: z.boolean(),
   sinceMs: z.number(),
   /** Why it is in this state, as a sentence. */
   reason: z.string(),

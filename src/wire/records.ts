@@ -114,6 +114,7 @@ export const reportRecordSchema = z.object({
   detail: z.string().max(2_000),
   health: z.enum(["none", "starting", "healthy", "unhealthy"]),
   stable: z.boolean().default(false),
+  configRevision: z.int().default(0),
   atMs: z.number(),
 });
 export type ReportRecord = z.output<typeof reportRecordSchema>;

@@ -326,6 +326,7 @@ class Simulation {
       restartResetAfterMs: 1_000,
       restartKey: command.restartKey,
       configurationKey: command.restartKey,
+      configRevision: 1,
     };
     this.current.set(service, instruction);
     this.send({ kind: "instruction", instruction });

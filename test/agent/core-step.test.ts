@@ -30,6 +30,7 @@ function instruction(uid: string, more: Partial<AgentInstruction> = {}): AgentIn
     restartResetAfterMs: 10_000,
     restartKey: "k",
     configurationKey: "k",
+    configRevision: 7,
     ...more,
   };
 }
@@ -191,6 +192,7 @@ describe("step() on failures", () => {
       detail: "no",
       health: "none",
       stable: false,
+      configRevision: 7,
     });
     assert.deepEqual(one.send({ kind: "tick" }, 8_000), []);
     assert.deepEqual(kinds(one.tell(instruction("u2"))), ["confirm"]);
@@ -282,6 +284,17 @@ describe("step() near the deadline", () => {
     const next = instruction("u2", { nodeEpoch: epoch, survivesIsolation: true });
     const [report] = one.tell(next);
     assert.equal(report?.kind === "report" && report.content.result, "running");
+  });
+});
+
+describe("step() on an instruction that puts a running copy under the guard", () => {
+  test("says that it runs only once it has been tracked, not in the grace before a deadline", () => {
+    const one = machine();
+    one.running({ survivesIsolation: true });
+    one.send({ kind: "tick" }, 8_600);
+    assert.deepEqual(one.tell(instruction("u2")), []);
+    const renewed = one.lease("lease-renewed", 20_000, 8_700);
+    assert.deepEqual(kinds(renewed), ["track", "report"]);
   });
 });
 

@@ -77,6 +77,7 @@ export class FakeServer {
       running: "unknown",
       health: "unknown",
       detail: "",
+      applied: true,
       sinceMs: 1_000,
       reason: "it was added",
       ...changes,
@@ -330,8 +331,8 @@ function merge(config: unknown, change: unknown): unknown {
 
 function stateOf(before: ServiceResource | undefined): Partial<ServiceResource> {
   if (before === undefined) return {};
-  const { state, running, health, node } = before;
-  return { state, running, health, ...(node === undefined ? {} : { node }) };
+  const { state, running, health, applied, node } = before;
+  return { state, running, health, applied, ...(node === undefined ? {} : { node }) };
 }
 
 function whyOf(service: ServiceResource, events: readonly EventResource[]): unknown {

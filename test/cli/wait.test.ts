@@ -59,6 +59,21 @@ test("--wait shows one line that is written anew on a terminal, and takes it awa
   assert.ok(err.endsWith("\r\u001b[2K"));
 });
 
+test("service set --wait waits until the agent says that the change has taken effect", async (context) => {
+  const bench = await createBench(context);
+  bench.server.putService(api, running);
+  script(bench, [
+    { ...running, applied: false },
+    { ...running, applied: true },
+  ]);
+  bench.server.changeService("process:api", { applied: false });
+  const words = ["service", "set", "process:api", "--command", "/bin/false", "--wait"];
+  const { out, code } = await bench.run(words);
+  assert.match(out, /process:api is changed: it is started on node1/);
+  assert.equal(code, 0);
+  assert.equal(bench.server.services.get("process:api")?.applied, true);
+});
+
 test("--wait ends with exit code 1 and what to do when the service ends in error", async (context) => {
   const bench = await createBench(context);
   bench.server.putService(api, stopped);

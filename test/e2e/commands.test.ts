@@ -32,6 +32,22 @@ test("stop and start, migrate and relocate, stop with a time limit, remove: each
     });
   }
 
+  await t.test(
+    "a changed command takes effect by a restart in place, and says when it has",
+    async () => {
+      const before = await cluster.service(id);
+      const copies = cluster.lives(id).length;
+      const environment = { ...probe(cluster, id).process?.environment, CHANGED: "yes" };
+      const { revision } = value(
+        await cluster.client.changeService(id, { process: { environment } }),
+      );
+      await cluster.becomes(id, (is) => is.revision === revision && is.applied);
+      const after = await cluster.service(id);
+      assert.deepEqual([after.node, after.uid], [before.node, before.uid], "the same instruction");
+      assert.equal(cluster.lives(id).length, copies + 1, "one copy more has begun");
+    },
+  );
+
   await t.test("a command to a node that does not exist is refused", async () => {
     const answer = await cluster.client.command(id, { command: "migrate", target: "node9" });
     assert.equal(answer.ok, false);

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import test from "node:test";
+import type { Store } from "../../src/ports/store.ts";
+import { createMemoryStore } from "../../src/stores/memory/memory-store.ts";
+import { createFaultyStore } from "./faulty-store.ts";
 import {
   type AgentDouble,
+  clock,
   eventually,
   type Harness,
   type Json,
@@ -275,4 +279,32 @@ test("LogRelay ends the agent's upload when the reader goes away", async (t) => 
   await eventually("the first line arrives", () => open.text() === "first line\n");
   open.close();
   await eventually("the upload is ended", () => uploadEnded);
+});
+
+test("report() writes an agent's word although its instruction is written anew meanwhile", async (t) => {
+  const inner = createMemoryStore({ clock });
+  let interrupted = false;
+  const store: Store = {
+    ...createFaultyStore(inner),
+    async txn(txn) {
+      const isReport = txn.then.some(({ key }) => key.startsWith("reports/"));
+      if (isReport && !interrupted) {
+        interrupted = true;
+        const read = await inner.get("statuses/process:api");
+        assert.ok(read.ok && read.value.entry !== undefined);
+        const { key, value } = read.value.entry;
+        await inner.txn({ compare: [], then: [{ kind: "put", key, value }] });
+      }
+      return inner.txn(txn);
+    },
+  };
+  const harness = await startHarness(t, { store });
+  const agent = await harness.agent("node1");
+  const { uid } = await place(harness);
+  const answer = await agent.post("/v1/agent/report", reportOf(agent, uid));
+  assert.equal(answer.status, 204, answer.text);
+  assert.ok(interrupted);
+  await eventually("the word is there", async () => {
+    return String((await harness.call("GET", path)).json["running"]) === "running";
+  });
 });

@@ -40,14 +40,15 @@ export function createPinoLog(options: PinoLogOptions): FlushableLog {
   const logger = pino(
     {
       level: options.level,
-      base: { component: options.component },
+      base: null,
       messageKey: "sentence",
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
     { write },
   );
-  return { ...logOf(logger), flush: () => flushQuietly(destination) };
+  const log = logOf(logger, { component: options.component });
+  return { ...log, flush: () => flushQuietly(destination) };
 }
 
 function flushQuietly(destination: { flushSync(): void } | undefined): void {
@@ -63,13 +64,13 @@ interface PinoLogger {
   info(fields: object, sentence: string): void;
   warn(fields: object, sentence: string): void;
   error(fields: object, sentence: string): void;
-  child(fields: object): PinoLogger;
 }
 
-function logOf(logger: PinoLogger): Log {
+/** `bound` is in every line; not by the logger's own means, which would write a field twice that is bound again. */
+function logOf(logger: PinoLogger, bound: Readonly<Record<string, unknown>>): Log {
   return {
-    write: (level, sentence, fields) => logger[level](fields ?? {}, sentence),
-    with: (fields) => logOf(logger.child(fields)),
+    write: (level, sentence, fields) => logger[level]({ ...bound, ...fields }, sentence),
+    with: (fields) => logOf(logger, { ...bound, ...fields }),
   };
 }
 

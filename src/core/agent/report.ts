@@ -1,6 +1,12 @@
 /** What the manager is told about each service. It follows from the slot, and is repeated until it was heard. */
 import type { AgentEffect } from "./effect.ts";
-import { type AgentState, type ReportContent, type Slot, stableAt } from "./state.ts";
+import {
+  type AgentInstruction,
+  type AgentState,
+  type ReportContent,
+  type Slot,
+  stableAt,
+} from "./state.ts";
 import { mustBeTracked, wishFor } from "./wish.ts";
 
 /** Pause before a report that nobody took is sent again; doubles up to the maximum. */
@@ -68,7 +74,8 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
   const instruction = slot.assignment.instruction;
   const epoch = state.lease.epoch;
   if (instruction.nodeEpoch !== epoch || state.closing !== "no") return undefined;
-  const base = { uid: instruction.uid, epoch, health: "none" as const, stable: false };
+  const { uid, configRevision } = instruction;
+  const base = { uid, epoch, health: "none" as const, stable: false, configRevision };
   if (instruction.node !== state.node) {
     const detail = `the instruction is for node ${instruction.node}, this is ${state.node}`;
     return { ...base, result: "wrong-node", detail };
@@ -76,6 +83,7 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
   const wish = wishFor(state, slot);
   const phase = slot.phase;
   if (wish.kind === "up" && phase.kind === "running") {
+    if (!followsConfiguration(slot, instruction)) return undefined; // a restart will make it so
     // The manager takes "running" for "the guard watches it": not said before it does (S1).
     if (mustBeTracked(instruction) && !slot.tracked) return undefined;
     const stable = now >= (stableAt(slot) ?? now);
@@ -91,6 +99,14 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
     return { ...base, result: "failed", detail: phase.detail.slice(0, detailLengthMax) };
   }
   return undefined;
+}
+
+function followsConfiguration(slot: Slot, instruction: AgentInstruction): boolean {
+  return (
+    slot.phase.kind === "running" &&
+    slot.phase.restartKey === instruction.restartKey &&
+    slot.configurationKey === instruction.configurationKey
+  );
 }
 
 function isCurrent(state: AgentState, slot: Slot): boolean {
@@ -110,6 +126,7 @@ function sameContent(left: ReportContent, right: ReportContent): boolean {
     left.result === right.result &&
     left.detail === right.detail &&
     left.health === right.health &&
-    left.stable === right.stable
+    left.stable === right.stable &&
+    left.configRevision === right.configRevision
   );
 }

@@ -29,6 +29,8 @@ export interface AgentInstruction {
   readonly restartKey: string;
   /** Differs when anything in the configuration changed. */
   readonly configurationKey: string;
+  /** Revision of the configuration, for reports. */
+  readonly configRevision: number;
 }
 
 /** `unknown`: found on disk, no server was heard yet. `gone`: the service is no longer this node's. */
@@ -86,6 +88,8 @@ export interface ReportContent {
   readonly health: ReportedHealth;
   /** Of `running`: it has run for `restartResetAfterMs`. */
   readonly stable: boolean;
+  /** The revision of the configuration that this is about. */
+  readonly configRevision: number;
 }
 export interface PendingReport {
   readonly content: ReportContent;

@@ -97,12 +97,29 @@ export async function confirm(
   );
 }
 
-/** Records an agent's word, in a transaction that compares the lease and the status that it rests on. */
+/**
+ * Records an agent's word, in a transaction that compares the lease and the status that it rests on. A status
+ * that was only written anew under the same instruction is read again: the word still holds.
+ */
 export async function report(
   context: ServerContext,
   node: NodeId,
   request: ReportRequest,
 ): Promise<Result<void, Problem>> {
+  for (let attempt = 0; attempt < changeAttemptsMax; attempt += 1) {
+    const written = await tryReport(context, node, request);
+    if (!written.ok) return written;
+    if (written.value === "written") return ok(undefined);
+  }
+  const text = `the instruction for "${request.service}" changes all the time`;
+  return refuse("unavailable", text);
+}
+
+async function tryReport(
+  context: ServerContext,
+  node: NodeId,
+  request: ReportRequest,
+): Promise<Result<"written" | "changed-meanwhile", Problem>> {
   const lease = await liveLease(context, node, request.epoch);
   if (!lease.ok) return lease;
   const status = await readStatus(context, request.service);
@@ -111,12 +128,7 @@ export async function report(
   if (status.value?.record.uid !== uid || status.value.record.node !== node) {
     return refuse("stale-epoch", `instruction ${uid} for service "${service}" is over`);
   }
-  const record: ReportRecord = {
-    ...request,
-    version: 1,
-    node,
-    atMs: context.clock.wallMs(),
-  };
+  const record: ReportRecord = { ...request, version: 1, node, atMs: context.clock.wallMs() };
   const statusEntry = status.value.entry;
   const leaseEntry = lease.value.entry;
   const written = fromStore(
@@ -129,8 +141,7 @@ export async function report(
     }),
   );
   if (!written.ok) return written;
-  if (written.value.succeeded) return ok(undefined);
-  return refuse("stale-epoch", `the lease or the instruction for "${service}" ended just now`);
+  return ok(written.value.succeeded ? "written" : "changed-meanwhile");
 }
 
 async function readStatus(

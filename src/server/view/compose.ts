@@ -36,6 +36,7 @@ export function serviceResource(
     running: current?.result ?? "unknown",
     health: current?.health ?? "unknown",
     detail: current?.detail ?? "",
+    applied: current !== undefined && current.configRevision >= row.revision,
     sinceMs: status?.sinceMs ?? addedAtMs,
     reason: sentenceOf(status === undefined ? { code: "added" } : reasonOf(status.reason)),
     ...(status === undefined ? {} : { uid: status.uid }),
@@ -116,5 +117,6 @@ export function instructionOf(tables: ViewTables, service: ServiceId): Instructi
     ...(status.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: status.stopTimeoutMs }),
     survivesIsolation: status.survivesIsolation ?? false,
     config: row.value.config,
+    configRevision: row.revision,
   };
 }

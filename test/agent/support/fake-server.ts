@@ -173,6 +173,7 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
         node: "node1",
         nodeEpoch: record.epoch,
         survivesIsolation: false,
+        configRevision: 1,
         config: {
           id: service,
           process: { command: "/bin/sleep", arguments: ["1000"], restart: { delayMs: 20 } },
