@@ -34,6 +34,7 @@ export interface LeaseKeeperOptions {
   /** A lease on disk, and until when it may be taken up again. */
   readonly resume: { readonly lease: HeldLease; readonly untilMs: number } | undefined;
   readonly saveLease: (lease: HeldLease) => Promise<Result<void, string>>;
+  readonly dropLease: () => Promise<Result<void, string>>;
   readonly events: LeaseEvents;
 }
 
@@ -85,6 +86,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     const body = { incarnation: options.incarnation, ...(renew === undefined ? {} : { renew }) };
     const answer = await servers.call(agentPaths.lease, body, leaseAnswerSchema, {
       timeoutMs,
+      lane: "lease",
       onSend: () => {
         sentAtMs = clock.monotonicMs();
       },
@@ -205,9 +207,18 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     return Math.max(sentAtMs + times.renewEveryMs - clock.monotonicMs(), 0);
   }
 
+  /**
+   * Not before it is off the disk: the release may arrive late, and must not end a lease that a restarted agent has
+   * taken up again meanwhile (S1). One that is not released runs out by itself.
+   */
   async function releaseLease(lease: HeldLease): Promise<void> {
+    const dropped = await options.dropLease();
+    if (!dropped.ok) {
+      log.write("error", `the lease is not given back: ${dropped.error}`);
+      return;
+    }
     const { epoch, leaseId } = lease;
-    const limits = { timeoutMs: releaseTimeoutMs };
+    const limits = { timeoutMs: releaseTimeoutMs, lane: "lease" } as const;
     await servers.call(agentPaths.release, { epoch, leaseId }, anyAnswerSchema, limits);
   }
 

@@ -116,6 +116,7 @@ export function createRuntime(options: AllOptions): Runtime {
       incarnation: `${directory.agentId}.${directory.bootId}`,
       resume,
       saveLease: directory.saveLease,
+      dropLease: directory.dropLease,
       events: {
         onLease(kind, epoch, runUntilMs, watchdogMs) {
           if (kind === "granted") log.write("info", `lease of epoch ${epoch} was granted`);
@@ -133,8 +134,10 @@ export function createRuntime(options: AllOptions): Runtime {
       files,
       drivers,
       workloads,
+      clock,
+      agentId: directory.agentId,
       bootId: directory.bootId,
-      resumedEpoch: resume !== undefined && resume.untilMs > 0 ? resume.lease.epoch : undefined,
+      resumedEpoch: resume?.guarded === true ? resume.lease.epoch : undefined,
       log,
       onEvent: machine.dispatch,
     });
@@ -205,17 +208,23 @@ export function createRuntime(options: AllOptions): Runtime {
   return { begin, onFired, onUnguarded, fail, close, closed: ended.promise };
 }
 
+interface Resume {
+  readonly lease: NonNullable<DataDirectory["lease"]>;
+  readonly untilMs: number;
+  /** The guard knows the deadline of what runs; without one nobody does, and what runs is killed (S3). */
+  readonly guarded: boolean;
+}
+
 /** The lease on disk, and until when it may be taken up: not at all once the guard has killed its epoch. */
-function resumeOf(
-  options: AllOptions,
-): { lease: NonNullable<DataDirectory["lease"]>; untilMs: number } | undefined {
+function resumeOf(options: AllOptions): Resume | undefined {
   const { lease } = options.directory;
   if (lease === undefined) return undefined;
   const { status, origin } = options.guard.found;
-  if (status.firedEpoch >= lease.epoch) return { lease, untilMs: 0 };
-  const isGuarded = origin === "found" && status.epoch === lease.epoch;
-  const guardedMs = isGuarded ? status.runUntilMs : undefined;
-  return { lease, untilMs: guardedMs ?? options.clock.monotonicMs() + resumeMsMax };
+  if (status.firedEpoch >= lease.epoch) return { lease, untilMs: 0, guarded: false };
+  const isKnown = origin === "found" && status.epoch === lease.epoch;
+  const guardedMs = isKnown ? status.runUntilMs : undefined;
+  if (guardedMs !== undefined) return { lease, untilMs: guardedMs, guarded: true };
+  return { lease, untilMs: options.clock.monotonicMs() + resumeMsMax, guarded: false };
 }
 
 /** What drivers say, as events. An exit is told once the guard and the disk have forgotten the instance. */

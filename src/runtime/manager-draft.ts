@@ -132,10 +132,7 @@ class DraftBuilder {
       case "set-requested":
         return this.#setRequested(effect);
       case "finish-command":
-        this.#delete(`${keys.commands}${effect.service}`);
-        if (effect.reason.code === "command-refused") {
-          this.#event({ kind: "command", subject: effect.service, reason: effect.reason });
-        }
+        this.#finishCommand(effect);
         return undefined;
       default:
         return assertNever(effect);
@@ -193,6 +190,20 @@ class DraftBuilder {
     this.#delete(`${keys.commands}${service}`);
     this.#event({ kind: "service", subject: service, from: from?.state, to: "removed", reason });
     return undefined;
+  }
+
+  /** Deletes the order itself, and never a newer one, which somebody was told is written (S6). */
+  #finishCommand(effect: Extract<ManagerEffect, { kind: "finish-command" }>): void {
+    const { service, commandId, reason } = effect;
+    const pending = this.#options.mirror.commandOf(service);
+    if (pending?.id === commandId) {
+      const key = `${keys.commands}${service}`;
+      this.#compares.set(key, { kind: "modified-at", key, revision: pending.revision });
+      this.#delete(key);
+    }
+    if (reason.code === "command-refused") {
+      this.#event({ kind: "command", subject: service, reason });
+    }
   }
 
   #setRequested(effect: Extract<ManagerEffect, { kind: "set-requested" }>): string | undefined {

@@ -53,10 +53,17 @@ export interface MirroredService {
   readonly revision: StoreRevision;
 }
 
+/** A person's order that is in the store. */
+export interface MirroredCommand {
+  readonly id: string;
+  readonly revision: StoreRevision;
+}
+
 export interface ManagerMirror {
   /** The store's epoch of a node; undefined: it has none yet, which counts as 0. */
   epochOf(node: NodeId): MirroredEpoch | undefined;
   serviceOf(service: ServiceId): MirroredService | undefined;
+  commandOf(service: ServiceId): MirroredCommand | undefined;
   /** Takes in a record while loading; the answer is what the core is told of it. */
   load(entry: StoredEntry): readonly ManagerEvent[];
   /** Takes in a change; the answer is what the core is told of it. The manager's own writes are no news. */
@@ -67,6 +74,7 @@ export interface ManagerMirror {
 export function createManagerMirror(): ManagerMirror {
   const epochs = new Map<NodeId, MirroredEpoch>();
   const services = new Map<ServiceId, MirroredService>();
+  const commands = new Map<ServiceId, MirroredCommand>();
 
   function remember(entry: StoredEntry): void {
     if (entry.key.startsWith(keys.epochs)) {
@@ -75,12 +83,22 @@ export function createManagerMirror(): ManagerMirror {
     } else if (entry.key.startsWith(keys.services)) {
       const record = readRecord(serviceRecordSchema, entry.key, entry.value);
       services.set(record.config.id, { record, revision: entry.modRevision });
+    } else if (entry.key.startsWith(keys.commands)) {
+      const { id } = readRecord(commandRecordSchema, entry.key, entry.value);
+      commands.set(serviceIdIn(entry.key, keys.commands), { id, revision: entry.modRevision });
     }
+  }
+
+  function forget(key: string): void {
+    if (key.startsWith(keys.epochs)) epochs.delete(nodeIdIn(key, keys.epochs));
+    if (key.startsWith(keys.services)) services.delete(serviceIdIn(key, keys.services));
+    if (key.startsWith(keys.commands)) commands.delete(serviceIdIn(key, keys.commands));
   }
 
   return {
     epochOf: (node) => epochs.get(node),
     serviceOf: (service) => services.get(service),
+    commandOf: (service) => commands.get(service),
     load(entry) {
       remember(entry);
       const own = loadedEventOf(entry, (node) => epochs.get(node)?.epoch ?? epochOf(0));
@@ -91,10 +109,7 @@ export function createManagerMirror(): ManagerMirror {
         remember(change.entry);
         return eventsOfPut(change.entry.key, change.entry.value);
       }
-      if (change.key.startsWith(keys.epochs)) epochs.delete(nodeIdIn(change.key, keys.epochs));
-      if (change.key.startsWith(keys.services)) {
-        services.delete(serviceIdIn(change.key, keys.services));
-      }
+      forget(change.key);
       return eventsOfDelete(change.key, change.previous);
     },
   };

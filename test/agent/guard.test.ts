@@ -1,7 +1,7 @@
 /** The guard as a process of its own, with real workloads: it kills at the deadline, all of it, and only that. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
@@ -161,6 +161,39 @@ describe("guard", () => {
       await until("all are dead", () => world.alive("i2").length === 0);
       await until("it has fired", () => world.fired.length === 1);
       assert.equal(isAlive(keep.root), true);
+    }));
+
+  test("kills children that have cleared their environment, also those that left the session", () =>
+    withWorld(async (world) => {
+      const { client } = await armed(world, 800);
+      const numbers = join(world.directory.path, "numbers");
+      const bare = `env -i sh -c 'echo $$ >> ${numbers}; exec sleep 996'`;
+      const script = `(exec ${bare}) & (exec setsid ${bare}) & wait`;
+      assert.equal(await client.track(world.workload("i2", script)), "accepted");
+      const pids = () =>
+        existsSync(numbers) ? readFileSync(numbers, "latin1").trim().split("\n").map(Number) : [];
+      await until("two of them", () => pids().length === 2);
+      assert.ok(pids().every((pid) => startTicksOf(pid) !== undefined));
+      await until("it has fired", () => world.fired.length === 1);
+      const left = pids().filter((pid) => startTicksOf(pid) !== undefined);
+      for (const pid of left) process.kill(pid, "SIGKILL");
+      assert.deepEqual(left, []);
+    }));
+
+  test("takes the lease from the disk before its last word, so that no agent takes up what it has ended", () =>
+    withWorld(async (world) => {
+      const lease = join(world.directory.path, "lease.json");
+      const save = (epoch: number) =>
+        writeFileSync(lease, JSON.stringify({ version: 1, epoch, leaseId: `lease-${epoch}` }));
+      save(1);
+      const { client } = await armed(world, 100);
+      await until("the last word", () => world.lastWords.length === 1);
+      assert.equal(existsSync(lease), false);
+      save(3); // a newer one, which is none of its business
+      assert.equal(await client.begin(epochOf(2), "lease-2"), "accepted");
+      assert.equal(await client.feed(realClock.monotonicMs() + 100), "accepted");
+      await until("the next last word", () => world.lastWords.length === 2);
+      assert.equal(existsSync(lease), true);
     }));
 
   test("goes on as long as it is fed", () =>

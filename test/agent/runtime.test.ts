@@ -1,98 +1,18 @@
 /** The running agent, in this process, against a server that follows the protocol, with real workloads and guard. */
 import assert from "node:assert/strict";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { findMarked } from "../../src/agent/guard/process-table.ts";
-import type { RunningAgent } from "../../src/agent/options.ts";
 import { startAgent } from "../../src/agent/start.ts";
 import { parseNodeId, parseServiceId } from "../../src/core/ids.ts";
-import {
-  createFakeServer,
-  type FakeServer,
-  type FakeServerOptions,
-  testToken,
-} from "./support/fake-server.ts";
-import { createSleepDriver, type SleepDriver } from "./support/sleep-driver.ts";
-import {
-  createTestLog,
-  guardCommand,
-  realClock,
-  temporaryDirectory,
-  until,
-} from "./support/tools.ts";
+import { withWorld } from "./support/agent-world.ts";
+import { testToken } from "./support/fake-server.ts";
+import { guardCommand, realClock, temporaryDirectory, until } from "./support/tools.ts";
 
 const nodeTwo = parseNodeId("node2");
 const bad = parseServiceId("process:bad");
 assert(nodeTwo.ok && bad.ok);
 const badService = bad.value;
-
-interface World {
-  readonly server: FakeServer;
-  readonly data: string;
-  readonly log: ReturnType<typeof createTestLog>;
-  readonly drivers: SleepDriver[];
-  start(servers?: readonly string[]): Promise<RunningAgent>;
-  /** Processes that carry this agent's mark. */
-  running(): number[];
-  end(): Promise<void>;
-}
-
-async function createWorld(times: FakeServerOptions): Promise<World> {
-  const server = await createFakeServer(times);
-  const directory = temporaryDirectory();
-  const log = createTestLog();
-  const drivers: SleepDriver[] = [];
-  const agents: RunningAgent[] = [];
-  return {
-    server,
-    data: directory.path,
-    log,
-    drivers,
-    async start(servers = [server.url]) {
-      const agent = await startAgent({
-        dataDirectory: directory.path,
-        servers,
-        token: testToken,
-        clock: realClock,
-        log,
-        drivers(listener) {
-          const driver = createSleepDriver(listener);
-          drivers.push(driver);
-          return [driver];
-        },
-        guardCommand,
-        watchdogs: [],
-        version: "test",
-        properties: { rack: "a" },
-      });
-      assert(agent.ok, agent.ok ? "" : agent.error);
-      agents.push(agent.value);
-      return agent.value;
-    },
-    running() {
-      const agentId = readFileSync(join(directory.path, "agent-id"), "utf8");
-      return findMarked(agentId, () => true).map((found) => found.pid);
-    },
-    async end() {
-      for (const agent of agents) await agent.close("stop-all");
-      await server.close();
-      directory.remove();
-    },
-  };
-}
-
-async function withWorld(
-  body: (world: World) => Promise<void>,
-  times: FakeServerOptions = {},
-): Promise<void> {
-  const world = await createWorld(times);
-  try {
-    await body(world);
-  } finally {
-    await world.end();
-  }
-}
 
 describe("startAgent()", { concurrency: false }, () => {
   test("starts a confirmed instruction and reports it under its uid", () =>
@@ -251,25 +171,6 @@ describe("startAgent()", { concurrency: false }, () => {
       world.server.instruct("process:keep", "uid-2", { survivesIsolation: true });
       await until("taken over", () => world.server.hasReport("uid-2", "running"));
       assert.deepEqual(world.running(), kept);
-    }));
-
-  test("an agent that follows takes up lease, epoch and workloads", () =>
-    withWorld(async (world) => {
-      const first = await world.start();
-      await until("a lease", () => world.server.liveLease());
-      world.server.instruct("process:web", "uid-1");
-      await until("running", () => world.server.hasReport("uid-1", "running"));
-      const before = world.running();
-      await first.close("leave-running");
-      const renewals = world.server.record.renewalCount;
-      const reports = world.server.record.reports.length;
-      await world.start();
-      await until("a renewal", () => world.server.record.renewalCount > renewals);
-      await until("a report", () => world.server.record.reports.length > reports);
-      assert.equal(world.server.record.epoch, 1);
-      assert.deepEqual(world.running(), before);
-      await until("past the old deadline", () => world.server.record.renewalCount > renewals + 8);
-      assert.deepEqual(world.running(), before);
     }));
 
   test("an agent that ends for good stops everything and releases its lease", () =>

@@ -10,7 +10,7 @@ import type { NodeId } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { epochSchema, nodeIdSchema } from "../../wire/ids.ts";
 import { lifelinePathIn } from "../guard/lifeline.ts";
-import { isAlive, startTicksOf } from "../guard/process-table.ts";
+import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
 import { readMaybe, reasonOf, removeFile, writeDurably } from "./files.ts";
 
 const leaseFileSchema = z.object({
@@ -25,7 +25,6 @@ const nodeFileSchema = z.object({
   version: z.literal(1),
   node: nodeIdSchema,
 });
-const lockSchema = z.object({ pid: z.int(), startTicks: z.int() });
 
 export interface DataDirectory {
   readonly path: string;
@@ -51,14 +50,14 @@ export async function openDataDirectory(path: string): Promise<Result<DataDirect
   } catch (error: unknown) {
     return err(`cannot use data directory ${path}: ${reasonOf(error)}`);
   }
-  const locked = await lock(path);
+  const locked = lockDirectory(path);
   if (!locked.ok) return locked;
-  const opened = await readAll(path);
-  if (!opened.ok) await removeFile(join(path, "agent.lock"));
+  const opened = await readAll(path, locked.value);
+  if (!opened.ok) locked.value.release();
   return opened;
 }
 
-async function readAll(path: string): Promise<Result<DataDirectory, string>> {
+async function readAll(path: string, lock: DirectoryLock): Promise<Result<DataDirectory, string>> {
   const leasePath = join(path, "lease.json");
   const nodePath = join(path, "node.json");
   const agentId = await agentIdOf(join(path, "agent-id"));
@@ -83,7 +82,7 @@ async function readAll(path: string): Promise<Result<DataDirectory, string>> {
     saveNode: (value) => writeDurably(nodePath, JSON.stringify({ version: 1, node: value })),
     async unlock() {
       await lifeline.value.close();
-      await removeFile(join(path, "agent.lock"));
+      lock.release();
     },
   });
 }
@@ -122,39 +121,5 @@ async function readChecked<T>(
     return parsed.success ? ok(parsed.data) : err(`${path} is not what an agent writes: delete it`);
   } catch {
     return err(`${path} is not JSON: delete it`);
-  }
-}
-
-async function lock(path: string): Promise<Result<void, string>> {
-  const lockPath = join(path, "agent.lock");
-  const mine = JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) });
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    try {
-      const file = await open(lockPath, "wx", 0o600);
-      await file.writeFile(mine);
-      await file.close();
-      return ok(undefined);
-    } catch (error: unknown) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
-        return err(`cannot use data directory ${path}: ${reasonOf(error)}`);
-      }
-    }
-    const holder = await holderOf(lockPath);
-    if (holder !== undefined) {
-      return err(`another agent (process ${holder}) uses data directory ${path}`);
-    }
-    await removeFile(lockPath);
-  }
-  return err(`cannot lock data directory ${path}: somebody else takes it again and again`);
-}
-
-async function holderOf(lockPath: string): Promise<number | undefined> {
-  const text = await readMaybe(lockPath);
-  if (!text.ok || text.value === undefined) return undefined;
-  try {
-    const parsed = lockSchema.safeParse(JSON.parse(text.value));
-    return parsed.success && isAlive(parsed.data) ? parsed.data.pid : undefined;
-  } catch {
-    return undefined; // half written by an agent that died then
   }
 }

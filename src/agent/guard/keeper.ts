@@ -4,7 +4,13 @@
  */
 import type { Watchdog } from "../../ports/watchdog.ts";
 import { sayLastWord } from "./last-word.ts";
-import { type FoundProcess, findMarked, isAlive, killExactly } from "./process-table.ts";
+import {
+  type FamilySearch,
+  type FoundProcess,
+  isAlive,
+  killExactly,
+  searchFamilies,
+} from "./process-table.ts";
 import type {
   GuardAnswer,
   GuardCredentials,
@@ -22,6 +28,8 @@ export interface KeeperOptions {
   readonly graceMs: number;
   /** The kernel's watchdog, armed while something is tracked; undefined: it cannot be had. */
   readonly openDevice: (path: string) => Promise<Watchdog | undefined>;
+  /** Takes a lease of this epoch or an older one from the disk. The answer says whether none is there now. */
+  readonly dropLease: (epoch: number) => Promise<boolean>;
   /** All of the epoch is dead. */
   readonly onFired: (epoch: number) => void;
   /** Nothing is left to guard, and nobody is there to ask for it. */
@@ -91,20 +99,20 @@ export function createKeeper(options: KeeperOptions): Keeper {
     else options.onIdle();
   }
 
-  /** Kills first, then looks: the roots at once, then whatever else carries the mark, until nothing is left. */
+  /** Looks first, while it can be seen who descends from whom, then kills, until nothing is left. */
   function fire(): void {
     killing = true;
     firedEpoch = epoch;
     runUntilMs = undefined;
     graceEndsAtMs = Number.POSITIVE_INFINITY;
     clearTimeout(timer);
-    for (const root of tracked.values()) killExactly(root);
-    finishKill();
+    finishKill(searchFamilies(options.agentId, tracked));
   }
 
-  function finishKill(): void {
-    if (killRound() === "some-alive") {
-      timer = setTimeout(finishKill, lookAgainMs);
+  function finishKill(search: FamilySearch): void {
+    // Twice in a row nothing: what forks and ends can slip past one look.
+    if (killRound(search) === "some-alive" || killRound(search) === "some-alive") {
+      timer = setTimeout(() => finishKill(search), lookAgainMs);
       return;
     }
     tracked.clear();
@@ -114,22 +122,24 @@ export function createKeeper(options: KeeperOptions): Keeper {
     void speak();
   }
 
-  function killRound(): "some-alive" | "all-dead" {
+  function killRound(search: FamilySearch): "some-alive" | "all-dead" {
     if (tracked.size === 0) return "all-dead";
-    let alive: FoundProcess[];
+    const alive: FoundProcess[] = [...tracked.values()].filter(isAlive);
     try {
-      alive = findMarked(options.agentId, (id) => tracked.has(id));
+      alive.push(...search.look());
     } catch {
-      return "some-alive"; // /proc could not be read: nothing is known, so look again
+      for (const root of tracked.values()) killExactly(root);
+      return "some-alive"; // /proc could not be read: nothing else is known, so look again
     }
-    alive.push(...[...tracked.values()].filter(isAlive));
     for (const found of alive) killExactly(found);
     return alive.length > 0 ? "some-alive" : "all-dead";
   }
 
   async function speak(): Promise<void> {
-    if (credentials !== undefined)
-      await sayLastWord({ ...credentials, epoch: firedEpoch, leaseId });
+    const word = { epoch: firedEpoch, leaseId };
+    // The word may arrive late: by then no restarted agent may have taken up that epoch again (S1).
+    const mayRelease = await options.dropLease(word.epoch);
+    if (credentials !== undefined && mayRelease) await sayLastWord({ ...credentials, ...word });
     if (agent !== "connected" && !killing && runUntilMs === undefined) options.onIdle();
   }
 

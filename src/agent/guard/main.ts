@@ -3,6 +3,7 @@
  * it, takes no signal while it guards, and ends by itself when there is nothing left to guard.
  */
 import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,6 +44,24 @@ async function openDevice(path: string, tell: Tell): Promise<Watchdog | undefine
   if (opened.ok) return opened.value;
   tell({ kind: "log", sentence: opened.error });
   return undefined;
+}
+
+/** After the kill only: until then the guard waits for no disk. */
+async function dropLease(dataDirectory: string, epoch: number): Promise<boolean> {
+  const path = join(dataDirectory, "lease.json");
+  try {
+    const lease: unknown = JSON.parse(await readFile(path, "utf8"));
+    const isNewer =
+      typeof lease === "object" &&
+      lease !== null &&
+      "epoch" in lease &&
+      typeof lease.epoch === "number" &&
+      lease.epoch > epoch;
+    if (!isNewer) await rm(path, { force: true });
+    return true;
+  } catch (error: unknown) {
+    return error instanceof Error && "code" in error && error.code === "ENOENT";
+  }
 }
 
 type Tell = (message: GuardMessage) => void;
@@ -100,6 +119,7 @@ function run(dataDirectory: string): void {
     now: monotonicMs,
     graceMs,
     openDevice: (path) => openDevice(path, (message) => tell(message)),
+    dropLease: (epoch) => dropLease(dataDirectory, epoch),
     onFired: (epoch) => tell({ kind: "fired", epoch }),
     onIdle: () => process.exit(0),
   });

@@ -7,30 +7,62 @@ export interface FoundProcess {
   readonly startTicks: number;
 }
 
-/** Start time in clock ticks after boot; undefined: no such process, or it is dead (a zombie is dead). */
-export function startTicksOf(pid: number): number | undefined {
+/** One line of /proc/PID/stat, as far as it matters here. */
+interface ProcessLine extends FoundProcess {
+  readonly parentPid: number;
+  readonly sessionId: number;
+  /** False for zombies: they run nothing, they only wait to be collected. */
+  readonly alive: boolean;
+}
+
+/** Undefined: no such process, or it could not be looked at. */
+function lineOf(pid: number): ProcessLine | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   } catch {
-    return undefined; // it is gone
+    return undefined;
   }
   // The name in parentheses may hold anything, so fields are counted from the last ")".
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const state = fields[0];
-  if (state === undefined || state === "Z" || state === "X" || state === "x") return undefined;
-  const startTicks = Number(fields[19]);
-  return Number.isSafeInteger(startTicks) ? startTicks : undefined;
+  const state = fields[0] ?? "X";
+  return {
+    pid,
+    parentPid: Number(fields[1]),
+    sessionId: Number(fields[3]),
+    startTicks: Number(fields[19]),
+    alive: state !== "Z" && state !== "X" && state !== "x",
+  };
 }
 
-/** Whether exactly this process is alive. */
-export function isAlive(process: FoundProcess): boolean {
-  return startTicksOf(process.pid) === process.startTicks;
+/** Start time in clock ticks after boot; undefined: no such process, or it is dead (a zombie is dead). */
+export function startTicksOf(pid: number): number | undefined {
+  const line = lineOf(pid);
+  return line?.alive === true && Number.isSafeInteger(line.startTicks)
+    ? line.startTicks
+    : undefined;
+}
+
+/** Whether exactly this process is alive; one that is there and cannot be looked at may be it. */
+export function isAlive(found: FoundProcess): boolean {
+  const line = lineOf(found.pid);
+  if (line === undefined) return mayBeThere(found.pid);
+  return line.alive && line.startTicks === found.startTicks;
+}
+
+/** Needs no file descriptor, of which there may be none left. */
+function mayBeThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error: unknown) {
+    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+  }
 }
 
 /** SIGKILL to exactly this process, if it is alive. */
 export function killExactly(found: FoundProcess): void {
-  if (!isAlive(found)) return;
+  if (startTicksOf(found.pid) !== found.startTicks) return;
   try {
     process.kill(found.pid, "SIGKILL");
   } catch {
@@ -53,6 +85,69 @@ export function findMarked(
     if (startTicks !== undefined) found.push({ pid, startTicks });
   }
   return found;
+}
+
+/** Finds all that belongs to some instances, look after look, while it is being killed. */
+export interface FamilySearch {
+  /** Who of them lives. Throws when /proc cannot be read. */
+  look(): FoundProcess[];
+}
+
+/**
+ * A search for the instances' first processes, whatever carries their marks, the members of their sessions and the
+ * descendants of all of these: a workload may have cleared its environment. `roots` is by instance id.
+ */
+export function searchFamilies(
+  agentId: string,
+  roots: ReadonlyMap<string, FoundProcess>,
+): FamilySearch {
+  const sessions = new Set<number>();
+  return {
+    look() {
+      const lines = allLines();
+      const found = new Map<number, ProcessLine>();
+      for (const line of lines.values()) {
+        const instanceId = line.alive ? markOf(line.pid, agentId) : undefined;
+        if (instanceId !== undefined && roots.has(instanceId)) found.set(line.pid, line);
+      }
+      for (const { pid, startTicks } of roots.values()) {
+        const root = lines.get(pid);
+        if (root?.startTicks === startTicks) found.set(pid, root);
+        else if (root !== undefined) sessions.delete(pid); // the number is somebody else's now
+        // While a session has members its number is not given out again, so a known one stays known.
+        if ([...found.values()].some((line) => line.sessionId === pid)) sessions.add(pid);
+      }
+      for (const line of lines.values())
+        if (sessions.has(line.sessionId)) found.set(line.pid, line);
+      addDescendants(lines, found);
+      return [...found.values()].filter((line) => line.alive);
+    },
+  };
+}
+
+function allLines(): ReadonlyMap<number, ProcessLine> {
+  const lines = new Map<number, ProcessLine>();
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isSafeInteger(pid) || pid === process.pid) continue;
+    const line = lineOf(pid);
+    if (line !== undefined) lines.set(pid, line);
+  }
+  return lines;
+}
+
+/** Zombies count as parents here: their living children still have them. */
+function addDescendants(
+  lines: ReadonlyMap<number, ProcessLine>,
+  found: Map<number, ProcessLine>,
+): void {
+  let sizeBefore = -1;
+  while (sizeBefore < found.size) {
+    sizeBefore = found.size;
+    for (const line of lines.values()) {
+      if (found.has(line.parentPid)) found.set(line.pid, line);
+    }
+  }
 }
 
 function markOf(pid: number, agentId: string): string | undefined {

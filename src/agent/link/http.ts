@@ -24,9 +24,10 @@ export interface PostOptions {
 
 const answerBytesMax = 1_048_576;
 
-/** Connections of one agent; `destroy` ends them all. */
-export function createConnections(): Agent {
-  return new http.Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4, scheduling: "lifo" });
+/** Up to `socketsMax` connections to each server; `destroy` ends them all. */
+export function createConnections(socketsMax: number): Agent {
+  const reuse = { keepAlive: true, maxFreeSockets: 4, scheduling: "lifo" } as const;
+  return new http.Agent({ ...reuse, maxSockets: socketsMax });
 }
 
 /** Opens a request to a server; the caller ends it. */
@@ -60,17 +61,21 @@ export function postJson(
       },
     });
     const timer = setTimeout(() => {
-      outgoing.destroy(new Error(`no answer in ${Math.round(options.timeoutMs)} ms`));
+      giveUp(`no answer in ${Math.round(options.timeoutMs)} ms`);
     }, options.timeoutMs);
     const finish = (result: Result<HttpAnswer, string>): void => {
       clearTimeout(timer);
       resolve(result);
     };
+    // Settled here, because a request whose answer had begun may end without an "error".
+    const giveUp = (why: string): void => {
+      finish(err(why));
+      outgoing.destroy();
+    };
     outgoing.on("error", (error) => finish(err(error.message)));
     outgoing.on("response", (incoming) => {
       readBody(incoming, (body) => {
-        if (body === undefined)
-          outgoing.destroy(new Error("the answer is too long or was cut off"));
+        if (body === undefined) giveUp("the answer is too long or was cut off");
         else finish(ok({ status: incoming.statusCode ?? 0, body }));
       });
     });

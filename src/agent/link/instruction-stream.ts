@@ -73,7 +73,7 @@ function readStream(
   return new Promise((resolve) => {
     let heard = false;
     let why = "the server closed it";
-    const outgoing = openRequest(options.servers.connections, {
+    const outgoing = openRequest(options.servers.streams, {
       server,
       path: agentPaths.instructions,
       token: options.servers.token,

@@ -20,6 +20,17 @@ export interface JoinOptions {
 const timeoutMs = 3_000;
 const retryMs = 500;
 
+/**
+ * What no other attempt can change. Any other refusal is about this moment, and must not end an agent, which would
+ * end what it runs.
+ */
+const finalCodes: ReadonlySet<string> = new Set([
+  "no-token",
+  "bad-token",
+  "token-expired",
+  "not-allowed",
+]);
+
 /** Tries until a server has answered. The error is a server's refusal: the token is wrong, or has expired. */
 export async function join(options: JoinOptions): Promise<Result<NodeId, string>> {
   const { servers, log, version, properties, signal } = options;
@@ -30,7 +41,9 @@ export async function join(options: JoinOptions): Promise<Result<NodeId, string>
   while (!signal.aborted) {
     const answer = await servers.call(agentPaths.join, body, joinAnswerSchema, { timeoutMs });
     if (answer.kind === "ok") return ok(answer.value.node);
-    if (answer.kind === "refused") return err(`the server refuses this agent: ${answer.detail}`);
+    if (answer.kind === "refused" && finalCodes.has(answer.code)) {
+      return err(`the server refuses this agent: ${answer.detail}`);
+    }
     if (answer.detail !== said) log.write("warn", `cannot join yet: ${answer.detail}`);
     said = answer.detail;
     await pause.wait(retryMs);

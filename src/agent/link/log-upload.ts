@@ -51,7 +51,7 @@ async function upload(
 ): Promise<void> {
   const controller = new AbortController();
   const signal = AbortSignal.any([controller.signal, servers.signal]);
-  const outgoing = openRequest(servers.connections, {
+  const outgoing = openRequest(servers.streams, {
     server,
     path: `${agentPaths.logs}/${encodeURIComponent(request.requestId)}`,
     token: servers.token,

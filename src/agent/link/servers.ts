@@ -18,6 +18,8 @@ export type CallAnswer<T> =
 export interface CallOptions {
   /** For one server. */
   readonly timeoutMs: number;
+  /** `lease`: over connections of its own, so that it waits for no report, however many there are. */
+  readonly lane?: "lease";
   /** Called right before the request goes to a server. */
   readonly onSend?: () => void;
 }
@@ -25,7 +27,8 @@ export interface CallOptions {
 export interface Servers {
   readonly urls: readonly string[];
   readonly token: string;
-  readonly connections: Agent;
+  /** For requests that go on for long, which must not take the connections of the calls. */
+  readonly streams: Agent;
   readonly signal: AbortSignal;
   /** Posts to the server that answered last, then to the others. */
   call<T>(
@@ -43,17 +46,23 @@ export interface ServersOptions {
   readonly token: string;
 }
 
+/** HTTP's "too many requests". */
+const tooManyStatus = 429;
+/** More than there can be: instructions, and the outputs that are sent at a time. */
+const streamsMax = 64;
+
 /** Knows the servers; opens no connection yet. */
 export function createServers(options: ServersOptions): Servers {
-  const connections = createConnections();
+  const lanes = { usual: createConnections(16), lease: createConnections(2) };
+  const streams = createConnections(streamsMax);
   const controller = new AbortController();
   setMaxListeners(0, controller.signal); // every request in flight listens
   let preferred = 0;
   return {
     ...options,
-    connections,
+    streams,
     signal: controller.signal,
-    async call(path, body, schema, { timeoutMs, onSend }) {
+    async call(path, body, schema, { timeoutMs, lane, onSend }) {
       let detail = "";
       for (let turn = 0; turn < options.urls.length; turn += 1) {
         const index = (preferred + turn) % options.urls.length;
@@ -62,8 +71,8 @@ export function createServers(options: ServersOptions): Servers {
         const text = JSON.stringify(body);
         const { signal } = controller;
         const target = { server, path, token: options.token, body: text, timeoutMs, signal };
-        const answer = await postJson(connections, target);
-        if (answer.ok && answer.value.status < 500) {
+        const answer = await postJson(lanes[lane ?? "usual"], target);
+        if (answer.ok && isDefinite(answer.value.status)) {
           preferred = index;
           return understand(answer.value, schema);
         }
@@ -74,9 +83,14 @@ export function createServers(options: ServersOptions): Servers {
     },
     close() {
       controller.abort();
-      connections.destroy();
+      for (const connections of [lanes.usual, lanes.lease, streams]) connections.destroy();
     },
   };
+}
+
+/** A server that is busy, or cut off from its store, says nothing about what was asked: the next one may. */
+function isDefinite(status: number): boolean {
+  return status < 500 && status !== tooManyStatus;
 }
 
 function understand<T>(answer: HttpAnswer, schema: z.ZodType<T>): CallAnswer<T> {

@@ -29,10 +29,12 @@ export function readProcess(pid: number): ProcessEntry | undefined {
   };
 }
 
-/** Whether this very process runs (a zombie does not). */
+/** Whether this very process runs (a zombie does not); one that is there and cannot be looked at may be it (A4). */
 export function isAlive(identity: ProcessIdentity): boolean {
   const entry = readProcess(identity.pid);
-  return entry?.alive === true && entry.startTicks === identity.startTicks;
+  // E.g. no file descriptor is left. To look whether there is such a number at all needs none.
+  if (entry === undefined) return mayBeThere(identity.pid);
+  return entry.alive && entry.startTicks === identity.startTicks;
 }
 
 /** False when surely no process has this number. Much cheaper than `isAlive`, but zombies and others count. */
@@ -80,12 +82,14 @@ export function carriesMarker(pid: number, marker: string): boolean {
   return at >= 0;
 }
 
-/** Sends a signal if the process is still this one. `gone`: it is not. `refused`: it belongs to someone else. */
+/** Sends a signal if the process is still this one. `gone`: it is not. `refused`: not known or not ours. */
 export function sendSignal(
   identity: ProcessIdentity,
   signal: NodeJS.Signals,
 ): "sent" | "gone" | "refused" {
-  if (!isAlive(identity)) return "gone";
+  const entry = readProcess(identity.pid);
+  if (entry === undefined) return mayBeThere(identity.pid) ? "refused" : "gone";
+  if (!entry.alive || entry.startTicks !== identity.startTicks) return "gone";
   try {
     process.kill(identity.pid, signal);
     return "sent";

@@ -1,0 +1,87 @@
+/** The agent's calls to servers, against servers that misbehave: every call ends, and the lease waits for nothing. */
+import assert from "node:assert/strict";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { test } from "node:test";
+import { openRequest } from "../../src/agent/link/http.ts";
+import { join } from "../../src/agent/link/join.ts";
+import { anyAnswerSchema, createServers, type Servers } from "../../src/agent/link/servers.ts";
+import { createTestLog, realClock } from "./support/tools.ts";
+
+async function withServer(server: Server, body: (servers: Servers) => Promise<void>) {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  const servers = createServers({ urls: [`http://127.0.0.1:${port}`], token: "t" });
+  try {
+    await body(servers);
+  } finally {
+    servers.close();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+/** Begins every answer, and does `then` in the midst of it. */
+function halfAnswering(then: "end" | "reset" | "stall") {
+  return createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.once("data", () => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"a":');
+      if (then === "end") setTimeout(() => socket.end(), 20);
+      if (then === "reset") setTimeout(() => socket.resetAndDestroy(), 20);
+    });
+  });
+}
+
+for (const then of ["end", "reset", "stall"] as const) {
+  test(`a call ends when its server begins an answer and then: ${then}`, { timeout: 5_000 }, () =>
+    withServer(halfAnswering(then), async (servers) => {
+      const limits = { timeoutMs: 300 };
+      const answer = await servers.call("/v1/agent/lease", {}, anyAnswerSchema, limits);
+      assert.equal(answer.kind, "unreachable");
+    }),
+  );
+}
+
+test("an agent joins on when a server is busy, and is turned away by a bad token alone", async () => {
+  const answers = [
+    [429, "too-many"],
+    [409, "conflict"],
+    [500, "internal"],
+    [401, "bad-token"],
+  ] as const;
+  let count = 0;
+  const server = createHttpServer((_request, response) => {
+    const [status, code] = answers[Math.min(count, answers.length - 1)] ?? [401, "bad-token"];
+    count += 1;
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify({ code, detail: code }));
+  });
+  await withServer(server, async (servers) => {
+    const { signal } = servers;
+    const facts = { version: "test", properties: {}, log: createTestLog(), clock: realClock };
+    const joined = await join({ ...facts, servers, signal });
+    assert.deepEqual(joined, { ok: false, error: "the server refuses this agent: bad-token" });
+    assert.equal(count, answers.length);
+    server.closeAllConnections();
+  });
+});
+
+test("the lease is renewed while every other connection is taken", { timeout: 10_000 }, () => {
+  const stuck = createHttpServer((request, response) => {
+    if (request.url === "/lease") response.end("{}"); // all others wait for ever
+  });
+  return withServer(stuck, async (servers) => {
+    const { streams, token, signal, urls } = servers;
+    for (let count = 0; count < 100; count += 1) {
+      const place = { server: urls[0] ?? "", path: "/follow", token, signal };
+      const follower = openRequest(streams, { ...place, method: "POST", headers: {} });
+      follower.on("error", () => undefined);
+      follower.flushHeaders();
+      void servers.call("/report", {}, anyAnswerSchema, { timeoutMs: 2_000 });
+    }
+    const limits = { timeoutMs: 1_000, lane: "lease" } as const;
+    const answer = await servers.call("/lease", {}, anyAnswerSchema, limits);
+    assert.equal(answer.kind, "ok");
+    stuck.closeAllConnections();
+  });
+});
