@@ -251,6 +251,23 @@ describe("step() on failures", () => {
   });
 });
 
+test("step() reports a copy that neither runs nor can be killed as an error, with the reason", () => {
+  const one = machine();
+  one.tell(instruction("u1"));
+  one.lease("lease-granted", 10_000);
+  one.confirm("u1");
+  const detail = "process 7 is still there 10 s after SIGKILL";
+  const [report] = one.send({
+    kind: "start-failed",
+    service,
+    instanceId: "i-1",
+    detail,
+    remains: "unsure",
+  });
+  assert.ok(report?.kind === "report");
+  assert.deepEqual([report.content.result, report.content.detail], ["unknown-error", detail]);
+});
+
 describe("step() near the deadline", () => {
   test("asks services to end, then kills what is left, then asks for a lease", () => {
     const one = machine();

@@ -66,7 +66,7 @@ function stuck(instanceId: string, detail: string, now: number): Slot["phase"] {
 
 function onStopped(state: AgentState, slot: Slot, now: number, effects: AgentEffect[]): void {
   const phase = slot.phase;
-  if (phase.kind === "stuck") slot.phase = { kind: "down", retryAtMs: 0 }; // an earlier kill succeeded late
+  if (phase.kind === "stuck") endStuck(slot); // an earlier kill succeeded late
   if (phase.kind !== "stopping") return;
   if (phase.endsAs === "crash") {
     countFailure(state, slot, phase.detail, now, effects);
@@ -90,8 +90,14 @@ function onExited(
   } else if (phase.kind === "stopping") {
     onStopped(state, slot, now, effects);
   } else if (phase.kind === "stuck") {
-    slot.phase = { kind: "down", retryAtMs: 0 };
+    endStuck(slot);
   }
+}
+
+/** It was reported as what it was; to be started again it is confirmed anew (S2). */
+function endStuck(slot: Slot): void {
+  slot.owned = undefined;
+  slot.phase = { kind: "down", retryAtMs: 0 };
 }
 
 function onHealth(

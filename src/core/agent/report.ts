@@ -92,6 +92,10 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
   if (wish.kind === "up" && phase.kind === "failed") {
     return { ...base, result: "failed", detail: phase.detail.slice(0, detailLengthMax) };
   }
+  if (wish.kind === "up" && phase.kind === "stuck") {
+    // It neither runs nor is it dead: nothing here or elsewhere may start, and a person has to know why.
+    return { ...base, result: "unknown-error", detail: phase.detail.slice(0, detailLengthMax) };
+  }
   if (wish.kind === "down" && phase.kind === "down") {
     return { ...base, result: "stopped", detail: "" };
   }
