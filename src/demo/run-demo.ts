@@ -14,7 +14,7 @@ import {
   listenForOrders,
   type PowerOrder,
 } from "./control.ts";
-import { freePort } from "./ports.ts";
+import { claimPort } from "./ports.ts";
 import { demoServices } from "./services.ts";
 import { askWeb, tellStory } from "./story.ts";
 import { waitForStatus, waitUntil } from "./waiting.ts";
@@ -66,8 +66,27 @@ export async function runDemo(options: DemoOptions): Promise<0 | 1> {
 }
 
 async function runIn(directory: string, options: DemoOptions, signal: AbortSignal): Promise<0 | 1> {
-  const port = await freePort(options.port);
-  const webPort = await freePort(wantedWebPort);
+  const api = await claimPort(options.port);
+  const web = await claimPort(wantedWebPort);
+  try {
+    return await runOn({ port: api.port, webPort: web.port }, directory, options, signal);
+  } finally {
+    api.letGo();
+    web.letGo();
+  }
+}
+
+interface Ports {
+  readonly port: number;
+  readonly webPort: number;
+}
+
+async function runOn(
+  { port, webPort }: Ports,
+  directory: string,
+  options: DemoOptions,
+  signal: AbortSignal,
+): Promise<0 | 1> {
   say(
     `Starting one server and ${nodeNames.length} nodes on this machine, profile ${options.profile}`,
   );

@@ -7,8 +7,8 @@ import { serviceId } from "./manager-harness.ts";
 import { World } from "./manager-world.ts";
 
 const ids = ["process:a", "process:b", "ct:c"].map(serviceId);
-const seed = Number(process.env["HOLDFAST_TEST_SEED"] ?? Date.now() % 1_000_000_000);
-const runCount = Number(process.env["HOLDFAST_TEST_RUNS"] ?? 1_000);
+const seed = Number(process.env["HOLDFAST_SEED"] ?? Date.now() % 1_000_000_000);
+const runCount = Number(process.env["HOLDFAST_RUNS"] ?? 1_000);
 
 const nodeIndex = fc.nat({ max: 2 });
 const id = fc.constantFrom(...ids);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, constants, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isAlive } from "../../src/adapters/workloads/process/containment/process-table.ts";
@@ -51,7 +51,7 @@ for (const { kind, skip } of containments) {
     const instance = await runOn(bench, lifeline, configuration);
     const other = spawn("sleep", ["1000"], { stdio: ["ignore", "ignore", "ignore"] });
     t.after(() => other.kill("SIGKILL"));
-    await waitFor("the child", () => readFileSync(file, "utf8").trim() !== "");
+    await waitFor("the child", () => existsSync(file) && readFileSync(file, "utf8").trim() !== "");
     assert.ok(isAlive(instance.root));
     lifeline.letGo();
     await waitFor("the end of all of it", () => bench.recorder.exits.length > 0);
