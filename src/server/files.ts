@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sentenceOfSystemError } from "../core/explain/system-error.ts";
 import { err, ok, type Result } from "../core/result.ts";
 
 export const adminTokenFile = "admin.token";
@@ -92,26 +93,6 @@ async function attempt<T>(what: string, action: () => Promise<T>): Promise<Resul
   } catch (error: unknown) {
     return err(`${what}: ${sentenceOfSystemError(error)}`);
   }
-}
-
-const sentences: Readonly<Record<string, string>> = {
-  EACCES: "no permission",
-  EPERM: "no permission",
-  EROFS: "the file system is read-only",
-  ENOSPC: "no space left on the disk",
-  ENOTDIR: "a part of the path is not a directory",
-  EEXIST: "it is there already and is something else",
-  ENOENT: "no such folder",
-  EADDRINUSE: "another process uses this address and port",
-  EADDRNOTAVAIL: "this machine has no such address",
-  ENOTFOUND: "there is no such host",
-};
-
-/** What the operating system said, in words. */
-export function sentenceOfSystemError(error: unknown): string {
-  const known = sentences[codeOf(error) ?? ""];
-  if (known !== undefined) return known;
-  return error instanceof Error ? error.message : String(error);
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,8 +1,9 @@
 /** What a server needs of its machine, looked at before anything is made there. */
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { sentenceOfSystemError } from "../core/explain/system-error.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import { prepareDirectory, sentenceOfSystemError } from "./files.ts";
+import { prepareDirectory } from "./files.ts";
 
 /** Where a server is to listen, and where its data is to be. */
 export interface ServerPlace {

@@ -2,6 +2,7 @@
 import type { AddressInfo } from "node:net";
 import * as z from "zod";
 import { assert } from "../core/assert.ts";
+import { sentenceOfSystemError } from "../core/explain/system-error.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
@@ -13,13 +14,7 @@ import type { Settings } from "../wire/settings.ts";
 import { createInstructionHub } from "./agents/instruction-hub.ts";
 import { createLogRelay } from "./agents/log-relay.ts";
 import type { ServerContext } from "./context.ts";
-import {
-  prepareDirectory,
-  readServerId,
-  removeServerInfo,
-  sentenceOfSystemError,
-  writeServerInfo,
-} from "./files.ts";
+import { prepareDirectory, readServerId, removeServerInfo, writeServerInfo } from "./files.ts";
 import { prepareCluster } from "./first-start.ts";
 import { type App, createApp } from "./http/app.ts";
 import { ProblemError } from "./http/problem-error.ts";

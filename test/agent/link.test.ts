@@ -60,7 +60,9 @@ test("an agent joins on when a server is busy, and is turned away by a bad token
     const { signal } = servers;
     const facts = { version: "test", properties: {}, log: createTestLog(), clock: realClock };
     const joined = await join({ ...facts, servers, signal });
-    assert.deepEqual(joined, { ok: false, error: "the server refuses this agent: bad-token" });
+    const error =
+      "the server refuses this agent: bad-token; make a new one with: holdfast token create --node NAME --out FILE";
+    assert.deepEqual(joined, { ok: false, error });
     assert.equal(count, answers.length);
     server.closeAllConnections();
   });

@@ -1,4 +1,5 @@
 /** The agent's data directory: its lock, its identity, and the lease that it holds or held last. */
+
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -6,12 +7,13 @@ import { type FileHandle, mkdir, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import * as z from "zod";
+import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import type { NodeId } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { epochSchema, nodeIdSchema } from "../../wire/ids.ts";
 import { lifelinePathIn } from "../guard/lifeline.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
-import { readMaybe, reasonOf, removeFile, writeDurably } from "./files.ts";
+import { readMaybe, removeFile, writeDurably } from "./files.ts";
 
 const leaseFileSchema = z.object({
   version: z.literal(1),
@@ -48,7 +50,10 @@ export async function openDataDirectory(path: string): Promise<Result<DataDirect
   try {
     await mkdir(join(path, "instances"), { recursive: true, mode: 0o700 });
   } catch (error: unknown) {
-    return err(`cannot use data directory ${path}: ${reasonOf(error)}`);
+    const reason = sentenceOfSystemError(error);
+    return err(
+      `cannot use data directory ${path}: ${reason}; choose a folder of yours with --data`,
+    );
   }
   const locked = lockDirectory(path);
   if (!locked.ok) return locked;
@@ -95,7 +100,7 @@ async function openLifeline(dataDirectory: string): Promise<Result<FileHandle, s
     if (found?.isFIFO() !== true) await promisify(execFile)("mkfifo", ["--mode=0600", path]);
     return ok(await open(path, constants.O_RDWR | constants.O_NONBLOCK));
   } catch (error: unknown) {
-    return err(`cannot make the lifeline ${path}: ${reasonOf(error)}`);
+    return err(`cannot make the lifeline ${path}: ${sentenceOfSystemError(error)}`);
   }
 }
 

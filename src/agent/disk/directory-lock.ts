@@ -3,11 +3,12 @@
  * dies with its process however that dies, so that there is never a stale one to be judged, and two agents that
  * start at the same moment cannot both break it.
  */
+
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import { err, ok, type Result } from "../../core/result.ts";
-import { reasonOf } from "./files.ts";
 
 export interface DirectoryLock {
   release(): void;
@@ -26,7 +27,8 @@ export function lockDirectory(path: string): Result<DirectoryLock, string> {
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (error: unknown) {
     if (database?.isOpen) database.close();
-    if (!isBusy(error)) return err(`cannot lock data directory ${path}: ${reasonOf(error)}`);
+    if (!isBusy(error))
+      return err(`cannot lock data directory ${path}: ${sentenceOfSystemError(error)}`);
     return err(`another agent${holderIn(notePath)} uses data directory ${path}`);
   }
   noteHolder(notePath);

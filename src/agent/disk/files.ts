@@ -1,6 +1,8 @@
 /** The agent's files: written to a temporary name, synced and renamed, so that a reader sees all or nothing. */
+
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 
 /** Replaces a file durably; mode 0600. The error is a sentence. */
@@ -23,7 +25,7 @@ export async function writeDurably(path: string, text: string): Promise<Result<v
     }
     return ok(undefined);
   } catch (error: unknown) {
-    return err(`cannot write ${path}: ${reasonOf(error)}`);
+    return err(`cannot write ${path}: ${sentenceOfSystemError(error)}`);
   }
 }
 
@@ -33,7 +35,7 @@ export async function readMaybe(path: string): Promise<Result<string | undefined
     return ok(await readFile(path, "utf8"));
   } catch (error: unknown) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return ok(undefined);
-    return err(`cannot read ${path}: ${reasonOf(error)}`);
+    return err(`cannot read ${path}: ${sentenceOfSystemError(error)}`);
   }
 }
 
@@ -43,11 +45,6 @@ export async function removeFile(path: string): Promise<Result<void, string>> {
     await rm(path, { force: true });
     return ok(undefined);
   } catch (error: unknown) {
-    return err(`cannot delete ${path}: ${reasonOf(error)}`);
+    return err(`cannot delete ${path}: ${sentenceOfSystemError(error)}`);
   }
-}
-
-/** What an exception says, as one line. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,13 +1,15 @@
 /** What is on disk about each service of this node: written before a workload's first instruction (S3). */
+
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import type { ServiceId } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { WorkloadInstance } from "../../ports/workload.ts";
 import { epochSchema, serviceIdSchema, uidSchema } from "../../wire/ids.ts";
 import { serviceConfigSchema } from "../../wire/service-config.ts";
-import { readMaybe, reasonOf, removeFile, writeDurably } from "./files.ts";
+import { readMaybe, removeFile, writeDurably } from "./files.ts";
 
 const instanceSchema: z.ZodType<WorkloadInstance> = z.object({
   service: serviceIdSchema,
@@ -95,7 +97,7 @@ async function readDirectory(
   try {
     names = (await readdir(directory)).filter((name) => name.endsWith(".json")).sort();
   } catch (error: unknown) {
-    return { files, faults: [`cannot read ${directory}: ${reasonOf(error)}`] };
+    return { files, faults: [`cannot read ${directory}: ${sentenceOfSystemError(error)}`] };
   }
   for (const name of names) {
     const path = join(directory, name);

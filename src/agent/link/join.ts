@@ -42,11 +42,17 @@ export async function join(options: JoinOptions): Promise<Result<NodeId, string>
     const answer = await servers.call(agentPaths.join, body, joinAnswerSchema, { timeoutMs });
     if (answer.kind === "ok") return ok(answer.value.node);
     if (answer.kind === "refused" && finalCodes.has(answer.code)) {
-      return err(`the server refuses this agent: ${answer.detail}`);
+      return err(`the server refuses this agent: ${answer.detail}; ${hintOf(answer.code)}`);
     }
     if (answer.detail !== said) log.write("warn", `cannot join yet: ${answer.detail}`);
     said = answer.detail;
     await pause.wait(retryMs);
   }
   return err("it was told to end before it could join");
+}
+
+/** What the agent's operator can do about a refusal of its token. */
+function hintOf(code: string): string {
+  if (code === "not-allowed") return "use a token made with: holdfast token create --node NAME";
+  return "make a new one with: holdfast token create --node NAME --out FILE";
 }

@@ -1,10 +1,11 @@
 /** Sends a service's output to the server that asked for it, for as long as that server reads. */
+
 import { once } from "node:events";
+import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import type { ServiceId } from "../../core/ids.ts";
 import type { Log } from "../../ports/log.ts";
 import type { WorkloadDriver } from "../../ports/workload.ts";
 import { agentPaths } from "../../wire/agent-protocol.ts";
-import { reasonOf } from "../disk/files.ts";
 import { openRequest } from "./http.ts";
 import type { Servers } from "./servers.ts";
 
@@ -35,7 +36,10 @@ export function createLogUploads(servers: Servers, log: Log): LogUploads {
       try {
         await upload(servers, request, driver, server);
       } catch (error: unknown) {
-        log.write("info", `output of ${request.service} was cut off: ${reasonOf(error)}`);
+        log.write(
+          "info",
+          `output of ${request.service} was cut off: ${sentenceOfSystemError(error)}`,
+        );
       } finally {
         count -= 1;
       }
