@@ -88,10 +88,10 @@ async function benchIdle(context: BenchContext): Promise<BenchResult> {
   const agentWords = "idle agent with guard";
   const goals: readonly Goal[] = [
     { name: `${agentWords}: CPU`, unit: "%", measured: percent, goal: 1.5 },
-    // What both take of the machine is the goal's: pages of Node.js itself, which they share, are there once.
+    // "Together" can be read in three ways; each is held to the goal, so that none hides a miss.
+    megabytes(`${agentWords}: RSS of both, added`, sums.rss, 100),
     megabytes(`${agentWords}: shared once`, togetherBytes(agent.memory, guard.memory), 100),
-    megabytes(`${agentWords}: RSS of both, added`, sums.rss, undefined),
-    megabytes(`${agentWords}: PSS of both, added`, sums.pss, undefined),
+    megabytes(`${agentWords}: PSS of both, added`, sums.pss, 100),
     { name: "idle server: CPU", unit: "%", measured: server.cpuPercent, goal: 2 },
     megabytes("idle server: RSS", server.memory.rssBytes, 120),
     megabytes("idle server: PSS", server.memory.pssBytes, 120),
@@ -99,7 +99,7 @@ async function benchIdle(context: BenchContext): Promise<BenchResult> {
   return { values: { serviceCount, ...result }, goals };
 }
 
-function megabytes(name: string, bytes: number, goal: number | undefined): Goal {
+function megabytes(name: string, bytes: number, goal: number): Goal {
   return { name, unit: "MB", measured: bytes / 1_000_000, goal };
 }
 
