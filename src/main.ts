@@ -8,18 +8,30 @@ import { createInterface } from "node:readline/promises";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { FlushableLog } from "./adapters/log/pino-log.ts";
+import type { RunningAgent } from "./agent/options.ts";
 import { programVersion } from "./cli/commands/version.ts";
 import { done, type ExitCode, fail, type Outcome } from "./cli/failure.ts";
 import { type CliIo, defaultPlaces } from "./cli/io.ts";
-import type { AgentRunOptions, LogOptions, Roles, ServerRunOptions } from "./cli/roles.ts";
+import type {
+  AgentLeaveOptions,
+  AgentRunOptions,
+  LogOptions,
+  Roles,
+  ServerRunOptions,
+} from "./cli/roles.ts";
 import { runCli } from "./cli/run-cli.ts";
+import type { Capacity } from "./core/model/capacity.ts";
+import type { Log } from "./ports/log.ts";
 
 const interruption = new AbortController();
+/** The one that asked for the end. */
+let endSignal: NodeJS.Signals | undefined;
 const endSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** The first signal asks for an orderly end, the second one ends the process at once. */
-function onEndSignal(): void {
+function onEndSignal(name: NodeJS.Signals): void {
   if (interruption.signal.aborted) process.exit(130);
+  endSignal = name;
   interruption.abort();
 }
 
@@ -37,6 +49,7 @@ const io: CliIo = {
 const roles: Roles = {
   runServer,
   runAgent,
+  leaveAgent,
   runDemo: async (options) => {
     for (const signal of endSignals) process.off(signal, onEndSignal); // the demo has its own
     const { runDemo } = await import("./demo/run-demo.ts");
@@ -98,7 +111,7 @@ async function runServer(options: ServerRunOptions): Promise<Outcome> {
     return fail(1, server.error);
   }
   log.write("info", `listens on ${server.value.url}`, { server: server.value.serverId });
-  const end = await endOf(server.value.closed.then(() => undefined));
+  const end = await endOf(server.value.closed.then(() => "it ended by itself"));
   await server.value.close();
   await store.value.close();
   log.flush();
@@ -125,6 +138,9 @@ async function runAgent(options: AgentRunOptions): Promise<Outcome> {
     servers,
     token,
     properties,
+    capacity: capacityOf(options),
+    restartPatienceMs: options.restartPatienceMs,
+    shutdownPatienceMs: options.shutdownPatienceMs,
     watchdogs: systemd.ok ? [systemd.value] : [],
     watchdogPath: watchdogDevice,
     signal: io.signal,
@@ -148,11 +164,45 @@ async function runAgent(options: AgentRunOptions): Promise<Outcome> {
   }
   log.write("info", `is the agent of node ${agent.value.node}`, { servers });
   const end = await endOf(agent.value.closed);
-  const mode = options.onExit === "stop" ? "stop-all" : "leave-running";
-  log.write("info", endWords[mode]);
-  await agent.value.close(mode);
+  if (io.signal.aborted) await endAgent(agent.value, options, log);
   log.flush();
   return end;
+}
+
+/** It was told to end by a signal. */
+async function endAgent(agent: RunningAgent, options: AgentRunOptions, log: Log): Promise<void> {
+  const { createSystemdHost } = await import("./adapters/host/systemd-host.ts");
+  const { pid, ppid: parentPid, env: environment } = process;
+  const host = createSystemdHost({ environment, pid, parentPid, log });
+  // Only systemd sends SIGTERM for a reason that it can be asked for; whoever else sends it means the process.
+  const kind = endSignal === "SIGTERM" ? await host.whyEnding() : undefined;
+  if (kind === undefined || (kind === "agent-restart" && options.onExit === "stop")) {
+    const mode = options.onExit === "stop" ? "stop-all" : "leave-running";
+    log.write("info", endWords[mode]);
+    await agent.close(mode);
+  } else {
+    log.write("info", `ends: systemd says that this is for a ${kind}`);
+    const outcome = await agent.leave(kind);
+    log.write(outcome === "late" ? "error" : "info", `its services: ${outcome}`);
+  }
+}
+
+/** What was said about the node's size. */
+function capacityOf({ cpuCores, memoryBytes }: AgentRunOptions): Partial<Capacity> {
+  return {
+    ...(cpuCores === undefined ? {} : { cpuCores }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  };
+}
+
+async function leaveAgent(options: AgentLeaveOptions): Promise<Outcome> {
+  const { askToLeave } = await import("./agent/departure/control.ts");
+  const answer = await askToLeave(options.dataDirectory, { ...options, signal: io.signal });
+  if (!answer.ok) return fail(1, answer.error);
+  const { outcome, sentence } = answer.value;
+  if (outcome === "late") return fail(1, sentence, "look at its log");
+  process.stdout.write(`${sentence}\n`);
+  return done;
 }
 
 const endWords = {
@@ -169,7 +219,7 @@ function guardPath(): string {
     : fileURLToPath(new URL("agent/guard/main.ts", import.meta.url));
 }
 
-/** Waits for a signal, or for the role's own end, which is a failure when it was not asked for. */
+/** Waits for a signal, or for the role's own end, which is a failure when it says why. */
 async function endOf(closed: Promise<string | undefined>): Promise<Outcome> {
   const asked = new Promise<"asked">((resolve) => {
     const tell = (): void => resolve("asked");
@@ -178,8 +228,8 @@ async function endOf(closed: Promise<string | undefined>): Promise<Outcome> {
   });
   try {
     const first = await Promise.race([asked, closed.then((why) => ({ why }))]);
-    if (first === "asked") return done;
-    return fail(1, first.why ?? "it ended by itself", "its log says more");
+    if (first === "asked" || first.why === undefined) return done;
+    return fail(1, first.why, "its log says more");
   } catch (error: unknown) {
     return fail(1, error instanceof Error ? error.message : String(error), "its log says more");
   }

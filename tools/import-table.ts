@@ -75,6 +75,10 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
   ],
   ["adapters/clock", { folders: ["ports"], node: "allowed", packages: [], because: adapterReason }],
   [
+    "adapters/host",
+    { folders: ["ports", "core"], node: "allowed", packages: [], because: adapterReason },
+  ],
+  [
     "adapters/log",
     { folders: ["ports"], node: "allowed", packages: ["pino", "zod"], because: adapterReason },
   ],
@@ -134,9 +138,19 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
     },
   ],
   [
+    "sim",
+    {
+      folders: ["core", "ports", "runtime", "wire"],
+      node: "forbidden",
+      packages: ["yaml", "zod"],
+      because:
+        "the simulator drives the production core and runtime without any real part, and runs in browsers too",
+    },
+  ],
+  [
     "cli",
     {
-      folders: ["client", "wire", "core"],
+      folders: ["client", "sim", "wire", "core"],
       node: "allowed",
       packages: ["commander", "yaml", "zod"],
       because:

@@ -2,7 +2,7 @@
 import type { AgentInstruction } from "../core/agent/state.ts";
 import { serviceTypeOf } from "../core/ids.ts";
 import type { Instruction } from "../wire/agent-protocol.ts";
-import type { ServiceConfig } from "../wire/service-config.ts";
+import type { StoredServiceConfig } from "../wire/service-config.ts";
 
 /** Parts of a driver's configuration that a running copy takes over without a restart. */
 const softFields: ReadonlySet<string> = new Set([
@@ -14,7 +14,7 @@ const softFields: ReadonlySet<string> = new Set([
 ]);
 
 /** The part of a configuration that is the driver's: the one under its type's name. */
-export function driverPartOf(config: ServiceConfig): unknown {
+export function driverPartOf(config: StoredServiceConfig): unknown {
   const parts: Readonly<Record<string, unknown>> = config;
   return parts[serviceTypeOf(config.id)];
 }
@@ -29,6 +29,10 @@ export function agentInstructionOf(instruction: Instruction): AgentInstruction {
     state: instruction.state,
     node: instruction.node,
     nodeEpoch: instruction.nodeEpoch,
+    target: instruction.target,
+    moveBy: instruction.moveBy,
+    suspended: instruction.suspended,
+    clearLocks: instruction.clearLocks,
     stopTimeoutMs: instruction.stopTimeoutMs,
     survivesIsolation: instruction.survivesIsolation,
     restartCountMax: config.maxRestart,
@@ -42,7 +46,7 @@ export function agentInstructionOf(instruction: Instruction): AgentInstruction {
 }
 
 /** The same text for configurations between which a running copy need not be restarted. */
-export function restartKeyOf(config: ServiceConfig): string {
+export function restartKeyOf(config: StoredServiceConfig): string {
   const part = driverPartOf(config);
   if (typeof part !== "object" || part === null) return "";
   const hard = Object.entries(part).filter(([name]) => !softFields.has(name));
@@ -50,7 +54,7 @@ export function restartKeyOf(config: ServiceConfig): string {
 }
 
 /** The same text for configurations that are the same to the driver. */
-export function configurationKeyOf(config: ServiceConfig): string {
+export function configurationKeyOf(config: StoredServiceConfig): string {
   return stableText(driverPartOf(config));
 }
 

@@ -4,13 +4,12 @@ import type { AgentEvent } from "../core/agent/event.ts";
 import { assertNever } from "../core/assert.ts";
 import type { Epoch, ServiceId } from "../core/ids.ts";
 import type { Log } from "../ports/log.ts";
-import { agentPaths, confirmAnswerSchema } from "../wire/agent-protocol.ts";
 import type { ServiceFiles } from "./disk/records.ts";
-import { anyAnswerSchema, type Servers } from "./link/servers.ts";
+import type { ManagerCalls } from "./link/manager-calls.ts";
 import type { Workloads } from "./workloads.ts";
 
 export interface EffectsOptions {
-  readonly servers: Servers;
+  readonly calls: ManagerCalls;
   readonly log: Log;
   readonly workloads: Workloads;
   readonly files: ServiceFiles;
@@ -18,56 +17,25 @@ export interface EffectsOptions {
   readonly epochOf: () => Epoch | undefined;
   readonly dispatch: (event: AgentEvent) => void;
   readonly onRequestLease: () => void;
-  readonly onAllStopped: () => void;
+  /** Nothing runs here any more, or what runs goes on alone: the lease can be released. */
+  readonly onLeft: (how: "all-stopped" | "all-released") => void;
 }
-
-/** One server is given so long for a confirmation or a report. */
-const callTimeoutMs = 2_000;
 
 type EffectOf<Kind extends AgentEffect["kind"]> = Extract<AgentEffect, { kind: Kind }>;
 
 /** Returns the function that carries out one effect; what takes time goes on by itself. */
 export function createEffects(options: EffectsOptions): (effect: AgentEffect) => void {
-  const { servers, workloads, log } = options;
-
-  async function confirm({ service, uid, epoch }: EffectOf<"confirm">): Promise<void> {
-    const limits = { timeoutMs: callTimeoutMs };
-    const body = { service, uid, epoch };
-    const answer = await servers.call(agentPaths.confirm, body, confirmAnswerSchema, limits);
-    const isCurrent = answer.kind === "ok" && answer.value.current;
-    const otherwise = answer.kind === "unreachable" ? "unknown" : "not-current";
-    options.dispatch({
-      kind: "confirm-answered",
-      service,
-      uid,
-      epoch,
-      answer: isCurrent ? "current" : otherwise,
-    });
-  }
+  const { calls, workloads, log } = options;
 
   /** What the guard says to the last `track` of a service: a report under the same instruction waits for it. */
   const tracking = new Map<ServiceId, Promise<boolean>>();
 
-  async function report({ service, sequence, content }: EffectOf<"report">): Promise<void> {
+  async function report(effect: EffectOf<"report">): Promise<void> {
+    const { service, sequence } = effect;
     if ((await tracking.get(service)) === false) {
       // The manager takes "running" for "the guard watches it"; without the guard's word it is not said.
       options.dispatch({ kind: "report-answered", service, sequence, answer: "unknown" });
-      return;
-    }
-    const limits = { timeoutMs: callTimeoutMs };
-    const body = { service, ...content };
-    const answer = await servers.call(agentPaths.report, body, anyAnswerSchema, limits);
-    const isRefused = answer.kind === "refused" && answer.code === "stale-epoch";
-    const otherwise = isRefused ? "refused" : "unknown";
-    if (answer.kind !== "ok") {
-      log.write("info", `report "${content.result}" was not taken: ${answer.detail}`, { service });
-    }
-    options.dispatch({
-      kind: "report-answered",
-      service,
-      sequence,
-      answer: answer.kind === "ok" ? "accepted" : otherwise,
-    });
+    } else await calls.report(effect);
   }
 
   async function remember(effect: EffectOf<"remember-failure">): Promise<void> {
@@ -102,7 +70,7 @@ export function createEffects(options: EffectsOptions): (effect: AgentEffect) =>
   return (effect) => {
     switch (effect.kind) {
       case "confirm":
-        void confirm(effect);
+        void calls.confirm(effect);
         return;
       case "start":
         void workloads.start(effect);
@@ -110,6 +78,9 @@ export function createEffects(options: EffectsOptions): (effect: AgentEffect) =>
       case "abort-start":
       case "stop":
         void workloads.stop(effect);
+        return;
+      case "move":
+        void workloads.move(effect);
         return;
       case "reconfigure":
         workloads.reconfigure(effect.service, effect.instanceId);
@@ -119,7 +90,7 @@ export function createEffects(options: EffectsOptions): (effect: AgentEffect) =>
         return;
       case "untrack":
         tracking.delete(effect.service);
-        void workloads.untrack(effect.instanceId);
+        workloads.untrack(effect.instanceId);
         return;
       case "remember-failure":
         void remember(effect);
@@ -134,8 +105,12 @@ export function createEffects(options: EffectsOptions): (effect: AgentEffect) =>
       case "request-lease":
         options.onRequestLease();
         return;
+      case "put-mode":
+        void calls.putMode(effect);
+        return;
       case "all-stopped":
-        options.onAllStopped();
+      case "all-released":
+        options.onLeft(effect.kind);
         return;
       case "log": {
         const fields = effect.service === undefined ? {} : { service: effect.service };

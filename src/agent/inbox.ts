@@ -2,7 +2,7 @@
 import type { AgentEvent } from "../core/agent/event.ts";
 import type { ServiceId } from "../core/ids.ts";
 import type { Instruction, InstructionMessage } from "../wire/agent-protocol.ts";
-import type { ServiceConfig } from "../wire/service-config.ts";
+import type { StoredServiceConfig } from "../wire/service-config.ts";
 import { agentInstructionOf } from "./assignments.ts";
 import type { LogUploadRequest } from "./link/log-upload.ts";
 
@@ -10,7 +10,7 @@ export interface Inbox {
   /** `server` is the one that said it. */
   take(message: InstructionMessage, server: string): void;
   /** The configuration that came with the service's present instruction. */
-  configOf(service: ServiceId): ServiceConfig | undefined;
+  configOf(service: ServiceId): StoredServiceConfig | undefined;
 }
 
 export function createInbox(

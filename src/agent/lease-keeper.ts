@@ -15,9 +15,17 @@ import type { HeldLease } from "./disk/data-directory.ts";
 import { anyAnswerSchema, type CallAnswer, type Servers } from "./link/servers.ts";
 import { createPause } from "./pause.ts";
 
+/** A lease as the core is told of it. */
+export interface LeaseFacts {
+  readonly epoch: Epoch;
+  readonly runUntilMs: InstantMs;
+  readonly watchdogMs: number;
+  readonly operationCountMax: number;
+}
+
 export interface LeaseEvents {
   /** The guard was fed with the same deadline before. */
-  onLease(kind: "granted" | "renewed", epoch: Epoch, untilMs: InstantMs, watchdogMs: number): void;
+  onLease(kind: "granted" | "renewed", facts: LeaseFacts): void;
   onLost(epoch: Epoch, why: string): void;
   /** A lease that was found on disk lives: instances of it are put under the guard. False: that failed. */
   onResumed(): Promise<boolean>;
@@ -38,13 +46,18 @@ export interface LeaseKeeperOptions {
   readonly events: LeaseEvents;
 }
 
+/** What is said with a lease that is given back. */
+export interface ReleaseWord {
+  /** Everything was stopped, whatever watches it: it may all run elsewhere at once. */
+  readonly nothingRuns: boolean;
+}
 export interface LeaseKeeper {
   /** Nothing of an older epoch runs: a new lease may be asked for. */
   allowNew(): void;
   /** The guard has acted: a lease of this epoch or an older one is of no use any more. */
   giveUp(epoch: number, why: string): void;
   /** Ends the lease at the servers, because nothing runs here any more. */
-  release(): Promise<void>;
+  release(word: ReleaseWord): Promise<void>;
   /** Renews no more. */
   stop(): Promise<void>;
 }
@@ -143,7 +156,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     lease.times = times;
     lease.untilMs = untilMs;
     feedOthers(untilMs);
-    events.onLease("renewed", lease.epoch, untilMs, value.watchdogMs);
+    events.onLease("renewed", factsOf(value, untilMs));
     return nextTurn(sentAtMs, times);
   }
 
@@ -156,7 +169,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
 
   async function grantOnce(): Promise<number> {
     if (previous !== undefined) {
-      await releaseLease(previous);
+      await releaseLease(previous, { nothingRuns: false });
       previous = undefined;
     }
     const asked = await ask(undefined, firstTimeoutMs);
@@ -190,7 +203,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     mayAsk = false;
     held = { ...lease, times, untilMs };
     feedOthers(untilMs);
-    events.onLease("granted", lease.epoch, untilMs, value.watchdogMs);
+    events.onLease("granted", factsOf(value, untilMs));
     return nextTurn(sentAtMs, times);
   }
 
@@ -211,7 +224,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
    * Not before it is off the disk: the release may arrive late, and must not end a lease that a restarted agent has
    * taken up again meanwhile (S1). One that is not released runs out by itself.
    */
-  async function releaseLease(lease: HeldLease): Promise<void> {
+  async function releaseLease(lease: HeldLease, word: ReleaseWord): Promise<void> {
     const dropped = await options.dropLease();
     if (!dropped.ok) {
       log.write("error", `the lease is not given back: ${dropped.error}`);
@@ -219,7 +232,8 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     }
     const { epoch, leaseId } = lease;
     const limits = { timeoutMs: releaseTimeoutMs, lane: "lease" } as const;
-    await servers.call(agentPaths.release, { epoch, leaseId }, anyAnswerSchema, limits);
+    const body = { epoch, leaseId, ...word };
+    await servers.call(agentPaths.release, body, anyAnswerSchema, limits);
   }
 
   async function run(): Promise<void> {
@@ -239,10 +253,10 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     giveUp(epoch, why) {
       if (held !== undefined && held.epoch <= epoch) lose(why);
     },
-    async release() {
+    async release(word) {
       const lease = held ?? previous;
       held = undefined;
-      if (lease !== undefined) await releaseLease(lease);
+      if (lease !== undefined) await releaseLease(lease, word);
     },
     async stop() {
       stopped = true;
@@ -255,6 +269,11 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
 interface Asked {
   readonly answer: CallAnswer<LeaseAnswer>;
   readonly sentAtMs: InstantMs;
+}
+
+function factsOf(value: LeaseAnswer, runUntilMs: InstantMs): LeaseFacts {
+  const { epoch, watchdogMs, operationsPerNode: operationCountMax } = value;
+  return { epoch, runUntilMs, watchdogMs, operationCountMax };
 }
 
 function timesOf(value: LeaseAnswer): LeaseTimes {

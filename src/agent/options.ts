@@ -1,5 +1,7 @@
 /** What an agent is started with, and what its starter holds of it. */
 import type { NodeId } from "../core/ids.ts";
+import type { Capacity } from "../core/model/capacity.ts";
+import type { LeavingKind } from "../core/model/node.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Watchdog } from "../ports/watchdog.ts";
@@ -24,6 +26,14 @@ export interface AgentOptions {
   readonly properties: Readonly<Record<string, string | number | boolean>>;
   /** Operations that may go on at a time; default: 4. */
   readonly operationCountMax?: number;
+  /** What the node has for services; default: all of the machine. */
+  readonly capacity?: Partial<Capacity> | undefined;
+  /** How long an agent that is only restarted waits for its services to be frozen; default: 5,000. */
+  readonly restartPatienceMs?: number | undefined;
+  /** How long an agent whose node goes down waits for its services to be frozen, or to move; default: 90,000. */
+  readonly shutdownPatienceMs?: number | undefined;
+  /** How often the use of services is measured; default: 10,000. */
+  readonly measureEveryMs?: number | undefined;
   /** Ends the waiting for a first server. */
   readonly signal?: AbortSignal;
 }
@@ -31,9 +41,21 @@ export interface AgentOptions {
 /** `leave-running`: another agent follows. `stop-all`: a clean death, with nothing left running. */
 export type CloseMode = "leave-running" | "stop-all";
 
+/**
+ * `stopped`: nothing runs, the lease is released. `released`: frozen services run on, the lease is released.
+ * `detached`: workloads run on until another agent takes them over or the guard acts at the lease's deadline.
+ * `late`: something could not be stopped, and is left to the guard.
+ */
+export type LeaveOutcome = "stopped" | "released" | "detached" | "late";
+
 export interface RunningAgent {
   readonly node: NodeId;
   close(mode: CloseMode): Promise<void>;
+  /**
+   * Ends as the cluster's shutdown policy says for its node's reboot or power-off. Alone (`agent-restart`): its
+   * services are frozen and go on without it. While the agent ends already: the outcome of that.
+   */
+  leave(kind: LeavingKind): Promise<LeaveOutcome>;
   /** Resolves when it has ended: with the reason if nobody had asked for it. */
   readonly closed: Promise<string | undefined>;
 }

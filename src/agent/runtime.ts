@@ -2,12 +2,15 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { AgentEffect } from "../core/agent/effect.ts";
-import { createAgentState } from "../core/agent/state.ts";
+import { type AgentState, createAgentState } from "../core/agent/state.ts";
 import type { NodeId } from "../core/ids.ts";
 import { serviceTypeOf } from "../core/ids.ts";
+import type { LeavingKind } from "../core/model/node.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { WorkloadDriver, WorkloadInstance, WorkloadListener } from "../ports/workload.ts";
 import { adoptAll } from "./adoption.ts";
+import { createDeparture } from "./departure/departure.ts";
+import { createEndings } from "./departure/endings.ts";
 import type { DataDirectory } from "./disk/data-directory.ts";
 import { createServiceFiles } from "./disk/records.ts";
 import { createEffects } from "./effects.ts";
@@ -16,15 +19,19 @@ import { createInbox } from "./inbox.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
 import { createInstructionStream, type InstructionStream } from "./link/instruction-stream.ts";
 import { createLogUploads } from "./link/log-upload.ts";
+import { createManagerCalls } from "./link/manager-calls.ts";
 import type { Servers } from "./link/servers.ts";
+import { createUsageReports, type UsageReports } from "./link/usage-reports.ts";
 import { createMachine, type Machine } from "./machine.ts";
-import type { AgentOptions, CloseMode } from "./options.ts";
+import type { AgentOptions, CloseMode, LeaveOutcome } from "./options.ts";
 import { createWorkloads } from "./workloads.ts";
 
 export interface RuntimeOptions extends AgentOptions {
   readonly node: NodeId;
   readonly directory: DataDirectory;
   readonly guard: GuardClient;
+  /** It begins to end; the data directory is still its own. */
+  readonly onEnding: () => void;
 }
 type AllOptions = Omit<RuntimeOptions, "servers"> & { readonly servers: Servers };
 
@@ -36,31 +43,24 @@ export interface Runtime {
   /** Ends by itself, stopping everything. */
   fail(why: string): Promise<void>;
   close(mode: CloseMode): Promise<void>;
+  leave(kind: LeavingKind): Promise<LeaveOutcome>;
   readonly closed: Promise<string | undefined>;
 }
 
 /** How long a lease on disk may be tried when no guard says what its deadline is. */
 const resumeMsMax = 3_000;
-/** After so long what could not be stopped is left to the guard. */
-const stopAllMsMax = 120_000;
 
 export function createRuntime(options: AllOptions): Runtime {
   const { clock, directory, guard, log, servers, watchdogs } = options;
   const files = createServiceFiles(join(directory.path, "instances"));
   const uploads = createLogUploads(servers, log);
-  const allStopped = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<string | undefined>();
   let keeper: LeaseKeeper | undefined;
   let stream: InstructionStream | undefined;
-  let closing: Promise<void> | undefined;
+  let usages: UsageReports | undefined;
+  let closing: Promise<LeaveOutcome> | undefined;
 
-  const state = createAgentState({
-    node: options.node,
-    instancePrefix: randomBytes(4).toString("hex"),
-    ...(options.operationCountMax === undefined
-      ? {}
-      : { operationCountMax: options.operationCountMax }),
-  });
+  const state = newState(options);
   const machine = createMachine(state, clock, (effect: AgentEffect) => perform(effect));
   const listener = listenerFor(machine, (instance) => workloads.onExit(instance));
   const drivers = new Map<string, WorkloadDriver>(
@@ -83,19 +83,30 @@ export function createRuntime(options: AllOptions): Runtime {
     const driver = drivers.get(serviceTypeOf(request.service));
     if (driver !== undefined) void uploads.begin(request, driver, server);
   });
+  const epochOf = () => state.lease?.epoch;
+  const { dispatch } = machine;
+  const departure = createDeparture({ state, dispatch, servers, clock, log });
+  const leavingKind = departure.kind;
+  const endings = createEndings({
+    ...options,
+    machine,
+    workloads,
+    departure,
+    keeper: () => keeper,
+  });
   const perform = createEffects({
-    servers,
+    calls: createManagerCalls({ servers, log, epochOf, leavingKind, dispatch }),
     log,
     workloads,
     files,
     bootId: directory.bootId,
-    epochOf: () => state.lease?.epoch,
-    dispatch: machine.dispatch,
+    epochOf,
+    dispatch,
     onRequestLease() {
       for (const watchdog of watchdogs) void watchdog.disarm();
       keeper?.allowNew();
     },
-    onAllStopped: allStopped.resolve,
+    onLeft: departure.onLeft,
   });
 
   async function trackAdopted(): Promise<boolean> {
@@ -118,9 +129,9 @@ export function createRuntime(options: AllOptions): Runtime {
       saveLease: directory.saveLease,
       dropLease: directory.dropLease,
       events: {
-        onLease(kind, epoch, runUntilMs, watchdogMs) {
-          if (kind === "granted") log.write("info", `lease of epoch ${epoch} was granted`);
-          machine.dispatch({ kind: `lease-${kind}`, epoch, runUntilMs, watchdogMs });
+        onLease(kind, facts) {
+          if (kind === "granted") log.write("info", `lease of epoch ${facts.epoch} was granted`);
+          machine.dispatch({ kind: `lease-${kind}`, ...facts });
         },
         onLost: (epoch, why) => machine.dispatch({ kind: "lease-lost", epoch, why }),
         onResumed: trackAdopted,
@@ -146,43 +157,34 @@ export function createRuntime(options: AllOptions): Runtime {
     if (state.leaseRequested) keeper.allowNew();
     else machine.dispatch({ kind: "tick" });
     stream = createInstructionStream({ servers, clock, log, onMessage: inbox.take });
+    const everyMs = options.measureEveryMs;
+    const { instances } = workloads;
+    usages = createUsageReports({ servers, clock, log, drivers, instances, epochOf, everyMs });
     return ok(undefined);
   }
 
-  async function stopAll(): Promise<void> {
-    machine.dispatch({ kind: "close" });
-    const late = Promise.withResolvers<"late">();
-    const cancel = clock.after(stopAllMsMax, () => late.resolve("late"));
-    const outcome = await Promise.race([allStopped.promise, late.promise]);
-    cancel();
-    machine.stop();
-    await keeper?.stop();
-    if (outcome === "late") {
-      log.write("error", "not everything could be stopped: the guard kills what is left");
-      return;
-    }
-    await keeper?.release();
-    await guard.disarm();
-    for (const watchdog of watchdogs) await watchdog.disarm();
-    await directory.dropLease();
-  }
-
-  async function shutDown(mode: CloseMode, why: string | undefined): Promise<void> {
-    if (mode === "stop-all") await stopAll();
-    else {
-      machine.stop();
-      await keeper?.stop();
-      await guard.detach();
-    }
+  async function shutDown(
+    way: CloseMode | LeavingKind,
+    why: string | undefined,
+  ): Promise<LeaveOutcome> {
+    options.onEnding();
+    const outcome = await endings.end(way);
+    await usages?.stop();
     await stream?.stop();
     guard.close();
     servers.close();
     await directory.unlock();
     ended.resolve(why);
+    return outcome;
   }
 
-  function close(mode: CloseMode): Promise<void> {
+  async function close(mode: CloseMode): Promise<void> {
     closing ??= shutDown(mode, undefined);
+    await closing;
+  }
+
+  function leave(kind: LeavingKind): Promise<LeaveOutcome> {
+    closing ??= shutDown(kind, undefined);
     return closing;
   }
 
@@ -199,13 +201,19 @@ export function createRuntime(options: AllOptions): Runtime {
     keeper?.giveUp(Number.MAX_SAFE_INTEGER, `there is no guard: ${why}`);
   }
 
-  function fail(why: string): Promise<void> {
+  async function fail(why: string): Promise<void> {
     log.write("error", why);
     closing ??= shutDown("stop-all", why);
-    return closing;
+    await closing;
   }
 
-  return { begin, onFired, onUnguarded, fail, close, closed: ended.promise };
+  return { begin, onFired, onUnguarded, fail, close, leave, closed: ended.promise };
+}
+
+function newState({ node, operationCountMax }: AllOptions): AgentState {
+  const instancePrefix = randomBytes(4).toString("hex");
+  const more = operationCountMax === undefined ? {} : { operationCountMax };
+  return createAgentState({ node, instancePrefix, ...more });
 }
 
 interface Resume {

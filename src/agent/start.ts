@@ -1,11 +1,12 @@
 /** Starts an agent: takes up what the last one left, then holds the lease and does what it is told. */
 import type { NodeId } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
+import { type Control, type ControlAnswer, openControl } from "./departure/control.ts";
 import { type DataDirectory, openDataDirectory } from "./disk/data-directory.ts";
 import { openGuard } from "./guard/client.ts";
 import { join } from "./link/join.ts";
 import { createServers, type Servers } from "./link/servers.ts";
-import type { AgentOptions, RunningAgent } from "./options.ts";
+import type { AgentOptions, LeaveOutcome, RunningAgent } from "./options.ts";
 import { createRuntime, type Runtime } from "./runtime.ts";
 
 /** The error is one line for a person: a wrong token, a data directory in use, no guard. */
@@ -37,6 +38,7 @@ function faultOf(options: AgentOptions): string | undefined {
 /** Callbacks of parts that are made before the runtime that they call. */
 interface Late {
   runtime: Runtime | undefined;
+  control: Control | undefined;
 }
 
 async function startLocked(
@@ -44,7 +46,7 @@ async function startLocked(
   directory: DataDirectory,
   servers: Servers,
 ): Promise<Result<RunningAgent, string>> {
-  const late: Late = { runtime: undefined };
+  const late: Late = { runtime: undefined, control: undefined };
   const never = new AbortController();
   const joining = { ...options, servers, signal: options.signal ?? never.signal };
   const joined = directory.node === undefined ? await join(joining) : ok(directory.node);
@@ -66,12 +68,13 @@ async function startLocked(
     onUnguarded: (why) => late.runtime?.onUnguarded(why),
   });
   if (!guard.ok) return guard;
-  const runtime = createRuntime({
+  const runtime: Runtime = createRuntime({
     ...options,
     node: joined.value,
     directory,
     servers,
     guard: guard.value,
+    onEnding: () => late.control?.leavePlace(),
   });
   late.runtime = runtime;
   const adopted = await runtime.begin();
@@ -80,8 +83,37 @@ async function startLocked(
     return adopted;
   }
   if (directory.node !== undefined) void joinAgain(options, servers, joined.value, runtime);
-  return ok({ node: joined.value, close: runtime.close, closed: runtime.closed });
+  late.control = await controlOf(options, runtime, joined.value);
+  const closed = runtime.closed.then(async (why) => {
+    await late.control?.close();
+    return why;
+  });
+  return ok({ node: joined.value, close: runtime.close, leave: runtime.leave, closed });
 }
+
+/** Undefined: it cannot be had. The agent works as well without, and a signal ends it, too. */
+async function controlOf(
+  options: AgentOptions,
+  runtime: Runtime,
+  node: NodeId,
+): Promise<Control | undefined> {
+  const control = await openControl(options.dataDirectory, async (kind): Promise<ControlAnswer> => {
+    options.log.write("info", `is asked to leave (${kind})`);
+    const outcome = await runtime.leave(kind);
+    return { outcome, sentence: `the agent of ${node} ${outcomeWords[outcome]}` };
+  });
+  if (control.ok) return control.value;
+  options.log.write("warn", control.error);
+  return undefined;
+}
+
+const outcomeWords: Readonly<Record<LeaveOutcome, string>> = {
+  stopped: "has left: its services are stopped",
+  released: "has left: its services are frozen and run on until it is back",
+  detached:
+    "has ended without the manager's leave: its services run on until it is back or its lease's deadline",
+  late: "has ended, and could not stop everything: its guard kills what is left",
+};
 
 /** A node that is known already works while it joins, so that a lease is taken up again without delay. */
 async function joinAgain(

@@ -8,8 +8,8 @@ import { type Epoch, type ServiceId, serviceTypeOf } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Guard } from "../ports/guard.ts";
-import type { WorkloadDriver, WorkloadInstance } from "../ports/workload.ts";
-import type { ServiceConfig } from "../wire/service-config.ts";
+import type { MoveError, WorkloadDriver, WorkloadInstance } from "../ports/workload.ts";
+import type { StoredServiceConfig } from "../wire/service-config.ts";
 import { driverPartOf } from "./assignments.ts";
 import type { ServiceFiles } from "./disk/records.ts";
 
@@ -24,19 +24,20 @@ export interface WorkloadsOptions {
   /** See `PrepareRequest`. */
   readonly lifelinePath: string;
   /** The configuration of the service's present instruction. */
-  readonly configOf: (service: ServiceId) => ServiceConfig | undefined;
+  readonly configOf: (service: ServiceId) => StoredServiceConfig | undefined;
   /** Until when something of the epoch may run; undefined: not at all. */
   readonly runUntilOf: (epoch: Epoch) => number | undefined;
   readonly onEvent: (event: AgentEvent) => void;
 }
 
 type StartEffect = Extract<AgentEffect, { kind: "start" }>;
+type MoveEffect = Extract<AgentEffect, { kind: "move" }>;
 type StopEffect = Extract<AgentEffect, { kind: "stop" | "abort-start" }>;
 
 interface Copy {
   readonly service: ServiceId;
   /** What it was started with. */
-  config: ServiceConfig;
+  config: StoredServiceConfig;
   /** Undefined while it is being prepared. */
   instance: WorkloadInstance | undefined;
   readonly start: { readonly uid: StartEffect["uid"]; readonly epoch: Epoch };
@@ -48,16 +49,23 @@ export interface Workloads {
   start(effect: StartEffect): Promise<void>;
   /** Answers with an event, save for a copy whose start goes on: there the start answers. */
   stop(effect: StopEffect): Promise<void>;
+  /** Answers with an event. */
+  move(effect: MoveEffect): Promise<void>;
   reconfigure(service: ServiceId, instanceId: string): void;
   /** Puts a running copy under the guard; false: the guard refused. */
   track(instanceId: string): Promise<boolean>;
-  untrack(instanceId: string): Promise<void>;
+  /** From now on it outlives agent and guard. */
+  untrack(instanceId: string): void;
+  /** Waits until every `untrack` is done. False: one is not on record, and the next agent would not know of it. */
+  settled(): Promise<boolean>;
   /** Knows a copy that was adopted. */
   addAdopted(copy: Omit<Copy, "aborted"> & { readonly instance: WorkloadInstance }): void;
   /** The driver says that it has ended. */
   onExit(instance: WorkloadInstance): Promise<void>;
   /** Instances of adopted or running copies that the guard has to know. */
   trackedIds(): readonly string[];
+  /** All that runs, or is about to. */
+  instances(): readonly WorkloadInstance[];
 }
 
 export function createWorkloads(options: WorkloadsOptions): Workloads {
@@ -76,7 +84,8 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       HOLDFAST_INSTANCE: instanceId,
     };
     const lifelinePath = effect.tracked ? options.lifelinePath : undefined;
-    const request = { service, instanceId, configuration, lifelinePath, marker };
+    const recovered = effect.clearLocks;
+    const request = { service, instanceId, configuration, lifelinePath, marker, recovered };
     const prepared = await driver.prepare(request);
     if (!prepared.ok) return err(prepared.error.message);
     copy.instance = prepared.value;
@@ -129,7 +138,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
     return killed.ok ? ok(undefined) : err(`${instanceId} was not killed: ${killed.error.message}`);
   }
 
-  async function startCopy(effect: StartEffect, config: ServiceConfig): Promise<void> {
+  async function startCopy(effect: StartEffect, config: StoredServiceConfig): Promise<void> {
     const { service, instanceId } = effect;
     const copy: Copy = {
       service,
@@ -192,6 +201,56 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
     );
   }
 
+  async function moveCopy(effect: MoveEffect): Promise<void> {
+    const { service, uid, instanceId } = effect;
+    const moved = await moveAway(effect);
+    const isGone = instanceId === undefined || !copies.has(instanceId); // it may have ended by itself meanwhile
+    if (moved.ok || moved.error.remains === "nothing") {
+      if (instanceId !== undefined) await bury(instanceId);
+    }
+    if (moved.ok) {
+      options.onEvent({ kind: "moved", service, uid });
+      return;
+    }
+    const { message, wrongNode, remains } = moved.error;
+    options.onEvent({
+      kind: "move-failed",
+      service,
+      uid,
+      detail: message,
+      result: wrongNode ? "wrong-node" : "failed",
+      remains: isGone ? "nothing" : remains,
+    });
+  }
+
+  async function moveAway(effect: MoveEffect): Promise<Result<void, MoveError>> {
+    const { service, target, instanceId } = effect;
+    const copy = instanceId === undefined ? undefined : copies.get(instanceId);
+    const config = copy?.config ?? options.configOf(service);
+    const driver = options.drivers.get(serviceTypeOf(service));
+    if (driver?.move === undefined || config === undefined) {
+      const why =
+        config === undefined ? "its instruction was withdrawn" : "its driver moves nothing";
+      const remains = copy === undefined ? "nothing" : "running";
+      const message = `${service} is not moved to ${target}: ${why}`;
+      return err({ kind: "failed", message, wrongNode: false, remains });
+    }
+    const how = effect.live ? "live" : "cold";
+    const request = { service, target, how, configuration: driverPartOf(config) } as const;
+    return driver.move(copy?.instance, request);
+  }
+
+  let areRecorded = true;
+  const untracking = new Set<Promise<void>>();
+
+  async function untrackCopy(instanceId: string, copy: Copy): Promise<void> {
+    copy.tracked = false;
+    const saved = await save(copy, false);
+    if (!saved.ok) areRecorded = false;
+    await guard.untrack(instanceId);
+    if (copy.instance !== undefined) driverOf(copy)?.cutLifeline(copy.instance);
+  }
+
   return {
     async start(effect) {
       const config = options.configOf(effect.service);
@@ -202,6 +261,7 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       return undefined;
     },
     stop: stopCopy,
+    move: moveCopy,
     reconfigure(service, instanceId) {
       const copy = copies.get(instanceId);
       const config = options.configOf(service);
@@ -215,20 +275,26 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       if (copy?.instance === undefined) return true; // nothing of it is alive
       copy.tracked = true;
       await save(copy, true); // where that fails, the guard knows it all the same
-      return (await guard.track(copy.instance)) === "accepted";
+      if ((await guard.track(copy.instance)) === "refused") return false;
+      driverOf(copy)?.tieLifeline(copy.instance);
+      return true;
     },
-    async untrack(instanceId) {
+    untrack(instanceId) {
       const copy = copies.get(instanceId);
       if (copy === undefined) return;
-      copy.tracked = false;
-      await save(copy, false);
-      await guard.untrack(instanceId);
-      if (copy.instance !== undefined) driverOf(copy)?.cutLifeline(copy.instance);
+      const untracked = untrackCopy(instanceId, copy);
+      untracking.add(untracked);
+      void untracked.then(() => untracking.delete(untracked));
+    },
+    async settled() {
+      await Promise.all(untracking);
+      return areRecorded;
     },
     addAdopted(copy) {
       copies.set(copy.instance.instanceId, { ...copy, aborted: false });
     },
     onExit: (instance) => bury(instance.instanceId),
     trackedIds: () => [...copies].filter(([, copy]) => copy.tracked).map(([id]) => id),
+    instances: () => [...copies.values()].flatMap(({ instance }) => instance ?? []),
   };
 }

@@ -4,7 +4,13 @@ import * as z from "zod";
 import { assert } from "../core/assert.ts";
 import { err, type Result } from "../core/result.ts";
 import { done, type Outcome } from "./failure.ts";
-import { parseCount, parseDuration, parseSize, writeDuration } from "./format/quantity.ts";
+import {
+  parseCount,
+  parseDuration,
+  parseNumber,
+  parseSize,
+  writeDuration,
+} from "./format/quantity.ts";
 import type { CliIo } from "./io.ts";
 import type { Roles } from "./roles.ts";
 import { createSession, outputFormats, type Session } from "./session.ts";
@@ -86,6 +92,19 @@ export function durationOption(flags: string, description: string, range = anyRa
 /** A flag that takes a whole number. */
 export function countOption(flags: string, description: string, range = anyRange): Option {
   return new Option(flags, description).argParser(parsed(within(parseCount, range, String)));
+}
+
+/** A flag that takes any number, e.g. `0.5` or `-10`. */
+export function numberOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(parsed(parseNumber));
+}
+
+/** A flag that takes `on` or `off`; its value is a boolean. */
+export function switchOption(flags: string, description: string): Option {
+  return new Option(flags, description).choices(["on", "off"]).argParser((text: string) => {
+    if (text === "on" || text === "off") return text === "on";
+    throw new InvalidArgumentError("write on or off"); // commander's way to refuse a value
+  });
 }
 
 /** A flag that takes a size like `10M`; its value is in bytes. */

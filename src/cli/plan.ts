@@ -2,6 +2,7 @@
 import type { Client } from "../client/client.ts";
 import { compareIds } from "../core/ids.ts";
 import { ok, type Result } from "../core/result.ts";
+import type { GroupConfig, RuleConfig } from "../wire/placement.ts";
 import { type Failure, failOfApi } from "./failure.ts";
 import { isDraft } from "./input/draft.ts";
 import type { Manifest, ManifestService } from "./input/manifest.ts";
@@ -14,24 +15,26 @@ export interface FieldChange {
 }
 
 interface StepBase {
-  /** `settings` or the service's id. */
+  /** `settings`, the service's id, or e.g. `group racks`. */
   readonly subject: string;
   readonly action: "create" | "change" | "none";
   readonly changes: readonly FieldChange[];
+  /** Revision of what it was compared with; undefined: there is none, or it is always there. */
+  readonly revision: number | undefined;
 }
 
 export type PlanStep = StepBase &
   (
     | { readonly kind: "settings"; readonly settings: NonNullable<Manifest["settings"]> }
-    | {
-        readonly kind: "service";
-        readonly service: ManifestService;
-        /** Revision of what it was compared with; undefined: there is none yet. */
-        readonly revision: number | undefined;
-      }
+    | { readonly kind: "group"; readonly group: GroupConfig }
+    | { readonly kind: "service"; readonly service: ManifestService }
+    | { readonly kind: "rule"; readonly rule: RuleConfig }
   );
 
-/** Compares a file with the server; nothing is changed. */
+/**
+ * Compares a file with the server; nothing is changed. What others refer to comes first: groups before services, services
+ * after those that they name, rules last.
+ */
 export async function makePlan(
   client: Client,
   manifest: Manifest,
@@ -40,28 +43,71 @@ export async function makePlan(
   if (manifest.settings !== undefined) {
     const current = await client.settings();
     if (!current.ok) return failOfApi(current.error);
-    const changes = compareFields("", current.value, manifest.settings);
-    const action = changes.length > 0 ? "change" : "none";
-    steps.push({
-      kind: "settings",
-      subject: "settings",
-      action,
-      changes,
-      settings: manifest.settings,
-    });
+    const { settings } = manifest;
+    const base = compared("settings", { config: current.value, revision: undefined }, settings);
+    steps.push({ ...base, kind: "settings", settings });
   }
-  const current = await client.services();
-  if (!current.ok) return failOfApi(current.error);
-  const known = new Map(current.value.items.map((service) => [service.id, service]));
-  for (const service of manifest.services) {
-    const before = known.get(service.config.id);
-    const changes = compareFields("", before?.config, service.config);
-    const change = changes.length > 0 ? "change" : "none";
-    const action = before === undefined ? "create" : change;
-    const revision = before?.revision;
-    steps.push({ kind: "service", subject: service.config.id, action, changes, service, revision });
+  if (manifest.groups.length > 0) {
+    const groups = await client.groups();
+    if (!groups.ok) return failOfApi(groups.error);
+    const known = new Map(groups.value.items.map((item) => [item.name, item]));
+    for (const group of manifest.groups) {
+      const base = compared(`group ${group.name}`, known.get(group.name), group);
+      steps.push({ ...base, kind: "group", group });
+    }
+  }
+  const services = await client.services();
+  if (!services.ok) return failOfApi(services.error);
+  const known = new Map(services.value.items.map((item) => [item.id, item]));
+  for (const service of inOrder(manifest.services)) {
+    const { id } = service.config;
+    steps.push({ ...compared(id, known.get(id), service.config), kind: "service", service });
+  }
+  if (manifest.rules.length > 0) {
+    const rules = await client.rules();
+    if (!rules.ok) return failOfApi(rules.error);
+    const known = new Map(rules.value.items.map((item) => [item.name, item]));
+    for (const rule of manifest.rules) {
+      const base = compared(`rule ${rule.name}`, known.get(rule.name), rule);
+      steps.push({ ...base, kind: "rule", rule });
+    }
   }
   return ok(steps);
+}
+
+function compared(
+  subject: string,
+  before: { readonly config: unknown; readonly revision: number | undefined } | undefined,
+  config: unknown,
+): StepBase {
+  const changes = compareFields("", before?.config, config);
+  const change = changes.length > 0 ? "change" : "none";
+  const action = before === undefined ? "create" : change;
+  return { subject, action, changes, revision: before?.revision };
+}
+
+/** Each service after those of the file that it names; those that wait for themselves are for the server to refuse. */
+function inOrder(services: readonly ManifestService[]): readonly ManifestService[] {
+  const byId = new Map<string, ManifestService>(
+    services.map((service) => [service.config.id, service]),
+  );
+  const ordered = new Set<ManifestService>();
+  const begun = new Set<ManifestService>();
+  const waiting = [...services].reverse();
+  for (let service = waiting.at(-1); service !== undefined; service = waiting.at(-1)) {
+    const { after, requires } = service.config;
+    const first = [...after, ...requires]
+      .map((id) => byId.get(id))
+      .filter((other) => other !== undefined && !begun.has(other) && !ordered.has(other));
+    if (begun.has(service) || first.length === 0) {
+      ordered.add(service);
+      waiting.pop();
+    } else {
+      begun.add(service);
+      waiting.push(...first.filter((other) => other !== undefined).reverse());
+    }
+  }
+  return [...ordered];
 }
 
 function compareFields(path: string, from: unknown, to: unknown): FieldChange[] {

@@ -1,4 +1,5 @@
 /** The long-running parts that the command line starts; `main.ts` supplies them, each loaded when it is asked for. */
+import type { LeavingKind } from "../core/model/node.ts";
 import type { Outcome } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 
@@ -30,7 +31,20 @@ export interface AgentRunOptions {
   readonly isolation: "auto" | "namespace" | "tracked";
   /** What becomes of the workloads when the agent ends in an orderly way. */
   readonly onExit: "keep" | "stop";
+  /** What the node has for services; undefined: all of the machine. */
+  readonly cpuCores: number | undefined;
+  readonly memoryBytes: number | undefined;
+  /** How long it waits for its services to be frozen before it is restarted; undefined: the agent's default. */
+  readonly restartPatienceMs: number | undefined;
+  /** How long it waits for them to be frozen, or to move, before its node goes down; undefined: as above. */
+  readonly shutdownPatienceMs: number | undefined;
   readonly log: LogOptions;
+}
+
+/** An order to the agent that runs on this machine. */
+export interface AgentLeaveOptions {
+  readonly dataDirectory: string;
+  readonly kind: LeavingKind;
 }
 
 export interface DemoRunOptions {
@@ -51,6 +65,8 @@ export interface DemoOrder {
 export interface Roles {
   runServer(options: ServerRunOptions, io: CliIo): Promise<Outcome>;
   runAgent(options: AgentRunOptions, io: CliIo): Promise<Outcome>;
+  /** Resolves when the agent of this machine has left. */
+  leaveAgent(options: AgentLeaveOptions, io: CliIo): Promise<Outcome>;
   runDemo(options: DemoRunOptions, io: CliIo): Promise<Outcome>;
   /** Gives an order to the demo that runs on this machine. */
   orderDemo(order: DemoOrder, io: CliIo): Promise<Outcome>;

@@ -7,7 +7,7 @@ export interface Suggestion {
 }
 
 /** Names that only a server knows. */
-export type NameKind = "services" | "nodes";
+export type NameKind = "services" | "nodes" | "groups" | "rules";
 
 export interface Suggestions {
   /** Known from the program; not yet held against what is typed. */
@@ -100,6 +100,18 @@ const argumentNames: Readonly<Record<string, NameKind>> = {
   service: "services",
   node: "nodes",
   name: "nodes",
+  group: "groups",
+  rule: "rules",
+};
+
+const optionNames: Readonly<Record<string, NameKind>> = {
+  "--node": "nodes",
+  "--group": "groups",
+  "--service": "services",
+  "--after": "services",
+  "--requires": "services",
+  "--lose": "nodes",
+  "--maintenance": "nodes",
 };
 
 /** Arguments of commands that make something, or take other ids, are no names that a server knows. */
@@ -110,7 +122,7 @@ function valuesOfArgument(argument: Argument): Pick<Suggestions, "fixed" | "name
 }
 
 function valuesOf(option: Option): Pick<Suggestions, "fixed" | "names"> {
-  const names = option.long === "--node" ? "nodes" : undefined;
+  const names = optionNames[option.long ?? ""];
   return { fixed: choicesOf(option.argChoices), names };
 }
 

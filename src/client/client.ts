@@ -4,17 +4,26 @@
  */
 import * as z from "zod";
 import {
+  type ArmingRequest,
+  type ArmingResource,
   type AuditResource,
+  armingResourceSchema,
   auditResourceSchema,
+  type ChangedService,
   type ClusterStatus,
   type CommandRequest,
   type CreatedToken,
+  changedServiceSchema,
   clusterStatusSchema,
   createdTokenSchema,
   type EventResource,
   eventResourceSchema,
+  type GroupResource,
+  groupResourceSchema,
   type NodeResource,
   nodeResourceSchema,
+  type RuleResource,
+  ruleResourceSchema,
   type ServiceResource,
   serviceResourceSchema,
   type TokenResource,
@@ -24,8 +33,14 @@ import {
   whySchema,
 } from "../wire/api.ts";
 import { faultsOf } from "../wire/errors.ts";
+import type { GroupInput, RuleInput } from "../wire/placement.ts";
 import type { ServiceChange, ServiceConfigInput } from "../wire/service-config.ts";
-import { type Settings, settingsSchema } from "../wire/settings.ts";
+import {
+  type Settings,
+  type SettingsChange,
+  type SettingsInput,
+  settingsSchema,
+} from "../wire/settings.ts";
 import { type ApiResult, failure } from "./api-error.ts";
 import {
   type ApiRequest,
@@ -79,19 +94,32 @@ export interface Client {
   readonly server: string;
   cluster(): Promise<ApiResult<ClusterStatus>>;
   settings(): Promise<ApiResult<Settings>>;
-  putSettings(settings: z.input<typeof settingsSchema>): Promise<ApiResult<Settings>>;
+  putSettings(settings: SettingsInput): Promise<ApiResult<Settings>>;
+  changeSettings(change: SettingsChange): Promise<ApiResult<Settings>>;
+  arming(): Promise<ApiResult<ArmingResource>>;
+  putArming(request: ArmingRequest): Promise<ApiResult<ArmingResource>>;
   nodes(): Promise<ApiResult<Page<NodeResource>>>;
   node(id: string): Promise<ApiResult<NodeResource>>;
   confirmOff(id: string): Promise<ApiResult<unknown>>;
+  putMaintenance(id: string, wish: "on" | "off"): Promise<ApiResult<NodeResource>>;
+  removeNode(id: string): Promise<ApiResult<unknown>>;
+  groups(): Promise<ApiResult<Page<GroupResource>>>;
+  group(name: string): Promise<ApiResult<GroupResource>>;
+  putGroup(group: GroupInput, expected: Expected): Promise<ApiResult<GroupResource>>;
+  removeGroup(name: string): Promise<ApiResult<unknown>>;
+  rules(): Promise<ApiResult<Page<RuleResource>>>;
+  rule(name: string): Promise<ApiResult<RuleResource>>;
+  putRule(rule: RuleInput, expected: Expected): Promise<ApiResult<RuleResource>>;
+  removeRule(name: string): Promise<ApiResult<unknown>>;
   services(): Promise<ApiResult<Page<ServiceResource>>>;
   service(id: string): Promise<ApiResult<ServiceResource>>;
-  addService(config: ServiceConfigInput): Promise<ApiResult<ServiceResource>>;
-  putService(config: ServiceConfigInput, expected: Expected): Promise<ApiResult<ServiceResource>>;
+  addService(config: ServiceConfigInput): Promise<ApiResult<ChangedService>>;
+  putService(config: ServiceConfigInput, expected: Expected): Promise<ApiResult<ChangedService>>;
   changeService(
     id: string,
     change: ServiceChange,
     expected?: Expected,
-  ): Promise<ApiResult<ServiceResource>>;
+  ): Promise<ApiResult<ChangedService>>;
   removeService(id: string, expected?: Expected): Promise<ApiResult<unknown>>;
   command(id: string, request: CommandRequest): Promise<ApiResult<unknown>>;
   why(id: string): Promise<ApiResult<Why>>;
@@ -118,6 +146,8 @@ export function createClient(options: ClientOptions): Client {
   return {
     server: options.server,
     ...clusterRequests(send),
+    ...nodeRequests(send),
+    ...placementRequests(send),
     ...serviceRequests(send),
     ...recordRequests(send),
     logs: (id, query) => openLog(transport, id, query),
@@ -152,18 +182,68 @@ type Send = <T>(schema: z.ZodType<T>, request: ApiRequest) => Promise<ApiResult<
 
 type ClusterRequests = Pick<
   Client,
-  "cluster" | "settings" | "putSettings" | "nodes" | "node" | "confirmOff"
+  "cluster" | "settings" | "putSettings" | "changeSettings" | "arming" | "putArming"
 >;
 
 function clusterRequests(send: Send): ClusterRequests {
+  const settings = { schema: settingsSchema, path: "/v1/settings" };
+  const arming = { schema: armingResourceSchema, path: "/v1/arming" };
   return {
     cluster: () => send(clusterStatusSchema, { method: "GET", path: "/v1/cluster" }),
-    settings: () => send(settingsSchema, { method: "GET", path: "/v1/settings" }),
-    putSettings: (body) => send(settingsSchema, { method: "PUT", path: "/v1/settings", body }),
-    nodes: () => send(pageOf(nodeResourceSchema), { method: "GET", path: "/v1/nodes" }),
-    node: (id) => send(nodeResourceSchema, { method: "GET", path: pathOf("nodes", id) }),
+    settings: () => send(settings.schema, { method: "GET", path: settings.path }),
+    putSettings: (body) => send(settings.schema, { method: "PUT", path: settings.path, body }),
+    changeSettings: (body) => send(settings.schema, { method: "PATCH", path: settings.path, body }),
+    arming: () => send(arming.schema, { method: "GET", path: arming.path }),
+    putArming: (body) => send(arming.schema, { method: "PUT", path: arming.path, body }),
+  };
+}
+
+type NodeRequests = Pick<Client, "nodes" | "node" | "confirmOff" | "putMaintenance" | "removeNode">;
+
+function nodeRequests(send: Send): NodeRequests {
+  const one = nodeResourceSchema;
+  return {
+    nodes: () => send(pageOf(one), { method: "GET", path: "/v1/nodes" }),
+    node: (id) => send(one, { method: "GET", path: pathOf("nodes", id) }),
     confirmOff: (id) =>
       send(z.unknown(), { method: "POST", path: `${pathOf("nodes", id)}/confirm-off`, body: {} }),
+    putMaintenance: (id, wish) =>
+      send(one, {
+        method: "PUT",
+        path: `${pathOf("nodes", id)}/maintenance`,
+        body: { on: wish === "on" },
+      }),
+    removeNode: (id) => send(z.unknown(), { method: "DELETE", path: pathOf("nodes", id) }),
+  };
+}
+
+type PlacementRequests = Pick<
+  Client,
+  "groups" | "group" | "putGroup" | "removeGroup" | "rules" | "rule" | "putRule" | "removeRule"
+>;
+
+function placementRequests(send: Send): PlacementRequests {
+  return {
+    groups: () => send(pageOf(groupResourceSchema), { method: "GET", path: "/v1/groups" }),
+    group: (name) => send(groupResourceSchema, { method: "GET", path: pathOf("groups", name) }),
+    putGroup: (body, expected) =>
+      send(groupResourceSchema, {
+        method: "PUT",
+        path: pathOf("groups", body.name),
+        body,
+        headers: conditionOf(expected),
+      }),
+    removeGroup: (name) => send(z.unknown(), { method: "DELETE", path: pathOf("groups", name) }),
+    rules: () => send(pageOf(ruleResourceSchema), { method: "GET", path: "/v1/rules" }),
+    rule: (name) => send(ruleResourceSchema, { method: "GET", path: pathOf("rules", name) }),
+    putRule: (body, expected) =>
+      send(ruleResourceSchema, {
+        method: "PUT",
+        path: pathOf("rules", body.name),
+        body,
+        headers: conditionOf(expected),
+      }),
+    removeRule: (name) => send(z.unknown(), { method: "DELETE", path: pathOf("rules", name) }),
   };
 }
 
@@ -181,19 +261,20 @@ type ServiceRequests = Pick<
 
 function serviceRequests(send: Send): ServiceRequests {
   const one = serviceResourceSchema;
+  const changed = changedServiceSchema;
   return {
     services: () => send(pageOf(one), { method: "GET", path: "/v1/services" }),
     service: (id) => send(one, { method: "GET", path: pathOf("services", id) }),
-    addService: (body) => send(one, { method: "POST", path: "/v1/services", body }),
+    addService: (body) => send(changed, { method: "POST", path: "/v1/services", body }),
     putService: (body, expected) =>
-      send(one, {
+      send(changed, {
         method: "PUT",
         path: pathOf("services", body.id),
         body,
         headers: conditionOf(expected),
       }),
     changeService: (id, body, expected) =>
-      send(one, {
+      send(changed, {
         method: "PATCH",
         path: pathOf("services", id),
         body,

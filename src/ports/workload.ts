@@ -2,7 +2,8 @@
  * What an agent needs of a kind of workload. A driver tells the truth about what it killed (docs/safety.md, A4):
  * after `stop` or `kill` succeeded, nothing that the workload ever started is alive.
  */
-import type { ServiceId } from "../core/ids.ts";
+import type { NodeId, ServiceId } from "../core/ids.ts";
+import type { Capacity } from "../core/model/capacity.ts";
 import type { Result } from "../core/result.ts";
 
 /** How a process is found again for sure: its number and its start time, which together are never reused. */
@@ -63,12 +64,39 @@ export interface PrepareRequest {
   readonly lifelinePath: string | undefined;
   /** Environment that marks all that the workload starts as this node's (`HOLDFAST_NODE` and the like). */
   readonly marker: Readonly<Record<string, string>>;
+  /** The service was recovered from a dead node: locks that an operation there left behind may be removed. */
+  readonly recovered: boolean;
 }
 
 /** How an instance is to be stopped. */
 export interface StopRequest {
   /** How long it may take to end by itself; undefined: the configuration's own time-out. */
   readonly timeoutMs: number | undefined;
+}
+
+/** Where a service is to be moved to, and how. */
+export interface MoveRequest {
+  readonly service: ServiceId;
+  readonly target: NodeId;
+  /** `live`: while it runs; `cold`: it is stopped first. */
+  readonly how: "live" | "cold";
+  readonly configuration: unknown;
+}
+
+/** A move that did not come about. */
+export interface MoveError extends WorkloadError {
+  /** The service is configured on another node. */
+  readonly wrongNode: boolean;
+  /** What is left of it on this node; `unsure`: something of it may be alive. */
+  readonly remains: "running" | "nothing" | "unsure";
+}
+
+/** What an instance has used of the machine. */
+export interface WorkloadUse {
+  /** Processor time since its start, in milliseconds of one core. */
+  readonly cpuMs: number;
+  /** Now. */
+  readonly memoryBytes: Capacity["memoryBytes"];
 }
 
 /** Which part of a service's output is wanted. */
@@ -101,6 +129,18 @@ export interface WorkloadDriver {
   reconfigure(instance: WorkloadInstance, configuration: unknown): void;
   /** From now on the instance outlives agent and guard: the end of its lifeline does nothing any more. */
   cutLifeline(instance: WorkloadInstance): void;
+  /** Undoes `cutLifeline`: agent and guard answer for it again. One that never had a lifeline gets none. */
+  tieLifeline(instance: WorkloadInstance): void;
+  /**
+   * Moves it to another node; ok when nothing of it is alive here and the target has all that it needs (S1).
+   * `instance` is undefined when it does not run. Without this method a service is stopped here and started there.
+   */
+  move?(
+    instance: WorkloadInstance | undefined,
+    request: MoveRequest,
+  ): Promise<Result<void, MoveError>>;
+  /** What each has used so far, by instance id; one that is gone is missing. Without it nothing is known. */
+  readUses?(instances: readonly WorkloadInstance[]): Promise<ReadonlyMap<string, WorkloadUse>>;
   /** The service's output on this node, oldest first, as text chunks. */
   readLog(service: ServiceId, request: LogRequest): AsyncIterable<string>;
 }

@@ -19,6 +19,10 @@ export const draftOperationsMax = 200;
 export const eventsKeptMax = 10_000;
 
 type FenceEffect = Extract<ManagerEffect, { kind: "fence-node" }>;
+type TellingEffect = Extract<
+  ManagerEffect,
+  { kind: "put-arming-state" | "put-rejected-rules" | "announce" }
+>;
 type StatusEffect = Extract<ManagerEffect, { kind: "put-status" }>;
 
 /** What the next transaction is to be; `stale`: the mirror has moved past what an effect rests on. */
@@ -134,6 +138,14 @@ class DraftBuilder {
       case "finish-command":
         this.#finishCommand(effect);
         return undefined;
+      case "forget-node":
+        this.#forgetNode(effect);
+        return undefined;
+      case "put-arming-state":
+      case "put-rejected-rules":
+      case "announce":
+        this.#tell(effect);
+        return undefined;
       default:
         return assertNever(effect);
     }
@@ -188,6 +200,7 @@ class DraftBuilder {
     this.#delete(`${keys.statuses}${service}`);
     this.#delete(`${keys.reports}${service}`);
     this.#delete(`${keys.commands}${service}`);
+    this.#delete(`${keys.usages}${service}`);
     this.#event({ kind: "service", subject: service, from: from?.state, to: "removed", reason });
     return undefined;
   }
@@ -203,6 +216,41 @@ class DraftBuilder {
     }
     if (reason.code === "command-refused") {
       this.#event({ kind: "command", subject: service, reason });
+    }
+  }
+
+  /** Whoever registered it again, or holds a lease for it, in the meantime keeps its epoch (S4). */
+  #forgetNode({ node, reason }: Extract<ManagerEffect, { kind: "forget-node" }>): void {
+    for (const key of [`${keys.nodes}${node}`, `${keys.leases}${node}`]) {
+      this.#compares.set(key, { kind: "absent", key });
+    }
+    this.#delete(`${keys.nodeStates}${node}`);
+    this.#delete(`${keys.epochs}${node}`);
+    this.#delete(`${keys.agentModes}${node}`);
+    this.#event({ kind: "node", subject: node, from: "gone", to: "forgotten", reason });
+  }
+
+  /** What concerns the cluster as a whole. */
+  #tell(effect: TellingEffect): void {
+    switch (effect.kind) {
+      case "put-arming-state": {
+        const { state, reason } = effect;
+        const record = { version: 1, state, sinceMs: this.#options.now, reason };
+        this.#put(keys.armingState, jsonOf(record));
+        this.#event({ kind: "cluster", subject: "cluster", reason });
+        return;
+      }
+      case "put-rejected-rules":
+        this.#put(keys.rejectedRules, jsonOf({ version: 1, rejections: effect.rejections }));
+        return;
+      case "announce": {
+        const { subject, reason } = effect;
+        const kind = reason.code === "rule-rejected" ? "rule" : "cluster";
+        this.#event({ kind, subject, reason });
+        return;
+      }
+      default:
+        assertNever(effect);
     }
   }
 

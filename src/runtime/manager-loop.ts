@@ -7,7 +7,7 @@ import { epochOf } from "../core/ids.ts";
 import type { ManagerEffect } from "../core/manager/effect.ts";
 import type { ManagerEvent } from "../core/manager/event.ts";
 import { createManagerState, type ManagerState } from "../core/manager/state.ts";
-import { step } from "../core/manager/step.ts";
+import { stepAll } from "../core/manager/step.ts";
 import { type InstantMs, instantMs } from "../core/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
@@ -132,12 +132,10 @@ class ManagerRun {
   }
 
   #feed(events: readonly ManagerEvent[]): void {
-    if (this.#signal.aborted) return;
-    for (const event of events) {
-      const { effects, wakeAtMs } = step(this.#state, event, this.#now());
-      this.#queue.push(...effects);
-      this.#setTimer(wakeAtMs);
-    }
+    if (this.#signal.aborted || events.length === 0) return;
+    const { effects, wakeAtMs } = stepAll(this.#state, events, this.#now());
+    for (const effect of effects) this.#queue.push(effect);
+    this.#setTimer(wakeAtMs);
     if (this.#queue.length > 0) this.#changed.ring();
   }
 

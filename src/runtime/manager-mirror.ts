@@ -7,24 +7,33 @@ import type { ManagerEvent } from "../core/manager/event.ts";
 import { defaultSettings } from "../core/model/settings.ts";
 import type { JsonValue, StoreChange, StoredEntry, StoreRevision } from "../ports/store.ts";
 import {
+  agentModeRecordSchema,
+  armingRecordSchema,
+  armingStateRecordSchema,
   commandRecordSchema,
   epochRecordSchema,
+  groupRecordSchema,
   keys,
   leaseRecordSchema,
   nodeRecordSchema,
   nodeStateRecordSchema,
   reportRecordSchema,
+  ruleRecordSchema,
   type ServiceRecord,
   serviceRecordSchema,
   settingsRecordSchema,
   statusRecordSchema,
+  usageRecordSchema,
 } from "../wire/records.ts";
 import {
   clusterSettingsOf,
   commandOf,
+  nameIn,
   nodeIdIn,
   readRecord,
+  registrationOf,
   reportOf,
+  ruleOf,
   serviceIdIn,
   serviceOf,
   statusOf,
@@ -33,11 +42,17 @@ import {
 /** What the manager loads, in the order in which the core is told. */
 export const managerPrefixes: readonly string[] = [
   keys.settings,
+  keys.groups,
+  keys.rules,
+  keys.arming,
+  keys.armingState,
   keys.epochs,
   keys.nodes,
   keys.nodeStates,
+  keys.agentModes,
   keys.leases,
   keys.services,
+  keys.usages,
   keys.statuses,
   keys.reports,
   keys.commands,
@@ -129,49 +144,148 @@ function loadedEventOf(
     const { state } = readRecord(nodeStateRecordSchema, entry.key, entry.value);
     return { kind: "node-state-loaded", node, state, epoch: epoch(node) };
   }
+  if (entry.key === keys.armingState) {
+    const { state } = readRecord(armingStateRecordSchema, entry.key, entry.value);
+    return { kind: "arming-state-loaded", state };
+  }
   return undefined;
 }
 
+/** What a record below a prefix, or under a key, means to the core; `key` is the whole key. */
+interface Meaning {
+  put(key: string, value: JsonValue): ManagerEvent;
+  deleted(key: string, previous: JsonValue): ManagerEvent | undefined;
+}
+
+const meanings: readonly (readonly [string, Meaning])[] = [
+  [
+    keys.settings,
+    {
+      put(key, value) {
+        const { settings } = readRecord(settingsRecordSchema, key, value);
+        return { kind: "settings-changed", settings: clusterSettingsOf(settings) };
+      },
+      deleted: () => ({ kind: "settings-changed", settings: defaultSettings }),
+    },
+  ],
+  [
+    keys.groups,
+    {
+      put(key, value) {
+        const { group } = readRecord(groupRecordSchema, key, value);
+        return { kind: "group-changed", group };
+      },
+      deleted: (key) => ({ kind: "group-removed", name: nameIn(key, keys.groups) }),
+    },
+  ],
+  [
+    keys.rules,
+    {
+      put(key, value) {
+        const { rule } = readRecord(ruleRecordSchema, key, value);
+        return { kind: "rule-changed", rule: ruleOf(rule) };
+      },
+      deleted: (key) => ({ kind: "rule-removed", name: nameIn(key, keys.rules) }),
+    },
+  ],
+  [
+    keys.arming,
+    {
+      put(key, value) {
+        const { mode } = readRecord(armingRecordSchema, key, value);
+        return { kind: "arming-changed", mode };
+      },
+      deleted: () => ({ kind: "arming-changed", mode: "armed" }),
+    },
+  ],
+  [
+    keys.nodes,
+    {
+      put(key, value) {
+        const record = readRecord(nodeRecordSchema, key, value);
+        return { kind: "node-changed", node: registrationOf(record) };
+      },
+      deleted: (key) => ({ kind: "node-removed", node: nodeIdIn(key, keys.nodes) }),
+    },
+  ],
+  [
+    keys.agentModes,
+    {
+      put(key, value) {
+        const { mode } = readRecord(agentModeRecordSchema, key, value);
+        return { kind: "agent-mode", node: nodeIdIn(key, keys.agentModes), mode };
+      },
+      // Only a node that is forgotten loses its record, and there is nobody left to tell.
+      deleted: () => undefined,
+    },
+  ],
+  [
+    keys.leases,
+    {
+      put(key, value) {
+        const { epoch, resetsOnLoss = false } = readRecord(leaseRecordSchema, key, value);
+        return { kind: "lease-granted", node: nodeIdIn(key, keys.leases), epoch, resetsOnLoss };
+      },
+      deleted(key, previous) {
+        const { epoch } = readRecord(leaseRecordSchema, key, previous);
+        return { kind: "lease-gone", node: nodeIdIn(key, keys.leases), epoch };
+      },
+    },
+  ],
+  [
+    keys.services,
+    {
+      put(key, value) {
+        const record = readRecord(serviceRecordSchema, key, value);
+        return { kind: "service-changed", service: serviceOf(record) };
+      },
+      deleted: (key) => ({ kind: "service-removed", service: serviceIdIn(key, keys.services) }),
+    },
+  ],
+  [
+    keys.usages,
+    {
+      put(key, value) {
+        const { cpuCores, memoryBytes } = readRecord(usageRecordSchema, key, value);
+        const use = { cpuCores, memoryBytes };
+        return { kind: "usage", service: serviceIdIn(key, keys.usages), use };
+      },
+      // It goes with its service.
+      deleted: () => undefined,
+    },
+  ],
+  [
+    keys.reports,
+    {
+      put(key, value) {
+        const record = readRecord(reportRecordSchema, key, value);
+        return { kind: "report", report: reportOf(record) };
+      },
+      deleted: () => undefined,
+    },
+  ],
+  [
+    keys.commands,
+    {
+      put(key, value) {
+        const command = commandOf(readRecord(commandRecordSchema, key, value));
+        return { kind: "command", service: serviceIdIn(key, keys.commands), command };
+      },
+      deleted: () => undefined,
+    },
+  ],
+];
+
 function eventsOfPut(key: string, value: JsonValue): readonly ManagerEvent[] {
-  if (key === keys.settings) {
-    const { settings } = readRecord(settingsRecordSchema, key, value);
-    return [{ kind: "settings-changed", settings: clusterSettingsOf(settings) }];
-  }
-  if (key.startsWith(keys.nodes)) {
-    const { node, confirmedOffEpoch } = readRecord(nodeRecordSchema, key, value);
-    return [{ kind: "node-changed", node: { id: node, confirmedOffEpoch } }];
-  }
-  if (key.startsWith(keys.leases)) {
-    const { epoch } = readRecord(leaseRecordSchema, key, value);
-    return [{ kind: "lease-granted", node: nodeIdIn(key, keys.leases), epoch }];
-  }
-  if (key.startsWith(keys.services)) {
-    const record = readRecord(serviceRecordSchema, key, value);
-    return [{ kind: "service-changed", service: serviceOf(record) }];
-  }
-  if (key.startsWith(keys.reports)) {
-    const record = readRecord(reportRecordSchema, key, value);
-    return [{ kind: "report", report: reportOf(record) }];
-  }
-  if (key.startsWith(keys.commands)) {
-    const service = serviceIdIn(key, keys.commands);
-    const command = commandOf(readRecord(commandRecordSchema, key, value));
-    return [{ kind: "command", service, command }];
-  }
-  return [];
+  const meaning = meaningOf(key);
+  return meaning === undefined ? [] : [meaning.put(key, value)];
 }
 
 function eventsOfDelete(key: string, previous: JsonValue): readonly ManagerEvent[] {
-  if (key === keys.settings) return [{ kind: "settings-changed", settings: defaultSettings }];
-  if (key.startsWith(keys.nodes)) {
-    return [{ kind: "node-removed", node: nodeIdIn(key, keys.nodes) }];
-  }
-  if (key.startsWith(keys.leases)) {
-    const { epoch } = readRecord(leaseRecordSchema, key, previous);
-    return [{ kind: "lease-gone", node: nodeIdIn(key, keys.leases), epoch }];
-  }
-  if (key.startsWith(keys.services)) {
-    return [{ kind: "service-removed", service: serviceIdIn(key, keys.services) }];
-  }
-  return [];
+  const event = meaningOf(key)?.deleted(key, previous);
+  return event === undefined ? [] : [event];
+}
+
+function meaningOf(key: string): Meaning | undefined {
+  return meanings.find(([prefix]) => key.startsWith(prefix))?.[1];
 }

@@ -1,7 +1,9 @@
 /** Turns what is stored into what the core decides with, and back. */
-import { assert, InvariantError } from "../core/assert.ts";
+import { assert, assertNever, InvariantError } from "../core/assert.ts";
 import type { Reason } from "../core/explain/reason.ts";
 import { epochOf, type NodeId, type ServiceId } from "../core/ids.ts";
+import type { NodeRegistration } from "../core/model/node.ts";
+import type { Rule } from "../core/model/rule.ts";
 import type {
   MovingState,
   Service,
@@ -11,9 +13,16 @@ import type {
   SettledState,
 } from "../core/model/service.ts";
 import type { ClusterSettings } from "../core/model/settings.ts";
-import { durationMs, instantMs } from "../core/time.ts";
+import { instantMs } from "../core/time.ts";
 import type { JsonValue } from "../ports/store.ts";
-import type { CommandRecord, ReportRecord, ServiceRecord, StatusRecord } from "../wire/records.ts";
+import type { RuleConfig } from "../wire/placement.ts";
+import type {
+  CommandRecord,
+  NodeRecord,
+  ReportRecord,
+  ServiceRecord,
+  StatusRecord,
+} from "../wire/records.ts";
 import { type Settings, timesOf } from "../wire/settings.ts";
 
 /** What a schema must offer to read a record. */
@@ -39,7 +48,42 @@ export function jsonOf(record: object): JsonValue {
 
 /** The settings that the core decides with. */
 export function clusterSettingsOf(settings: Settings): ClusterSettings {
-  return { profile: settings.profile, times: timesOf(settings), suspectMs: durationMs(0) };
+  const { suspectMs, shutdownPolicy, scheduler, rebalanceOnStart, roundMs, goneAfterMs, brake } =
+    settings;
+  return {
+    profile: settings.profile,
+    times: timesOf(settings),
+    suspectMs,
+    shutdownPolicy,
+    scheduler,
+    rebalanceOnStart,
+    autoRebalance: settings.autoRebalance ?? undefined,
+    roundMs,
+    goneAfterMs,
+    brake,
+  };
+}
+
+/** The node as the manager sees it. */
+export function registrationOf(record: NodeRecord): NodeRegistration {
+  const { node, confirmedOffEpoch, maintenance, capacity } = record;
+  return { id: node, confirmedOffEpoch, maintenance, capacity };
+}
+
+/** The rule as the core takes it. */
+export function ruleOf(config: RuleConfig): Rule {
+  switch (config.type) {
+    case "node-affinity": {
+      const { type, ...rest } = config;
+      return { kind: type, ...rest };
+    }
+    case "resource-affinity": {
+      const { type, ...rest } = config;
+      return { kind: type, ...rest };
+    }
+    default:
+      return assertNever(config);
+  }
 }
 
 /** The service as the manager sees it. */
@@ -53,6 +97,15 @@ export function serviceOf(record: ServiceRecord): Service {
     onIsolation: config.onIsolation,
     home: config.node,
     removing: record.removing,
+    group: config.group,
+    failback: config.failback,
+    autoRebalance: config.autoRebalance,
+    limits: config.limits,
+    mayOvercommit: config.mayOvercommit,
+    after: config.after,
+    requires: config.requires,
+    priority: config.priority,
+    movesLive: config.moveBy === "live",
   };
 }
 
@@ -79,6 +132,9 @@ export function statusOf(record: StatusRecord): ServiceStatus {
     stopTimeoutMs: record.stopTimeoutMs,
     survivesIsolation: record.survivesIsolation ?? false,
     mayOutliveLease: record.mayOutliveLease ?? record.survivesIsolation ?? false,
+    maintenanceNode: record.maintenanceNode,
+    suspended: record.suspended,
+    clearLocks: record.clearLocks,
   };
   if (isMovingState(record.state)) {
     assert(record.target !== undefined, "a stored status of a move names its target");
@@ -110,6 +166,11 @@ export function commandOf(record: CommandRecord): ServiceCommand {
 export function reportOf(record: ReportRecord): ServiceReport {
   const { service, node, epoch, uid, result, detail, stable } = record;
   return { service, node, epoch, uid, result, detail, stable };
+}
+
+/** The name in a key of a group or rule. */
+export function nameIn(key: string, prefix: string): string {
+  return key.slice(prefix.length);
 }
 
 /** The id in a key that was written by Holdfast, e.g. of `leases/node1`. */

@@ -5,7 +5,7 @@ import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 import { jsonOf, readRecord } from "../runtime/manager-records.ts";
 import { keys, type TokenRecord, tokenRecordSchema } from "../wire/records.ts";
-import type { Settings } from "../wire/settings.ts";
+import { type SettingsInput, settingsSchema } from "../wire/settings.ts";
 import { adminTokenFile, readAdminToken, writeAdminToken } from "./files.ts";
 import { createToken, hashOf, tokenIdOf } from "./http/auth.ts";
 
@@ -17,7 +17,7 @@ export interface FirstStartOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly dataDirectory: string;
-  readonly initialSettings?: Settings | undefined;
+  readonly initialSettings?: SettingsInput | undefined;
 }
 
 /** Makes sure that there is an admin's token and that there are settings. Does nothing at later starts. */
@@ -43,7 +43,7 @@ export async function prepareCluster(options: FirstStartOptions): Promise<Result
 
 async function prepareSettings(options: FirstStartOptions): Promise<Result<void, string>> {
   if (options.initialSettings === undefined) return ok(undefined);
-  const record = { version: 1, settings: options.initialSettings };
+  const record = { version: 1, settings: settingsSchema.parse(options.initialSettings) };
   const written = await options.store.txn({
     compare: [{ kind: "absent", key: keys.settings }],
     then: [{ kind: "put", key: keys.settings, value: jsonOf(record) }],

@@ -18,6 +18,8 @@ export const logRequestsMax = 100;
 export const logAnswerWithinMs = 5_000;
 export const servicesMax = 10_000;
 export const nodesMax = 5_000;
+export const groupsMax = 1_000;
+export const rulesMax = 1_000;
 export const tokensMax = 10_000;
 export const auditKeptMax = 10_000;
 /** How often a change is tried again when another one came first. */

@@ -10,7 +10,7 @@ import type { Store } from "../ports/store.ts";
 import { type ElectionOptions, runElection } from "../runtime/election.ts";
 import { runManager } from "../runtime/manager-loop.ts";
 import { problemOf } from "../wire/errors.ts";
-import type { Settings } from "../wire/settings.ts";
+import type { SettingsInput } from "../wire/settings.ts";
 import { createInstructionHub } from "./agents/instruction-hub.ts";
 import { createLogRelay } from "./agents/log-relay.ts";
 import type { ServerContext } from "./context.ts";
@@ -21,10 +21,15 @@ import { ProblemError } from "./http/problem-error.ts";
 import { requireRole } from "./http/scopes.ts";
 import { createStreamSet } from "./http/sse.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
+import { armingRoutes } from "./routes/arming-routes.ts";
 import { clusterRoutes } from "./routes/cluster-routes.ts";
 import { eventRoutes } from "./routes/events-routes.ts";
+import { groupRoutes } from "./routes/groups-routes.ts";
 import { logRoutes } from "./routes/logs-routes.ts";
+import { nodeRoutes } from "./routes/nodes-routes.ts";
+import { ruleRoutes } from "./routes/rules-routes.ts";
 import { serviceRoutes } from "./routes/services-routes.ts";
+import { settingsRoutes } from "./routes/settings-routes.ts";
 import { tokenRoutes } from "./routes/tokens-routes.ts";
 import { openClusterView, type RunningView } from "./view/cluster-view.ts";
 
@@ -41,7 +46,7 @@ export interface ServerOptions {
   readonly serverId?: string | undefined;
   readonly version: string;
   /** Settings of a cluster that has none yet. */
-  readonly initialSettings?: Settings | undefined;
+  readonly initialSettings?: SettingsInput | undefined;
   /** `checked`: every answer is compared with its schema, for tests. Default `trusted`. */
   readonly answers?: "trusted" | "checked" | undefined;
   /** Times of the election; default: the election's own. */
@@ -112,6 +117,11 @@ function addRoutes(app: App, context: ServerContext): void {
     const people = scope as App; // `register` hands over the same app, without its types
     requireRole(people, context, "admin");
     clusterRoutes(people, context);
+    settingsRoutes(people, context);
+    armingRoutes(people, context);
+    nodeRoutes(people, context);
+    groupRoutes(people, context);
+    ruleRoutes(people, context);
     serviceRoutes(people, context);
     logRoutes(people, context);
     eventRoutes(people, context);

@@ -3,9 +3,10 @@
  * names the node, so no message does. An agent that is refused with `stale-epoch` has lost its lease.
  */
 import * as z from "zod";
+import { agentModes, leavingKinds } from "../core/model/node.ts";
 import { managerStates, reportResults } from "../core/model/service.ts";
 import { epochSchema, nodeIdSchema, serviceIdSchema, uidSchema } from "./ids.ts";
-import { serviceConfigSchema } from "./service-config.ts";
+import { capacitySchema, moveKinds, storedServiceConfigSchema } from "./service-config.ts";
 
 const durationField = z.number().positive();
 const propertyValue = z.union([z.string().max(1_000), z.number(), z.boolean()]);
@@ -14,6 +15,8 @@ const propertyValue = z.union([z.string().max(1_000), z.number(), z.boolean()]);
 export const joinRequestSchema = z.strictObject({
   agentVersion: z.string().max(100),
   properties: z.record(z.string().max(100), propertyValue),
+  /** What the node has for services; undefined: the agent cannot tell. */
+  capacity: capacitySchema.optional(),
 });
 export const joinAnswerSchema = z.object({ node: nodeIdSchema, serverVersion: z.string() });
 
@@ -33,6 +36,8 @@ export const leaseAnswerSchema = z.object({
   ttlMs: durationField,
   watchdogMs: durationField,
   renewEveryMs: durationField,
+  /** Starts, stops and moves that may go on at a time. */
+  operationsPerNode: z.int().min(1),
 });
 export type LeaseAnswer = z.output<typeof leaseAnswerSchema>;
 
@@ -43,7 +48,20 @@ export type LeaseAnswer = z.output<typeof leaseAnswerSchema>;
 export const releaseRequestSchema = z.strictObject({
   epoch: epochSchema,
   leaseId: z.string().max(100),
+  /** The agent has stopped everything, whatever watches it: it may all run elsewhere at once (S1). */
+  nothingRuns: z.boolean().default(false),
 });
+
+/**
+ * `POST /v1/agent/mode`: the agent leaves (alone, or because its node goes down), or is `active` again. The answer
+ * is the mode that follows from the cluster's shutdown policy; it holds until the agent says otherwise.
+ * Refused with `stale-epoch` without a live lease of this epoch.
+ */
+export const modeRequestSchema = z.strictObject({
+  kind: z.enum([...leavingKinds, "active"]),
+  epoch: epochSchema,
+});
+export const modeAnswerSchema = z.object({ mode: z.enum(agentModes) });
 
 /** The manager's word for one service, as its node's agent gets it, with the configuration that belongs to it. */
 export const instructionSchema = z.object({
@@ -53,10 +71,16 @@ export const instructionSchema = z.object({
   node: nodeIdSchema,
   nodeEpoch: epochSchema,
   target: nodeIdSchema.optional(),
+  /** How its driver moves it; undefined: it is stopped here and started there. */
+  moveBy: z.enum(moveKinds).optional(),
   stopTimeoutMs: z.number().optional(),
+  /** The cluster is disarmed: left alone whatever the state says. */
+  suspended: z.boolean().optional(),
+  /** It was recovered from a dead node, whose locks on it may be removed. */
+  clearLocks: z.boolean().optional(),
   /** The order for the guard under this uid: true: leave the copy alone; false: kill it without a lease. */
   survivesIsolation: z.boolean(),
-  config: serviceConfigSchema,
+  config: storedServiceConfigSchema,
   /** Revision of the configuration; reports name the one that they are about. */
   configRevision: z.int(),
 });
@@ -107,13 +131,28 @@ export const reportRequestSchema = z.strictObject({
 });
 export type ReportRequest = z.input<typeof reportRequestSchema>;
 
+/** Services in one `usage` request; an agent that has more of them to tell sends several. */
+export const usagesMax = 50;
+/**
+ * `POST /v1/agent/usage`: what services of the node use, as measured. Of a service that is not the node's nothing is
+ * kept. Refused with `stale-epoch` without a live lease of this epoch.
+ */
+export const usageRequestSchema = z.strictObject({
+  epoch: epochSchema,
+  usages: z
+    .array(z.strictObject({ service: serviceIdSchema, ...capacitySchema.shape }))
+    .max(usagesMax),
+});
+
 /** `POST /v1/agent/logs/{requestId}`: the output as plain text, streamed as long as the server reads it. */
 export const agentPaths = {
   join: "/v1/agent/join",
   lease: "/v1/agent/lease",
   release: "/v1/agent/release",
+  mode: "/v1/agent/mode",
   instructions: "/v1/agent/instructions",
   confirm: "/v1/agent/confirm",
   report: "/v1/agent/report",
+  usage: "/v1/agent/usage",
   logs: "/v1/agent/logs",
 } as const;

@@ -1,7 +1,11 @@
 /** What the API answers: the resources as people and scripts see them. */
 import * as z from "zod";
-import { nodeStates } from "../core/model/node.ts";
-import { managerStates, requestedStates } from "../core/model/service.ts";
+import { armingStates } from "../core/manager/effect.ts";
+import { armingModes } from "../core/manager/event.ts";
+import { agentModes, nodeStates } from "../core/model/node.ts";
+import { managerStates, reportResults, requestedStates } from "../core/model/service.ts";
+import { groupSchema, ruleSchema } from "./placement.ts";
+import { capacitySchema } from "./service-config.ts";
 import { settingsSchema } from "./settings.ts";
 
 const id = z.string();
@@ -17,9 +21,13 @@ export const serviceResourceSchema = z.object({
   state: z.enum(managerStates),
   node: z.string().optional(),
   target: z.string().optional(),
+  /** Where it was when that node went into maintenance: it goes back there. */
+  maintenanceNode: z.string().optional(),
+  /** The cluster is disarmed with `ignore`: it is left alone whatever the state says. */
+  suspended: z.boolean().optional(),
   failedNodes: z.array(z.string()),
   /** What its agent said last: running, stopped, failed ... and the health. */
-  running: z.enum(["running", "stopped", "failed", "wrong-node", "unknown-error", "unknown"]),
+  running: z.enum([...reportResults, "unknown"]),
   health: z.enum(["none", "starting", "healthy", "unhealthy", "unknown"]),
   detail: z.string(),
   /** Its agent has said so of this very revision: a changed configuration has taken effect. */
@@ -28,8 +36,63 @@ export const serviceResourceSchema = z.object({
   /** Why it is in this state, as a sentence. */
   reason: z.string(),
   uid: z.string().optional(),
+  /** What it uses, as measured; undefined: its agent has not said. */
+  usage: capacitySchema.optional(),
 });
 export type ServiceResource = z.output<typeof serviceResourceSchema>;
+
+/** The answer to a change of a service. `warnings`: what a person should know of it, e.g. that capacity is short. */
+export const changedServiceSchema = serviceResourceSchema.extend({
+  warnings: z.array(z.string()).optional(),
+});
+export type ChangedService = z.output<typeof changedServiceSchema>;
+
+/** A placement group. `services`: those that refer to it. */
+export const groupResourceSchema = z.object({
+  name: z.string(),
+  revision: z.int(),
+  config: groupSchema,
+  services: z.array(id),
+  inForce: z.boolean(),
+  /** Why it is not in force, as a sentence. */
+  because: z.string().optional(),
+});
+export type GroupResource = z.output<typeof groupResourceSchema>;
+
+/** A rule, and whether it is in force. */
+export const ruleResourceSchema = z.object({
+  name: z.string(),
+  revision: z.int(),
+  config: ruleSchema,
+  inForce: z.boolean(),
+  /** Why it is not in force, as a sentence. */
+  because: z.string().optional(),
+});
+export type RuleResource = z.output<typeof ruleResourceSchema>;
+
+/** `PUT /v1/arming`: whether the cluster acts by itself. */
+export const armingRequestSchema = z.strictObject({
+  mode: z.enum(armingModes),
+  /** For those who wonder why. */
+  reason: z.string().max(1_000).optional(),
+});
+export type ArmingRequest = z.input<typeof armingRequestSchema>;
+
+/** `GET /v1/arming` */
+export const armingResourceSchema = z.object({
+  revision: z.int(),
+  mode: z.enum(armingModes),
+  state: z.enum(armingStates),
+  by: z.string().optional(),
+  reason: z.string().optional(),
+  sinceMs: z.number().optional(),
+  /** While it is `disarming`: what has to end first, each as a sentence. */
+  waitsFor: z.array(z.string()),
+});
+export type ArmingResource = z.output<typeof armingResourceSchema>;
+
+/** `PUT /v1/nodes/{id}/maintenance` */
+export const maintenanceRequestSchema = z.strictObject({ on: z.boolean() });
 
 /** A node, as `GET /v1/nodes` shows it. */
 export const nodeResourceSchema = z.object({
@@ -43,6 +106,12 @@ export const nodeResourceSchema = z.object({
   confirmedOffEpoch: z.int(),
   agentVersion: z.string(),
   properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  /** A person asked for maintenance. */
+  maintenance: z.boolean(),
+  /** What its agent is about to do. */
+  agentMode: z.enum(agentModes),
+  /** What it has for services; undefined: its agent does not say. */
+  capacity: capacitySchema.optional(),
   services: z.array(id),
   sinceMs: z.number(),
   reason: z.string(),
@@ -75,6 +144,9 @@ export const clusterStatusSchema = z.object({
   manager: z.string().optional(),
   settings: settingsSchema,
   times: z.object({ ttlMs: z.number(), watchdogMs: z.number(), renewEveryMs: z.number() }),
+  arming: armingResourceSchema,
+  /** Rules that the manager ignores, each with the reason as a sentence. */
+  rejectedRules: z.array(z.object({ rule: z.string(), because: z.string() })),
   nodes: z.array(nodeResourceSchema),
   services: z.array(serviceResourceSchema),
 });
@@ -86,6 +158,8 @@ export const whySchema = z.object({
   state: z.enum(managerStates),
   /** The answer in one line. */
   summary: z.string(),
+  /** What rules, order and limits mean for it, each as a sentence. */
+  rules: z.array(z.string()),
   /** What stands against or for each node. */
   nodes: z.array(
     z.object({ node: id, verdict: z.enum(["here", "allowed", "refused"]), sentence: z.string() }),
@@ -160,6 +234,8 @@ export const tokenRequestSchema = z
 export const commandRequestSchema = z.discriminatedUnion("command", [
   z.strictObject({ command: z.literal("migrate"), target: z.string() }),
   z.strictObject({ command: z.literal("relocate"), target: z.string() }),
+  /** It was moved by hand, behind the manager's back: this is where it is now. */
+  z.strictObject({ command: z.literal("located"), target: z.string() }),
   z.strictObject({
     command: z.literal("stop"),
     timeoutMs: z.int().min(0).max(86_400_000).optional(),

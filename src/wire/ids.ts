@@ -29,3 +29,15 @@ export const uidSchema: z.ZodType<InstructionUid, string> = z
   .min(1)
   .max(100)
   .transform(instructionUidOf);
+
+/** Longest name of a placement group or rule, in characters. */
+const nameLengthMax = 63;
+
+/** A placement group's or rule's name: as a node's, and capitals, "." and "_" are allowed too. */
+export const nameSchema: z.ZodString = z
+  .string()
+  .max(nameLengthMax, `a name has ${nameLengthMax} characters at most`)
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/,
+    'use letters, digits, ".", "_" and "-", beginning and ending with a letter or digit',
+  );

@@ -4,24 +4,36 @@
  * the agent talks to, each in a transaction that checks the facts; services, commands, tokens, audit: the API.
  */
 import * as z from "zod";
-import { nodeStates } from "../core/model/node.ts";
+import { armingStates } from "../core/manager/effect.ts";
+import { armingModes } from "../core/manager/event.ts";
+import { agentModes, nodeStates } from "../core/model/node.ts";
 import { managerStates, reportResults } from "../core/model/service.ts";
 import { epochSchema, nodeIdSchema, serviceIdSchema, uidSchema } from "./ids.ts";
+import { groupSchema, ruleSchema } from "./placement.ts";
 import { reasonSchema } from "./reason.ts";
-import { serviceConfigSchema } from "./service-config.ts";
+import { capacitySchema, storedServiceConfigSchema } from "./service-config.ts";
 import { settingsSchema } from "./settings.ts";
 
+/** None of these is the beginning of another one. */
 export const keys = {
   settings: "settings",
   manager: "manager",
+  groups: "groups/",
+  rules: "rules/",
+  arming: "arming-mode",
+  armingState: "arming-state",
+  rejectedRules: "rejected-rules",
+  relations: "relations",
   nodes: "nodes/",
   epochs: "epochs/",
   nodeStates: "node-states/",
   leases: "leases/",
+  agentModes: "agent-modes/",
   services: "services/",
   statuses: "statuses/",
   reports: "reports/",
   commands: "commands/",
+  usages: "usages/",
   events: "events/",
   audit: "audit/",
   tokens: "tokens/",
@@ -47,6 +59,10 @@ export const nodeRecordSchema = z.object({
   agentVersion: z.string(),
   registeredAtMs: z.number(),
   confirmedOffEpoch: epochSchema,
+  /** A person asked for maintenance. */
+  maintenance: z.boolean().default(false),
+  /** What the node has for services; undefined: its agent does not say. */
+  capacity: capacitySchema.optional(),
 });
 export type NodeRecord = z.output<typeof nodeRecordSchema>;
 
@@ -64,6 +80,8 @@ export const leaseRecordSchema = z.object({
   times: z
     .object({ ttlMs: z.number(), watchdogMs: z.number(), renewEveryMs: z.number() })
     .optional(),
+  /** A kernel watchdog resets the node when this lease is lost. */
+  resetsOnLoss: z.boolean().optional(),
 });
 export type LeaseRecord = z.output<typeof leaseRecordSchema>;
 
@@ -76,10 +94,60 @@ export const nodeStateRecordSchema = z.object({
 });
 export type NodeStateRecord = z.output<typeof nodeStateRecordSchema>;
 
+/** `agent-modes/<node>`: what the agent that holds the lease of `epoch` is about to do. */
+export const agentModeRecordSchema = z.object({
+  ...version,
+  mode: z.enum(agentModes),
+  epoch: epochSchema,
+});
+export type AgentModeRecord = z.output<typeof agentModeRecordSchema>;
+
+/** `groups/<name>` */
+export const groupRecordSchema = z.object({ ...version, group: groupSchema });
+export type GroupRecord = z.output<typeof groupRecordSchema>;
+
+/** `rules/<name>` */
+export const ruleRecordSchema = z.object({ ...version, rule: ruleSchema });
+export type RuleRecord = z.output<typeof ruleRecordSchema>;
+
+/** `arming-mode`: a person's word; without it the cluster is armed. */
+export const armingRecordSchema = z.object({
+  ...version,
+  mode: z.enum(armingModes),
+  by: z.string(),
+  reason: z.string().optional(),
+  sinceMs: z.number(),
+});
+export type ArmingRecord = z.output<typeof armingRecordSchema>;
+
+/** `arming-state`: how far the manager has come with it. */
+export const armingStateRecordSchema = z.object({
+  ...version,
+  state: z.enum(armingStates),
+  sinceMs: z.number(),
+  reason: reasonSchema,
+});
+export type ArmingStateRecord = z.output<typeof armingStateRecordSchema>;
+
+/** `rejected-rules`: rules that the manager ignores, each with a sentence for people. */
+export const rejectedRulesRecordSchema = z.object({
+  ...version,
+  rejections: z.array(z.object({ rule: z.string(), because: z.string() })),
+});
+export type RejectedRulesRecord = z.output<typeof rejectedRulesRecordSchema>;
+
+/** `relations`: written with every change that rests on how things refer to each other, so that no two cross. */
+export const relationsRecordSchema = z.object({ ...version, subject: z.string() });
+export type RelationsRecord = z.output<typeof relationsRecordSchema>;
+
+/** `usages/<service>`: what it uses, as measured. */
+export const usageRecordSchema = z.object({ ...version, ...capacitySchema.shape });
+export type UsageRecord = z.output<typeof usageRecordSchema>;
+
 /** `services/<service>` */
 export const serviceRecordSchema = z.object({
   ...version,
-  config: serviceConfigSchema,
+  config: storedServiceConfigSchema,
   removing: z.boolean(),
   addedAtMs: z.number(),
 });
@@ -97,6 +165,9 @@ export const statusRecordSchema = z.object({
   stopTimeoutMs: z.number().optional(),
   survivesIsolation: z.boolean().optional(),
   mayOutliveLease: z.boolean().optional(),
+  maintenanceNode: nodeIdSchema.optional(),
+  suspended: z.boolean().optional(),
+  clearLocks: z.boolean().optional(),
   failedNodes: z.array(nodeIdSchema),
   sinceMs: z.number(),
   reason: reasonSchema,
@@ -123,7 +194,7 @@ export type ReportRecord = z.output<typeof reportRecordSchema>;
 export const commandRecordSchema = z.object({
   ...version,
   id: z.string(),
-  kind: z.enum(["migrate", "relocate", "stop"]),
+  kind: z.enum(["migrate", "relocate", "stop", "located"]),
   target: nodeIdSchema.optional(),
   timeoutMs: z.number().optional(),
   by: z.string(),
@@ -134,8 +205,8 @@ export type CommandRecord = z.output<typeof commandRecordSchema>;
 export const eventRecordSchema = z.object({
   ...version,
   atMs: z.number(),
-  kind: z.enum(["service", "node", "command", "manager"]),
-  /** The service, node or server that it is about. */
+  kind: z.enum(["service", "node", "command", "manager", "cluster", "rule"]),
+  /** The service, node, server or rule that it is about, or `cluster`. */
   subject: z.string(),
   from: z.string().optional(),
   to: z.string().optional(),

@@ -1,5 +1,11 @@
-/** Cluster-wide settings: a profile's name, or times of one's own. */
+/** Cluster-wide settings: times, and how the manager decides. Every field has a default. */
 import * as z from "zod";
+import {
+  balanceMethods,
+  defaultSettings,
+  schedulers,
+  shutdownPolicies,
+} from "../core/model/settings.ts";
 import { faultOfTimes, type LeaseTimes, profiles } from "../core/model/times.ts";
 import { durationMs } from "../core/time.ts";
 
@@ -13,15 +19,71 @@ const timesSchema = z
     if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
   });
 
+/** Moving services by itself when nodes are loaded unevenly for a while. */
+const autoRebalanceSchema = z.strictObject({
+  method: z.enum(balanceMethods).default("bruteforce"),
+  /** Imbalance above which something is done. */
+  threshold: z.number().min(0).max(100).default(0.3),
+  /** Rounds in a row for which the imbalance must have lasted. */
+  holdRounds: z.int().min(0).max(1_000).default(3),
+  /** Least relative improvement that is worth a move. */
+  margin: z.number().min(0).max(1).default(0.1),
+});
+
+/** Slows recovery down when more than `lostShare` of the nodes are lost at once. */
+const brakeSchema = z.strictObject({
+  lostShare: z.number().min(0).max(1).default(defaultSettings.brake.lostShare),
+  recoveriesAtOnce: z.int().min(1).max(10_000).default(defaultSettings.brake.recoveriesAtOnce),
+});
+
+/** What becomes of a service for which memory would not suffice. */
+export const admissionActions = ["refuse", "warn"] as const;
+
+/** How many node losses the memory that services state must survive, and what becomes of a service that breaks it. */
+const admissionSchema = z.strictObject({
+  losses: z.int().min(0).max(10).default(1),
+  action: z.enum(admissionActions).default("refuse"),
+});
+
 /** `GET`, `PUT /v1/settings`. */
 export const settingsSchema = z.strictObject({
   profile: z.enum(profileNames).default("balanced"),
   /** Instead of the profile's. */
   times: timesSchema.optional(),
+  /** How long a node must be missed before its services are fenced. */
+  suspectMs: z.int().min(0).max(3_600_000).transform(durationMs).default(defaultSettings.suspectMs),
+  /** What becomes of a node's services when it is shut down. */
+  shutdownPolicy: z.enum(shutdownPolicies).default(defaultSettings.shutdownPolicy),
+  /** How a node is chosen. */
+  scheduler: z.enum(schedulers).default(defaultSettings.scheduler),
+  /** Choose the best node again whenever a service is requested started. */
+  rebalanceOnStart: z.boolean().default(defaultSettings.rebalanceOnStart),
+  /** Absent or null: off. */
+  autoRebalance: autoRebalanceSchema.nullish(),
+  /** How often the manager looks at what no event tells. */
+  roundMs: z.int().min(1_000).max(600_000).transform(durationMs).default(defaultSettings.roundMs),
+  /** A node that is registered no longer is forgotten after so long. */
+  goneAfterMs: z
+    .int()
+    .min(1_000)
+    .max(2_592_000_000)
+    .transform(durationMs)
+    .default(defaultSettings.goneAfterMs),
+  /** Starts, stops and moves that may go on at a time on one node. */
+  operationsPerNode: z.int().min(1).max(100).default(4),
+  brake: brakeSchema.prefault({}),
+  /** Absent or null: every service is let in. */
+  admission: admissionSchema.nullish(),
 });
 export type Settings = z.output<typeof settingsSchema>;
+/** As a person writes them. */
+export type SettingsInput = z.input<typeof settingsSchema>;
+
+/** `PATCH /v1/settings`: fields to change, one level deep; null sets a field back to its default. */
+export const settingsChangeSchema = z.record(z.string().max(100), z.unknown());
+export type SettingsChange = z.output<typeof settingsChangeSchema>;
 
 /** The times in force. */
-export function timesOf(settings: Settings): LeaseTimes {
+export function timesOf(settings: Pick<Settings, "profile" | "times">): LeaseTimes {
   return settings.times ?? profiles[settings.profile];
 }

@@ -2,79 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AgentEffect } from "../../src/core/agent/effect.ts";
-import type { AgentEvent } from "../../src/core/agent/event.ts";
-import { type AgentInstruction, createAgentState } from "../../src/core/agent/state.ts";
-import { step } from "../../src/core/agent/step.ts";
-import { epochOf, instructionUidOf, parseNodeId, parseServiceId } from "../../src/core/ids.ts";
+import { epochOf, instructionUidOf, parseServiceId } from "../../src/core/ids.ts";
 import { managerStates } from "../../src/core/model/service.ts";
 import { instantMs } from "../../src/core/time.ts";
-
-const me = parseNodeId("node1");
-const web = parseServiceId("process:web");
-assert(me.ok && web.ok);
-const node = me.value;
-const service = web.value;
-
-function instruction(uid: string, more: Partial<AgentInstruction> = {}): AgentInstruction {
-  return {
-    service,
-    uid: instructionUidOf(uid),
-    state: "started",
-    node,
-    nodeEpoch: epochOf(1),
-    stopTimeoutMs: undefined,
-    survivesIsolation: false,
-    restartCountMax: 2,
-    restartDelayMs: 100,
-    restartDelayMsMax: 150,
-    restartResetAfterMs: 10_000,
-    restartKey: "k",
-    configurationKey: "k",
-    configRevision: 7,
-    ...more,
-  };
-}
-
-/** A machine under a lease of epoch 1 that may run until 10,000 and is near its deadline from 8,500 on. */
-function machine() {
-  const state = createAgentState({ node, instancePrefix: "i" });
-  let now = 0;
-  let wakeAtMs: number | undefined;
-  const send = (event: AgentEvent, atMs = now): AgentEffect[] => {
-    now = atMs;
-    const outcome = step(state, event, instantMs(now));
-    wakeAtMs = outcome.wakeAtMs;
-    return outcome.effects.filter((effect) => effect.kind !== "log");
-  };
-  const lease = (kind: "lease-granted" | "lease-renewed", untilMs: number, atMs = now) =>
-    send({ kind, epoch: epochOf(1), runUntilMs: instantMs(untilMs), watchdogMs: 10_000 }, atMs);
-  return {
-    state,
-    send,
-    lease,
-    wakeAtMs: () => wakeAtMs,
-    tell: (told: AgentInstruction) => send({ kind: "instruction", instruction: told }),
-    confirm(uid: string, answer: "current" | "not-current" | "unknown" = "current", atMs = now) {
-      const event = {
-        kind: "confirm-answered",
-        service,
-        uid: instructionUidOf(uid),
-        epoch: epochOf(state.lease?.epoch ?? 1),
-        answer,
-      } as const;
-      return send(event, atMs);
-    },
-    /** Runs `process:web` under uid `u1` as instance `i-1`. */
-    running(more: Partial<AgentInstruction> = {}) {
-      lease("lease-granted", 10_000);
-      this.tell(instruction("u1", more));
-      this.confirm("u1");
-      return send({ kind: "started", service, instanceId: "i-1" });
-    },
-  };
-}
-
-const kinds = (effects: readonly AgentEffect[]): string[] => effects.map((effect) => effect.kind);
+import { instruction, kinds, machine, service } from "./support/core-machine.ts";
 
 describe("step() on an instruction", () => {
   const whenDown: Readonly<Record<string, readonly string[]>> = {
@@ -84,6 +15,8 @@ describe("step() on an instruction", () => {
     migrate: ["report"],
     relocate: ["report"],
     request_start_balance: ["report"],
+    freeze: ["report"],
+    ignored: ["report"],
   };
   const whenRunning: Readonly<Record<string, readonly string[]>> = {
     started: ["report"],
@@ -91,8 +24,8 @@ describe("step() on an instruction", () => {
     stopped: ["stop"],
     migrate: ["stop"],
     relocate: ["stop"],
-    request_start_balance: ["stop"],
-    ignored: ["untrack"],
+    request_start_balance: ["report"],
+    ignored: ["untrack", "report"],
   };
   for (const state of managerStates) {
     test(`${state} leads to [${whenDown[state] ?? ""}] when it is down`, () => {
@@ -110,7 +43,7 @@ describe("step() on an instruction", () => {
   test("waits for a lease of the epoch that it names", () => {
     const one = machine();
     assert.deepEqual(kinds(one.tell(instruction("u1"))), ["request-lease"]);
-    assert.deepEqual(kinds(one.lease("lease-granted", 10_000)), ["confirm"]);
+    assert.deepEqual(kinds(one.lease("lease-granted", 10_000)), ["confirm", "put-mode"]);
     const two = machine();
     two.lease("lease-granted", 10_000);
     assert.deepEqual(two.tell(instruction("u1", { nodeEpoch: epochOf(2) })), []);
@@ -329,7 +262,7 @@ describe("step() on the list of services", () => {
     const one = machine();
     const keys = { restartKey: "k", configurationKey: "k", tracked: true };
     one.send({ kind: "adopted", service, instanceId: "i-0", ...keys });
-    assert.deepEqual(one.lease("lease-renewed", 10_000), []);
+    assert.deepEqual(kinds(one.lease("lease-renewed", 10_000)), ["put-mode"]);
     const [report] = one.send({ kind: "snapshot", instructions: [instruction("u1")] });
     assert.equal(report?.kind === "report" && report.content.result, "running");
   });

@@ -1,5 +1,6 @@
 /**
- * `npm run bench`: failover times and the cost at rest, measured on real processes, against the goals. Prints a table
+ * `npm run bench`: failover times and the cost at rest on real processes, and what large clusters cost the manager,
+ * against the goals. Prints a table
  * and writes bench-results/<date>.json. Options: --runs N, --only NAME (part of a name), --seed N, --seconds N.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -11,11 +12,12 @@ import type { Scope } from "../e2e/harness/cluster.ts";
 import { root } from "../e2e/harness/program.ts";
 import { measureFailovers } from "./failover.ts";
 import { measureIdle, serviceCount } from "./idle.ts";
+import { measureManagers } from "./manager.ts";
 import { type Spread, spreadOf, togetherBytes } from "./sample.ts";
 
 interface Goal {
   readonly name: string;
-  readonly unit: "ms" | "%" | "MB";
+  readonly unit: "ms" | "%" | "MB" | "x";
   readonly measured: number;
   readonly goal: number | undefined;
 }
@@ -38,6 +40,7 @@ interface Bench {
 }
 
 const benches: readonly Bench[] = [
+  { name: "manager", run: benchManager },
   { name: "idle", run: benchIdle },
   ...(["fast", "balanced"] as const).flatMap((profile) => [
     { name: `failover-${profile}`, run: (c: BenchContext) => benchFailover(c, profile) },
@@ -62,6 +65,33 @@ async function benchCleanDeath(
   const times = await measureFailovers({ ...context, profile, death: "clean-death" });
   const goals = { median: 1_000, worst: undefined };
   return { values: times, goals: spreadGoals(`clean death, ${profile}`, spreadOf(times), goals) };
+}
+
+/** The largest cluster is held to the goals; the smaller ones show how cost grows. */
+async function benchManager(context: BenchContext): Promise<BenchResult> {
+  const values = await measureManagers(context.scope.diagnostic);
+  const goals: Goal[] = [];
+  const medians: number[] = [];
+  for (const measured of values) {
+    const isLargest = measured === values.at(-1);
+    const name = `manager (${measured.nodeCount}, ${measured.serviceCount})`;
+    const times = measured.reportMs.toSorted((left, right) => left - right);
+    const median = times[times.length >> 1] ?? 0;
+    const rare = times[Math.floor(times.length * 0.99)] ?? 0;
+    medians.push(median);
+    const goal = (value: number) => (isLargest ? value : undefined);
+    const loss = `${name}: loss of ${measured.lostCount} services`;
+    goals.push(
+      { name: `${name}: load`, unit: "ms", measured: measured.loadMs, goal: goal(5_000) },
+      { name: `${name}: report, median`, unit: "ms", measured: median, goal: goal(2) },
+      { name: `${name}: report, 99 %`, unit: "ms", measured: rare, goal: undefined },
+      { name: loss, unit: "ms", measured: measured.lossMs, goal: goal(150) },
+      { ...megabytes(`${name}: RSS`, measured.rssBytes, 1_500), goal: goal(1_500) },
+    );
+  }
+  const ratio = (medians.at(-1) ?? 0) / (medians[0] ?? 1);
+  goals.push({ name: "manager: report, largest to smallest", unit: "x", measured: ratio, goal: 3 });
+  return { values, goals };
 }
 
 function spreadGoals(
@@ -115,7 +145,7 @@ function randomOf(seed: number): () => number {
 }
 
 function lineOf({ name, unit, measured, goal }: Goal): string {
-  const digits = unit === "%" ? 2 : 0;
+  const digits = unit === "%" || unit === "x" || (unit === "ms" && measured < 10) ? 2 : 0;
   const verdict = goal === undefined ? "" : measured <= goal ? "reached" : "MISSED";
   const aim = goal === undefined ? "" : `<= ${goal}`;
   const shown = `${measured.toFixed(digits)} ${unit}`;

@@ -13,7 +13,7 @@ test("runCli() says in one short line that another program's JSON is no answer",
   const { err, code } = await bench.run(["status"]);
   assert.match(
     err,
-    /in a form that this version does not know \(revision: is missing \(expected number\), and 6 more faults\); check that --server/,
+    /in a form that this version does not know \(revision: is missing \(expected number\), and 8 more faults\); check that --server/,
   );
   assert.equal(code, 1);
 });

@@ -214,7 +214,7 @@ const cases: readonly BadCase[] = [
     words: "apply -f FILE",
     content: "id: process:api\n",
     code: 2,
-    says: /FILE line 1: kind is missing: write "kind: Service"/,
+    says: /FILE line 1: kind is missing: write one of "kind: Service"/,
   },
   {
     criterion: "a wrong kind",
@@ -300,16 +300,136 @@ const cases: readonly BadCase[] = [
     says: /required option '-f, --file <file>' not specified/,
   },
   {
-    criterion: "settings without anything",
-    words: "settings set",
+    criterion: "a group twice in a file",
+    words: "apply -f FILE",
+    content:
+      "kind: Group\nname: a\nnodes: [{ node: n1 }]\n---\nkind: Group\nname: a\nnodes: [{ node: n1 }]\n",
     code: 2,
-    says: /nothing to set is given/,
+    says: /FILE line 6: name: "a" is there already, in line 2/,
   },
   {
-    criterion: "settings with half of the times",
-    words: "settings set --ttl 3s",
+    criterion: "a node twice in a group",
+    words: "apply -f FILE",
+    content: "kind: Group\nname: a\nnodes:\n  - node: n1\n  - node: n1\n",
     code: 2,
-    says: /give --ttl, --watchdog and --renew-every/,
+    says: /FILE line 5: nodes.1: "n1" is named twice/,
+  },
+  {
+    criterion: "a rule of no known type",
+    words: "apply -f FILE",
+    content: "kind: Rule\nname: a\ntype: colour\nservices: [process:a]\n",
+    code: 2,
+    says: /FILE line 3: type: /,
+  },
+  {
+    criterion: "a document of no known kind",
+    words: "apply -f FILE",
+    content: "kind: Servce\n",
+    code: 2,
+    says: /kind is "Servce": write one of "kind: Service", "kind: Group", "kind: Rule", "kind: Settings"/,
+  },
+  {
+    criterion: "settings without anything",
+    words: "cluster settings set",
+    code: 2,
+    says: /missing required argument 'key=value'/,
+  },
+  {
+    criterion: "a setting that there is not",
+    words: "cluster settings set colour=red",
+    code: 2,
+    says: /there is no setting "colour"; see all with: holdfast cluster settings set --help/,
+  },
+  {
+    criterion: "a setting without value",
+    words: "cluster settings set profile",
+    code: 2,
+    says: /"profile" has no key and "="/,
+  },
+  {
+    criterion: "a setting's value without unit",
+    words: "cluster settings set roundMs=10",
+    code: 2,
+    says: /roundMs: "10" is no duration/,
+  },
+  {
+    criterion: "a setting's value that is none of its names",
+    words: "cluster settings set scheduler=best",
+    code: 2,
+    says: /scheduler: "best" is none of basic, static, dynamic/,
+  },
+  {
+    criterion: "a group without nodes",
+    words: "group add left",
+    code: 2,
+    says: /a group needs a node; add --node NAME/,
+  },
+  {
+    criterion: "a node's priority that is no number",
+    words: "group add left --node node1:high",
+    code: 2,
+    says: /--node: "node1:high" is no node and priority/,
+  },
+  {
+    criterion: "a node name that cannot be, in a group",
+    words: "group add left --node Node_1",
+    code: 2,
+    says: /--node: "Node_1" cannot be a node name/,
+  },
+  {
+    criterion: "a group's name that cannot be",
+    words: "group add le/ft --node node1",
+    code: 2,
+    says: /name: use letters, digits/,
+  },
+  {
+    criterion: "a rule without type",
+    words: "rule add apart --service process:a",
+    code: 2,
+    says: /required option '--type <type>' not specified/,
+  },
+  {
+    criterion: "a rule without what its type asks for",
+    words: "rule add apart --type resource-affinity --service process:a",
+    code: 2,
+    says: /--affinity: /,
+  },
+  {
+    criterion: "a rule with what its type does not know",
+    words:
+      "rule add place --type node-affinity --service process:a --node node1 --affinity positive",
+    code: 2,
+    says: /--affinity: unknown field/,
+  },
+  {
+    criterion: "maintenance neither on nor off",
+    words: "node maintenance maybe node1",
+    code: 2,
+    says: /Allowed choices are on, off/,
+  },
+  {
+    criterion: "disarming in no known way",
+    words: "cluster disarm gently",
+    code: 2,
+    says: /Allowed choices are freeze, ignore/,
+  },
+  {
+    criterion: "locating without a node",
+    words: "service locate process:a",
+    code: 2,
+    says: /required option '--node <node>' not specified/,
+  },
+  {
+    criterion: "a switch that is neither on nor off",
+    words: "service add process:a --command x --failback maybe",
+    code: 2,
+    says: /write on or off/,
+  },
+  {
+    criterion: "an impossible service to wait for",
+    words: "service add process:a --command x --after db",
+    code: 2,
+    says: /--after: "db" cannot be a service id/,
   },
   {
     criterion: "a token for nobody",
@@ -395,7 +515,11 @@ for (const { criterion, words, content, code, says } of cases) {
       [],
       "nothing was changed",
     );
-    assert.deepEqual(bench.started, { server: [], agent: [], demo: [] }, "nothing was started");
+    assert.deepEqual(
+      bench.started,
+      { server: [], agent: [], leave: [], demo: [] },
+      "nothing was started",
+    );
   });
 }
 

@@ -115,6 +115,8 @@ export class FakeServer {
       confirmedOffEpoch: 0,
       agentVersion: "0.1.0",
       properties: { rack: "a" },
+      maintenance: false,
+      agentMode: "active",
       services: [],
       sinceMs: 1_000,
       reason: "its agent took its lease",
@@ -214,6 +216,8 @@ export class FakeServer {
       manager: "server-a",
       settings,
       times: timesOf(settings),
+      arming: { revision: 0, mode: "armed", state: "armed", waitsFor: [] },
+      rejectedRules: [],
       nodes: [...this.nodes.values()],
       services: [...this.services.values()],
     };
@@ -221,6 +225,7 @@ export class FakeServer {
 
   #settingsRoute(request: SeenRequest, response: ServerResponse): void {
     if (request.method === "PUT") this.settings = request.body;
+    if (request.method === "PATCH") this.settings = merge(this.settings, request.body);
     json(response, 200, settingsSchema.parse(this.settings));
   }
 
@@ -340,6 +345,7 @@ function whyOf(service: ServiceResource, events: readonly EventResource[]): unkn
     service: service.id,
     state: service.state,
     summary: `${service.id} is ${service.state}: ${service.reason}`,
+    rules: ["api-place: it prefers node1 (priority 2)"],
     nodes: [
       { node: "node1", verdict: "here", sentence: "it runs here" },
       { node: "node2", verdict: "refused", sentence: "it failed to start there" },

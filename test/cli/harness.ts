@@ -6,6 +6,7 @@ import type { TestContext } from "node:test";
 import { done } from "../../src/cli/failure.ts";
 import type { CliIo } from "../../src/cli/io.ts";
 import type {
+  AgentLeaveOptions,
   AgentRunOptions,
   DemoRunOptions,
   Roles,
@@ -34,6 +35,7 @@ export interface RunOptions {
 export interface Started {
   readonly server: ServerRunOptions[];
   readonly agent: AgentRunOptions[];
+  readonly leave: AgentLeaveOptions[];
   readonly demo: DemoRunOptions[];
 }
 
@@ -59,7 +61,7 @@ export async function createBench(context: TestContext): Promise<Bench> {
     await server.close();
     await rm(folder, { recursive: true, force: true });
   });
-  const started: Started = { server: [], agent: [], demo: [] };
+  const started: Started = { server: [], agent: [], leave: [], demo: [] };
   return {
     server,
     folder,
@@ -123,6 +125,7 @@ function rolesOf(started: Started): Roles {
   return {
     runServer: keep(started.server),
     runAgent: keep(started.agent),
+    leaveAgent: keep(started.leave),
     runDemo: keep(started.demo),
     orderDemo: () => Promise.resolve(done),
   };

@@ -150,8 +150,17 @@ test("agent run takes several servers, the node's token and its properties", asy
     "tracked",
     "--on-exit",
     "stop",
+    "--cpu-cores",
+    "1.5",
+    "--memory",
+    "2G",
+    "--restart-patience",
+    "500ms",
   ];
-  await bench.file("agent.yaml", "servers: [http://c:3]\nproperties: { rack: a, cores: 4 }\n");
+  await bench.file(
+    "agent.yaml",
+    "servers: [http://c:3]\nproperties: { rack: a, cores: 4 }\nmemory: 4G\nshutdownPatience: 2m\n",
+  );
   const { code, err } = await bench.run(words, { environment: {}, terminal: true });
   assert.deepEqual([code, err], [0, ""]);
   await bench.run(["agent", "run", "--token-file", token], { environment: {} });
@@ -164,6 +173,10 @@ test("agent run takes several servers, the node's token and its properties", asy
       watchdogDevice: "/dev/watchdog",
       isolation: "tracked",
       onExit: "stop",
+      cpuCores: 1.5,
+      memoryBytes: 2_147_483_648,
+      restartPatienceMs: 500,
+      shutdownPatienceMs: 120_000,
       log: { format: "text", level: "info" },
     },
     {
@@ -174,9 +187,41 @@ test("agent run takes several servers, the node's token and its properties", asy
       watchdogDevice: undefined,
       isolation: "auto",
       onExit: "keep",
+      cpuCores: undefined,
+      memoryBytes: 4_294_967_296,
+      restartPatienceMs: undefined,
+      shutdownPatienceMs: 120_000,
       log: { format: "json", level: "info" },
     },
   ]);
+});
+
+test("agent leave names the agent by its data, and says why it is to leave", async (context) => {
+  const bench = await createBench(context);
+  await bench.file("agent.yaml", "data: /from-file\n");
+  const environment = {};
+  for (const what of ["restart", "reboot", "power-off"]) {
+    const { code, err } = await bench.run(["agent", "leave", "--for", what], { environment });
+    assert.deepEqual([code, err], [0, ""]);
+  }
+  await bench.run(["agent", "leave", "--for", "reboot", "--data", "/d"], { environment });
+  assert.deepEqual(bench.started.leave, [
+    { dataDirectory: "/from-file", kind: "agent-restart" },
+    { dataDirectory: "/from-file", kind: "reboot" },
+    { dataDirectory: "/from-file", kind: "power-off" },
+    { dataDirectory: "/d", kind: "reboot" },
+  ]);
+  const { code, err } = await bench.run(["agent", "leave"], { environment });
+  assert.equal(code, 2);
+  assert.match(err, /--for/);
+});
+
+test("agent run refuses a size or a duration in its file that is none, by its name", async (context) => {
+  const bench = await createBench(context);
+  await bench.file("agent.yaml", "memory: plenty\nrestartPatience: 5\n");
+  const { code, err } = await bench.run(["agent", "run"], { environment: {} });
+  assert.equal(code, 2);
+  assert.match(err, /memory|restartPatience/);
 });
 
 test("an agent does not take the admin's token by default", async (context) => {

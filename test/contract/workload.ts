@@ -153,6 +153,7 @@ function prepare(harness: WorkloadHarness, configuration: unknown) {
     instanceId: randomUUID(),
     configuration,
     lifelinePath: undefined,
+    recovered: false,
     marker: { HOLDFAST_NODE: "node1" },
   });
 }

@@ -18,7 +18,13 @@ import {
   type ManagerState,
   step,
 } from "../../src/core/manager/step.ts";
-import type { ReportResult, Service, ServiceStatus } from "../../src/core/model/service.ts";
+import type { NodeRegistration } from "../../src/core/model/node.ts";
+import type {
+  ReportResult,
+  Service,
+  ServiceCommand,
+  ServiceStatus,
+} from "../../src/core/model/service.ts";
 import { defaultSettings } from "../../src/core/model/settings.ts";
 import { durationMs, instantMs } from "../../src/core/time.ts";
 
@@ -46,6 +52,29 @@ export function service(id: string, patch: Partial<Service> = {}): Service {
     onIsolation: "stop",
     home: undefined,
     removing: false,
+    group: undefined,
+    failback: true,
+    autoRebalance: true,
+    limits: undefined,
+    mayOvercommit: false,
+    after: [],
+    requires: [],
+    priority: 0,
+    movesLive: false,
+    ...patch,
+  };
+}
+
+/** A node's registration as of its agent's first joining. */
+export function registration(
+  name: string,
+  patch: Partial<NodeRegistration> = {},
+): NodeRegistration {
+  return {
+    id: nodeId(name),
+    confirmedOffEpoch: epochOf(0),
+    maintenance: false,
+    capacity: undefined,
     ...patch,
   };
 }
@@ -76,11 +105,16 @@ export class Manager {
     for (const name of names) {
       this.send({
         kind: "node-changed",
-        node: { id: nodeId(name), confirmedOffEpoch: epochOf(0) },
+        node: registration(name),
       });
       this.grant(name, 1);
     }
     return this;
+  }
+
+  /** An epoch, branded. */
+  epoch(value: number): Epoch {
+    return epochOf(value);
   }
 
   grant(name: string, epoch: number): void {
@@ -97,7 +131,7 @@ export class Manager {
   }
 
   confirmOff(name: string, epoch: number): void {
-    const node = { id: nodeId(name), confirmedOffEpoch: epochOf(epoch) };
+    const node = registration(name, { confirmedOffEpoch: epochOf(epoch) });
     this.send({ kind: "node-changed", node });
   }
 
@@ -140,7 +174,7 @@ export class Manager {
     });
   }
 
-  command(id: string, kind: "migrate" | "relocate" | "stop", target?: string): void {
+  command(id: string, kind: ServiceCommand["kind"], target?: string): void {
     this.send({
       kind: "command",
       service: serviceId(id),

@@ -113,7 +113,7 @@ const rows: readonly Row[] = [
     act: (manager) => manager.report(a, "failed"),
     becomes: "started node1",
     reason:
-      'it failed to start on node "node1" (exit code 1); every online node was tried, so it is tried there again',
+      'it failed to start on node "node1" (exit code 1); every permitted node was tried, so it is tried there again',
   },
   {
     name: "started goes to error on an unknown error",
@@ -219,7 +219,7 @@ const rows: readonly Row[] = [
     arrange: (manager) => manager.command(a, "migrate", "node2"),
     act: (manager) => manager.report(a, "stopped"),
     becomes: "started node2",
-    path: ["request_start node2", "started node2"],
+    path: ["started node2"],
   },
   {
     name: "migrate goes to request_stop on the target when it is to be stopped",
@@ -245,7 +245,7 @@ const rows: readonly Row[] = [
     },
     act: (manager) => manager.report(a, "stopped"),
     becomes: "started node1",
-    path: ["request_start node1", "started node1"],
+    path: ["started node1"],
   },
   {
     name: "relocate goes to error on the wrong node",
@@ -264,9 +264,9 @@ const rows: readonly Row[] = [
     arrange: loseNode1,
     act: (manager) => manager.fenced("node1", 2),
     becomes: "started node2",
-    path: ["recovery node1", "request_start node2", "started node2"],
+    path: ["recovery node1", "started node2"],
     reason:
-      'node "node1" was lost; node "node2" was online with the fewest services (no other service)',
+      'node "node1" was lost; node "node2" is the least loaded of those that are online and permitted (it had no other service)',
   },
   {
     name: "fence ends in the same way when the node is granted a newer epoch first",
@@ -418,7 +418,7 @@ const rows: readonly Row[] = [
     act: (manager) => manager.fenced("node1", 2),
     becomes: "fence node1",
     reason:
-      'a copy may still run on node "node1" (onIsolation keep): it waits until the node is back or confirmed off',
+      'a copy may still run on node "node1", which no watchdog has to end: it waits until the node is back or confirmed off',
   },
 ];
 

@@ -4,7 +4,7 @@
  * runs, so that it can tell whether the manager ever lets two copies live.
  */
 import assert from "node:assert/strict";
-import { type Epoch, epochOf, type ServiceId } from "../../src/core/ids.ts";
+import { epochOf, type ServiceId } from "../../src/core/ids.ts";
 import {
   createManagerState,
   type ManagerEffect,
@@ -12,6 +12,7 @@ import {
   type ManagerState,
   step,
 } from "../../src/core/manager/step.ts";
+import type { NodeRegistration } from "../../src/core/model/node.ts";
 import {
   isPlaced,
   type PlacedStatus,
@@ -22,7 +23,7 @@ import {
 } from "../../src/core/model/service.ts";
 import { defaultSettings } from "../../src/core/model/settings.ts";
 import { instantMs } from "../../src/core/time.ts";
-import { nodeId, service } from "./manager-harness.ts";
+import { nodeId, registration, service } from "./manager-harness.ts";
 
 interface WorldNode {
   readonly name: string;
@@ -146,11 +147,8 @@ export class World {
     return node;
   }
 
-  private registration(node: WorldNode): {
-    id: ReturnType<typeof nodeId>;
-    confirmedOffEpoch: Epoch;
-  } {
-    return { id: nodeId(node.name), confirmedOffEpoch: epochOf(node.confirmedOff) };
+  private registration(node: WorldNode): NodeRegistration {
+    return registration(node.name, { confirmedOffEpoch: epochOf(node.confirmedOff) });
   }
 
   // What can happen to nodes.

@@ -308,3 +308,40 @@ test("report() writes an agent's word although its instruction is written anew m
     return String((await harness.call("GET", path)).json["running"]) === "running";
   });
 });
+
+test("putUsages() keeps the measured use of the node's own services under its live lease only", async (t) => {
+  const harness = await startHarness(t);
+  const agent = await harness.agent("node1");
+  await place(harness);
+  const { epoch, leaseId } = agent;
+  const usage = (service: string, cpuCores: number): object => {
+    return { service, cpuCores, memoryBytes: 4_096 };
+  };
+  const said = await agent.post("/v1/agent/usage", {
+    epoch,
+    usages: [usage("process:api", 1.5), usage("process:unknown", 1)],
+  });
+  assert.equal(said.status, 204, said.text);
+  const stored = async (key: string): Promise<unknown> => {
+    const read = await harness.store.get(key);
+    return read.ok ? read.value.entry?.value : read;
+  };
+  assert.deepEqual(await stored("usages/process:api"), {
+    version: 1,
+    cpuCores: 1.5,
+    memoryBytes: 4_096,
+  });
+  assert.equal(await stored("usages/process:unknown"), undefined);
+  const shown = await harness.call("GET", "/v1/services/process:api");
+  assert.equal(shown.json["usage"]?.["cpuCores"], 1.5);
+  const other = await harness.agent("node2");
+  const foreign = { epoch: other.epoch, usages: [usage("process:api", 9)] };
+  assert.equal((await other.post("/v1/agent/usage", foreign)).status, 204);
+  const many = { epoch, usages: Array.from({ length: 51 }, () => usage("process:api", 9)) };
+  assert.equal((await agent.post("/v1/agent/usage", many)).status, 400);
+  await agent.post("/v1/agent/release", { epoch, leaseId });
+  const late = await agent.post("/v1/agent/usage", { epoch, usages: [usage("process:api", 9)] });
+  assert.equal(late.json["code"], "stale-epoch");
+  const kept = await stored("usages/process:api");
+  assert.deepEqual(kept, { version: 1, cpuCores: 1.5, memoryBytes: 4_096 });
+});

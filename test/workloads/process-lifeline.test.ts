@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, constants, existsSync, openSync, readFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isAlive } from "../../src/adapters/workloads/process/containment/process-table.ts";
@@ -14,13 +22,21 @@ interface Lifeline {
   readonly path: string;
   /** Closes this process's hold on it. */
   letGo(): void;
+  holdAgain(): void;
 }
 
 function makeLifeline(bench: Bench): Lifeline {
   const path = join(bench.directory, "lifeline");
   execFileSync("mkfifo", [path]);
-  const descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
-  return { path, letGo: () => closeSync(descriptor) };
+  const hold = (): number => openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  let descriptor = hold();
+  return {
+    path,
+    letGo: () => closeSync(descriptor),
+    holdAgain() {
+      descriptor = hold();
+    },
+  };
 }
 
 async function runOn(
@@ -66,18 +82,49 @@ for (const { kind, skip } of containments) {
     const lifeline = makeLifeline(bench);
     const configuration = shell("sleep 1000");
     const instance = await runOn(bench, lifeline, configuration);
-    const waiter = Number(instance.driverState["lifelinePid"]);
     bench.driver.cutLifeline(instance);
+    lifeline.letGo();
+    await waitsAgain(instance);
+    assert.ok(isAlive(instance.root), "only its own driver ends it");
+    const stopped = await bench.driver.stop(instance, configuration, { timeoutMs: 2_000 });
+    assert.ok(stopped.ok);
+    assert.ok(!isAlive(instance.root));
+  });
+
+  test(`process driver (${kind}) ends a workload whose lifeline was tied again`, {
+    skip,
+  }, async (t) => {
+    const bench = createBench(t, kind);
+    const lifeline = makeLifeline(bench);
+    const instance = await runOn(bench, lifeline, shell("sleep 1000"));
+    for (const _ of [1, 2]) {
+      bench.driver.cutLifeline(instance);
+      lifeline.letGo();
+      await waitsAgain(instance);
+      lifeline.holdAgain();
+      bench.driver.tieLifeline(instance);
+    }
+    assert.ok(isAlive(instance.root));
+    lifeline.letGo();
+    await waitFor("the end of all of it", () => bench.recorder.exits.length > 0);
+    assert.ok(!isAlive(instance.root));
+  });
+
+  test(`process driver (${kind}) cuts the lifeline of an older version for good`, {
+    skip,
+  }, async (t) => {
+    const bench = createBench(t, kind);
+    const lifeline = makeLifeline(bench);
+    const instance = await runOn(bench, lifeline, shell("sleep 1000"));
+    const waiter = Number(instance.driverState["lifelinePid"]);
+    const { lifelineCanBeLoose: _, ...driverState } = instance.driverState;
+    bench.driver.cutLifeline({ ...instance, driverState });
     await waitFor(
       "the end of the one that waits",
       () => !readCommand(waiter).includes("holdfast-shim"),
     );
     lifeline.letGo();
-    // Nobody is left who could end it: only its own driver does.
     assert.ok(isAlive(instance.root));
-    const stopped = await bench.driver.stop(instance, configuration, { timeoutMs: 2_000 });
-    assert.ok(stopped.ok);
-    assert.ok(!isAlive(instance.root));
   });
 
   test(`process driver (${kind}) leaves nothing of the lifeline behind after a stop`, {
@@ -92,6 +139,27 @@ for (const { kind, skip } of containments) {
     assert.ok(stopped.ok);
     await waitFor("its end", () => readCommand(waiter) === "");
     lifeline.letGo();
+  });
+}
+
+/** Until the process that waits on the lifeline opens it, which it can once somebody else holds it. */
+async function waitsAgain(instance: WorkloadInstance): Promise<void> {
+  const waiter = Number(instance.driverState["lifelinePid"]);
+  let countInRow = 0;
+  await waitFor("the one that waits to wait again", () => {
+    const targets = descriptorsOf(waiter);
+    countInRow = targets.some((target) => target.endsWith("/lifeline")) ? 0 : countInRow + 1;
+    return countInRow >= 3; // once may be in the moment before it opens it
+  });
+}
+
+function descriptorsOf(pid: number): readonly string[] {
+  return readdirSync(`/proc/${pid}/fd`).map((name) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${name}`);
+    } catch {
+      return ""; // closed meanwhile
+    }
   });
 }
 

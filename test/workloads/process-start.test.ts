@@ -51,6 +51,7 @@ async function refusal(bench: Bench, configuration: unknown) {
     service: bench.service,
     instanceId: randomUUID(),
     lifelinePath: undefined,
+    recovered: false,
     marker: {},
   };
   const outcome = await bench.driver.prepare({ ...request, configuration });

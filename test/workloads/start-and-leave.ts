@@ -20,6 +20,7 @@ const prepared = await driver.prepare({
   instanceId: randomUUID(),
   configuration,
   lifelinePath: undefined,
+  recovered: false,
   marker: { HOLDFAST_NODE: "node1" },
 });
 if (!prepared.ok) throw new Error(prepared.error.message);

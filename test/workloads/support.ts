@@ -131,7 +131,7 @@ export function createBench(t: TestContext, containment: Containment): Bench {
   const prepare: Bench["prepare"] = async (configuration, lifelinePath) => {
     const instanceId = randomUUID();
     const marker = { HOLDFAST_NODE: "node1" };
-    const request = { service, instanceId, configuration, lifelinePath, marker };
+    const request = { service, instanceId, configuration, lifelinePath, marker, recovered: false };
     const prepared = await driver.prepare(request);
     assert.ok(prepared.ok, prepared.ok ? "" : prepared.error.message);
     return prepared.value;

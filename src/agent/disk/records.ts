@@ -8,7 +8,7 @@ import type { ServiceId } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { WorkloadInstance } from "../../ports/workload.ts";
 import { epochSchema, serviceIdSchema, uidSchema } from "../../wire/ids.ts";
-import { serviceConfigSchema } from "../../wire/service-config.ts";
+import { storedServiceConfigSchema } from "../../wire/service-config.ts";
 import { readMaybe, removeFile, writeDurably } from "./files.ts";
 
 const instanceSchema: z.ZodType<WorkloadInstance> = z.object({
@@ -29,7 +29,7 @@ const recordSchema = z.object({
   /** The copy that runs, or may run; undefined: none does. */
   instance: instanceSchema.optional(),
   tracked: z.boolean(),
-  config: serviceConfigSchema.optional(),
+  config: storedServiceConfigSchema.optional(),
   /** The uid was executed and failed for this reason. */
   failure: z.string().optional(),
 });

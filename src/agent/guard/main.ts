@@ -66,9 +66,10 @@ async function dropLease(dataDirectory: string, epoch: number): Promise<boolean>
 
 type Tell = (message: GuardMessage) => void;
 
-/** Serves one agent at a time: a second one is told that the guard is busy. */
-function serveAgents(server: Server, keeper: Keeper): Tell {
+/** Serves one agent at a time: a second one is told that the guard is busy. `onFirst`: one is there at last. */
+function serveAgents(server: Server, keeper: Keeper, onFirst: () => void): Tell {
   let current: Socket | undefined;
+  let isFirst = true;
   const tell = (socket: Socket | undefined, message: GuardMessage): void => {
     if (socket?.writable) socket.write(`${JSON.stringify(message)}\n`);
   };
@@ -83,6 +84,8 @@ function serveAgents(server: Server, keeper: Keeper): Tell {
       const { id, request } = parsed;
       if (request.kind === "hello" && current === undefined) {
         current = socket;
+        if (isFirst) onFirst();
+        isFirst = false;
         keeper.onAgent();
       }
       if (current !== socket) {
@@ -107,7 +110,6 @@ function serveAgents(server: Server, keeper: Keeper): Tell {
 }
 
 function run(dataDirectory: string): void {
-  holdLifeline(dataDirectory);
   const agentId = readFileSync(join(dataDirectory, "agent-id"), "utf8").trim();
   const socketPath = socketPathFor(dataDirectory);
   const notePath = join(dataDirectory, "guard.json");
@@ -123,7 +125,9 @@ function run(dataDirectory: string): void {
     onFired: (epoch) => tell({ kind: "fired", epoch }),
     onIdle: () => process.exit(0),
   });
-  tell = serveAgents(server, keeper);
+  // Not before an agent is there: a guard that knows of nothing must not keep alive what an agent that died as it
+  // was starting it has left.
+  tell = serveAgents(server, keeper, () => holdLifeline(dataDirectory));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE"] as const) {
     process.on(signal, () => undefined); // a guard ends when it has nothing to guard, and not before
   }

@@ -1,5 +1,7 @@
 /** Registers the node with a server, which also says what this node's name is: the token's. */
+import { availableParallelism, totalmem } from "node:os";
 import type { NodeId } from "../../core/ids.ts";
+import type { Capacity } from "../../core/model/capacity.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
@@ -13,6 +15,8 @@ export interface JoinOptions {
   readonly log: Log;
   readonly version: string;
   readonly properties: Readonly<Record<string, string | number | boolean>>;
+  /** What the node has for services; of what is missing the machine has all. */
+  readonly capacity?: Partial<Capacity> | undefined;
   /** Gives up. */
   readonly signal: AbortSignal;
 }
@@ -36,7 +40,8 @@ export async function join(options: JoinOptions): Promise<Result<NodeId, string>
   const { servers, log, version, properties, signal } = options;
   const pause = createPause(options.clock);
   signal.addEventListener("abort", () => pause.end(), { once: true });
-  const body = { agentVersion: version, properties };
+  const capacity = { ...machineCapacity(), ...options.capacity };
+  const body = { agentVersion: version, properties, capacity };
   let said = "";
   while (!signal.aborted) {
     const answer = await servers.call(agentPaths.join, body, joinAnswerSchema, { timeoutMs });
@@ -49,6 +54,10 @@ export async function join(options: JoinOptions): Promise<Result<NodeId, string>
     await pause.wait(retryMs);
   }
   return err("it was told to end before it could join");
+}
+
+function machineCapacity(): Capacity {
+  return { cpuCores: availableParallelism(), memoryBytes: totalmem() };
 }
 
 /** What the agent's operator can do about a refusal of its token. */

@@ -1,9 +1,16 @@
-/** `agent run`: the agent of this node in the foreground. */
+/** `agent run`: the agent of this node in the foreground; `agent leave`: ask it to leave in an orderly way. */
 import { type Command, Option } from "commander";
 import * as z from "zod";
 import { ok, type Result } from "../../core/result.ts";
-import { type CommandContext, repeatedOption } from "../command-context.ts";
+import {
+  type CommandContext,
+  durationOption,
+  numberOption,
+  repeatedOption,
+  sizeOption,
+} from "../command-context.ts";
 import { type Failure, type Outcome, usage } from "../failure.ts";
+import { parseDuration, parseSize } from "../format/quantity.ts";
 import { readConfigFile } from "../input/config-file.ts";
 import { defaultServer, parseServer, readTokenFile } from "../input/connection.ts";
 import type { Session } from "../session.ts";
@@ -11,6 +18,7 @@ import { addRunFlags, logFields, logOptionsOf } from "./run-options.ts";
 
 const isolations = ["auto", "namespace", "tracked"] as const;
 const exits = ["keep", "stop"] as const;
+const leavings = ["restart", "reboot", "power-off"] as const;
 const propertySchema = z.union([z.string(), z.number(), z.boolean()]);
 
 const shared = {
@@ -21,8 +29,24 @@ const shared = {
   onExit: z.enum(exits).optional(),
   ...logFields,
 } as const;
+/** A value of the file that people write with its unit. */
+function written(parse: (text: string) => Result<number, string>): z.ZodType<number | undefined> {
+  return z
+    .string()
+    .transform((text, context) => {
+      const value = parse(text);
+      if (value.ok) return value.value;
+      context.addIssue({ code: "custom", message: value.error });
+      return z.NEVER;
+    })
+    .optional();
+}
 const fileSchema = z.strictObject({
   ...shared,
+  cpuCores: z.number().positive().optional(),
+  memory: written(parseSize),
+  restartPatience: written(parseDuration),
+  shutdownPatience: written(parseDuration),
   servers: z.array(z.string()).min(1).optional(),
   properties: z.record(z.string(), propertySchema).optional(),
 });
@@ -30,6 +54,15 @@ const flagsSchema = z.object({
   ...shared,
   config: z.string().optional(),
   property: z.array(z.string()).optional(),
+  cpuCores: z.number().optional(),
+  memory: z.number().optional(),
+  restartPatience: z.number().optional(),
+  shutdownPatience: z.number().optional(),
+});
+const leaveSchema = z.object({
+  for: z.enum(leavings),
+  data: z.string().optional(),
+  config: z.string().optional(),
 });
 
 type FileSettings = z.output<typeof fileSchema>;
@@ -51,16 +84,87 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
     .addOption(
       new Option("--on-exit <what>", "workloads at the agent's end (default: keep)").choices(exits),
     )
+    .addOption(numberOption("--cpu-cores <n>", "cores for services (default: the machine's)"))
+    .addOption(sizeOption("--memory <size>", "memory for services, e.g. 60G (default: all of it)"))
+    .addOption(
+      durationOption(
+        "--restart-patience <duration>",
+        "wait so long for services to be frozen before a restart (default: 5s)",
+      ),
+    )
+    .addOption(
+      durationOption(
+        "--shutdown-patience <duration>",
+        "wait so long for services to move or freeze before the node goes down (default: 90s)",
+      ),
+    )
     .addHelpText("after", runHelp);
   addRunFlags(run, context.io.places.agentConfigFile);
   context.handle(run, (session, _values, options) => runAgent(session, options, context));
+  addLeaveCommand(agent, context);
+}
+
+function addLeaveCommand(agent: Command, context: CommandContext): void {
+  const { agentConfigFile } = context.io.places;
+  const leave = agent
+    .command("leave")
+    .description("ask the agent that runs here to leave, and wait until it has")
+    .addOption(
+      new Option("--for <what>", "what comes next").choices(leavings).makeOptionMandatory(),
+    )
+    .option("--data <folder>", "the agent's data (default: /var/lib/holdfast-agent)")
+    .option("--config <file>", `the agent's settings (default: ${agentConfigFile}, if it is there)`)
+    .addHelpText("after", leaveHelp);
+  context.handle(leave, (session, _values, options) => leaveAgent(session, options, context));
+}
+
+const leaveHelp = `
+restart: services are frozen and run on unwatched until an agent is started again.
+reboot, power-off: the cluster's shutdown policy says whether they are stopped, may run elsewhere, or move first.
+Under systemd this happens by itself when the unit is stopped; see the guide for the unit.`;
+
+/** What the command line calls a restart is the agent's: the node goes on. */
+const leavingKindOf = {
+  restart: "agent-restart",
+  reboot: "reboot",
+  "power-off": "power-off",
+} as const;
+
+async function leaveAgent(
+  session: Session,
+  options: unknown,
+  context: CommandContext,
+): Promise<Outcome> {
+  const flags = leaveSchema.parse(options);
+  const file = await readSettings(session, flags.config);
+  if (!file.ok) return file;
+  const dataDirectory = findData(session, flags.data, file.value);
+  return context.roles.leaveAgent({ dataDirectory, kind: leavingKindOf[flags.for] }, session.io);
+}
+
+function readSettings(
+  session: Session,
+  config: string | undefined,
+): Promise<Result<FileSettings, Failure>> {
+  return readConfigFile(
+    config ?? session.io.places.agentConfigFile,
+    fileSchema,
+    config === undefined ? "optional" : "required",
+  );
+}
+
+function findData(session: Session, flag: string | undefined, file: FileSettings): string {
+  const { HOLDFAST_DATA: data } = session.io.environment;
+  return flag ?? data ?? file.data ?? "/var/lib/holdfast-agent";
 }
 
 const runHelp = `
 --server takes several addresses, parted by commas: the agent goes to the next when one fails.
 --token-file names the node's token: holdfast token create --node NAME --out FILE
 With --on-exit keep the workloads run on after the agent's end, until an agent takes them over again or the
-guard kills them at the lease's deadline. With --on-exit stop they are stopped, and others may start them at once.`;
+guard kills them at the lease's deadline. With --on-exit stop they are stopped, and others may start them at once.
+When systemd stops the unit, services are frozen first, or the cluster's shutdown policy holds if the machine goes
+down: see holdfast agent leave.`;
 
 async function runAgent(
   session: Session,
@@ -68,11 +172,7 @@ async function runAgent(
   context: CommandContext,
 ): Promise<Outcome> {
   const flags = flagsSchema.parse(options);
-  const read = await readConfigFile(
-    flags.config ?? session.io.places.agentConfigFile,
-    fileSchema,
-    flags.config === undefined ? "optional" : "required",
-  );
+  const read = await readSettings(session, flags.config);
   if (!read.ok) return read;
   const file = read.value;
   const servers = findServers(session, file);
@@ -81,16 +181,19 @@ async function runAgent(
   if (!token.ok) return token;
   const properties = findProperties(flags.property ?? [], file);
   if (!properties.ok) return properties;
-  const { HOLDFAST_DATA: data } = session.io.environment;
   return context.roles.runAgent(
     {
-      dataDirectory: flags.data ?? data ?? file.data ?? "/var/lib/holdfast-agent",
+      dataDirectory: findData(session, flags.data, file),
       servers: servers.value,
       token: token.value,
       properties: properties.value,
       watchdogDevice: flags.watchdogDevice ?? file.watchdogDevice,
       isolation: flags.isolate ?? file.isolate ?? "auto",
       onExit: flags.onExit ?? file.onExit ?? "keep",
+      cpuCores: flags.cpuCores ?? file.cpuCores,
+      memoryBytes: flags.memory ?? file.memory,
+      restartPatienceMs: flags.restartPatience ?? file.restartPatience,
+      shutdownPatienceMs: flags.shutdownPatience ?? file.shutdownPatience,
       log: logOptionsOf(session, flags, file),
     },
     session.io,

@@ -1,4 +1,4 @@
-/** `apply` and `diff`: a cluster's services from a file that people keep in git. */
+/** `apply` and `diff`: a cluster's settings, groups, services and rules from a file that people keep in git. */
 import { type Command, Option } from "commander";
 import * as z from "zod";
 import type { ApiResult } from "../../client/api-error.ts";
@@ -10,8 +10,10 @@ import { readManifest } from "../input/manifest.ts";
 import { makePlan, type PlanStep, textOfStep } from "../plan.ts";
 import type { Session } from "../session.ts";
 import { type Goal, waitForGoals } from "../wait.ts";
-import { addWaitFlags, waitFlagsOf } from "./service/change.ts";
+import { addWaitFlags, tellWarnings, waitFlagsOf } from "./service/change.ts";
 import { goalOf } from "./service/edit.ts";
+import { dryRun } from "./whatif/dry-run.ts";
+import { startTimeMsDefault, startTimeOption } from "./whatif/play.ts";
 
 const formHelp = `
 The file holds YAML documents, parted by ---, each with its kind:
@@ -21,6 +23,16 @@ The file holds YAML documents, parted by ---, each with its kind:
   process:
     command: /usr/bin/node
     arguments: [/srv/api.js]
+  ---
+  kind: Group                   # a placement group
+  name: left-rack
+  nodes: [{ node: node1, priority: 2 }, { node: node2 }]
+  ---
+  kind: Rule
+  name: apart
+  type: resource-affinity
+  affinity: negative
+  services: [process:api, process:db]
   ---
   kind: Settings                # at most one
   profile: fast
@@ -36,6 +48,8 @@ export function addApplyCommands(program: Command, context: CommandContext): voi
     .description("make the cluster as a file says; nothing is changed when the file has a fault")
     .addOption(file())
     .addHelpText("after", formHelp);
+  apply.option("--dry-run", "change nothing: show what would change and what would come of it");
+  apply.addOption(startTimeOption());
   addWaitFlags(apply);
   context.handle(apply, runApply);
   const diff = program
@@ -47,6 +61,10 @@ export function addApplyCommands(program: Command, context: CommandContext): voi
 }
 
 const fileSchema = z.object({ file: z.string() });
+const dryRunSchema = z.object({
+  dryRun: z.boolean().default(false),
+  startTime: z.number().default(startTimeMsDefault),
+});
 
 interface Prepared {
   readonly client: Client;
@@ -89,6 +107,8 @@ async function runApply(
   const prepared = await prepare(session, options);
   if (!prepared.ok) return prepared;
   const { client, steps } = prepared.value;
+  const { dryRun: isDryRun, startTime: startTimeMs } = dryRunSchema.parse(options);
+  if (isDryRun) return await dryRun(session, { client, steps, startTimeMs });
   const goals: Goal[] = [];
   for (const [index, step] of steps.entries()) {
     if (step.action === "none") {
@@ -97,7 +117,8 @@ async function runApply(
     }
     const answer = await send(client, step);
     if (!answer.ok) return stoppedAt(steps, index, failOfApi(answer.error).error);
-    if (step.kind === "service") pushGoal(goals, step, answer.value);
+    tellWarnings(session, answer.value.warnings);
+    if (step.kind === "service") pushGoal(goals, step, answer.value.revision);
   }
   session.print(steps.map(dataOf), () => steps.map(lineOfStep).join(""));
   const flags = waitFlagsOf(options);
@@ -119,14 +140,36 @@ function pushGoal(
   if (goal !== undefined) goals.push(goal);
 }
 
-/** Makes one step; the value is the revision of what it wrote. */
-async function send(client: Client, step: PlanStep): Promise<ApiResult<number>> {
-  if (step.kind === "settings") {
-    const answer = await client.putSettings(step.settings);
-    return answer.ok ? { ok: true, value: 0, body: answer.body } : answer;
+/** What a step has written. */
+interface Made {
+  readonly revision: number;
+  readonly warnings: readonly string[];
+}
+
+async function send(client: Client, step: PlanStep): Promise<ApiResult<Made>> {
+  const expected = step.revision ?? "new";
+  switch (step.kind) {
+    case "settings":
+      return madeOf(await client.putSettings(step.settings), () => ({ revision: 0 }));
+    case "group":
+      return madeOf(await client.putGroup(step.group, expected), (group) => group);
+    case "service":
+      return madeOf(await client.putService(step.service.input, expected), (service) => service);
+    case "rule":
+      return madeOf(await client.putRule(step.rule, expected), (rule) => rule);
   }
-  const answer = await client.putService(step.service.input, step.revision ?? "new");
-  return answer.ok ? { ok: true, value: answer.value.revision, body: answer.body } : answer;
+}
+
+function madeOf<T>(
+  answer: ApiResult<T>,
+  read: (value: T) => {
+    readonly revision: number;
+    readonly warnings?: readonly string[] | undefined;
+  },
+): ApiResult<Made> {
+  if (!answer.ok) return answer;
+  const { revision, warnings = [] } = read(answer.value);
+  return { ok: true, value: { revision, warnings }, body: answer.body };
 }
 
 function lineOfStep(step: PlanStep): string {

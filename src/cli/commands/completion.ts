@@ -63,6 +63,16 @@ async function readNames(found: Suggestions, io: CliIo): Promise<readonly Sugges
       const items = answer.ok ? answer.value.items : [];
       return items.map((item) => ({ value: item.id, description: item.state }));
     },
+    groups: async () => {
+      const answer = await client.value.groups();
+      const items = answer.ok ? answer.value.items : [];
+      return items.map((item) => ({ value: item.name, description: "" }));
+    },
+    rules: async () => {
+      const answer = await client.value.rules();
+      const items = answer.ok ? answer.value.items : [];
+      return items.map((item) => ({ value: item.name, description: item.config.type }));
+    },
   };
   return readers[found.names]();
 }

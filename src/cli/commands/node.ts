@@ -1,5 +1,5 @@
 /** `node ...`: the machines that run services. */
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import * as z from "zod";
 import type { NodeResource } from "../../wire/api.ts";
 import { argumentAt, type CommandContext } from "../command-context.ts";
@@ -7,6 +7,8 @@ import { done, fail, failOfApi, type Outcome, usage } from "../failure.ts";
 import { formatInstant, formatSpan } from "../format/quantity.ts";
 import { oneLine } from "../format/text-width.ts";
 import type { Session } from "../session.ts";
+import { waitForMaintenance } from "../wait-cluster.ts";
+import { addWaitFlags, waitFlagsOf } from "./service/change.ts";
 
 /** Hangs `node` and its verbs into the program. */
 export function addNodeCommands(program: Command, context: CommandContext): void {
@@ -20,6 +22,18 @@ export function addNodeCommands(program: Command, context: CommandContext): void
     .argument("<name>")
     .option("--yes", "do not ask");
   context.handle(confirm, confirmOff);
+  const maintenance = node
+    .command("maintenance")
+    .description("have a node's services move away before work on it, or come back after it")
+    .addArgument(new Argument("<wish>").choices(["on", "off"]))
+    .argument("<name>");
+  addWaitFlags(maintenance);
+  context.handle(maintenance, setMaintenance);
+  const remove = node
+    .command("remove")
+    .description("take a node out of the cluster, once its agent has ended")
+    .argument("<name>");
+  context.handle(remove, removeNode);
 }
 
 async function listNodes(session: Session): Promise<Outcome> {
@@ -62,7 +76,14 @@ async function showNode(session: Session, values: readonly string[]): Promise<Ou
       ["epoch", `${node.epoch}, ${node.leased ? "holds its lease" : "holds no lease"}`],
       ["since", formatInstant(node.sinceMs)],
       ["why", node.reason],
-      ["agent", node.agentVersion],
+      ...(node.maintenance ? [["wanted", "maintenance"] satisfies [string, string]] : []),
+      [
+        "agent",
+        node.agentMode === "active"
+          ? node.agentVersion
+          : `${node.agentVersion}, in mode ${node.agentMode}`,
+      ],
+      ["capacity", capacityText(node)],
       ["services", node.services.join(", ") || "none"],
       ["properties", properties.join(", ") || "none"],
     ];
@@ -72,6 +93,55 @@ async function showNode(session: Session, values: readonly string[]): Promise<Ou
       )
       .join("");
   });
+  return done;
+}
+
+function capacityText({ capacity }: NodeResource): string {
+  if (capacity === undefined) return "not stated";
+  return `${capacity.cpuCores} cores, ${Math.floor(capacity.memoryBytes / 1_024 ** 2)} MiB`;
+}
+
+async function setMaintenance(
+  session: Session,
+  values: readonly string[],
+  options: unknown,
+): Promise<Outcome> {
+  const wish = argumentAt(values, 0) === "on" ? "on" : "off";
+  const name = argumentAt(values, 1);
+  const client = await session.client();
+  if (!client.ok) return client;
+  const answer = await client.value.putMaintenance(name, wish);
+  if (!answer.ok) return failOfApi(answer.error);
+  const flags = waitFlagsOf(options);
+  if (!flags.wait) {
+    const sentence =
+      wish === "on" ? "its services move away" : "its services come back as rules and failback say";
+    const follow = "follow it with: holdfast events --follow";
+    session.print(answer.body, () => `maintenance of ${name} is ${wish}: ${sentence}; ${follow}\n`);
+    return done;
+  }
+  const goal = { node: name, wish, timeoutMs: flags.timeoutMs } as const;
+  const waited = await waitForMaintenance(session, client.value, goal);
+  if (!waited.ok) return waited;
+  const state = wish === "on" ? "in maintenance and empty" : "out of maintenance";
+  const after = await client.value.node(name);
+  session.print(
+    after.ok ? after.body : answer.body,
+    () => `${name} is ${state} after ${formatSpan(waited.value)}\n`,
+  );
+  return done;
+}
+
+async function removeNode(session: Session, values: readonly string[]): Promise<Outcome> {
+  const name = argumentAt(values, 0);
+  const client = await session.client();
+  if (!client.ok) return client;
+  const answer = await client.value.removeNode(name);
+  if (!answer.ok) return failOfApi(answer.error);
+  session.print(
+    answer.body ?? { id: name },
+    () => `${name} is removed; its agent's token is revoked with: holdfast token revoke ID\n`,
+  );
   return done;
 }
 

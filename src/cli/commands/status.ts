@@ -6,6 +6,7 @@ import type { CommandContext } from "../command-context.ts";
 import { done, failOfApi, type Outcome } from "../failure.ts";
 import { oneLine } from "../format/text-width.ts";
 import type { Session } from "../session.ts";
+import { textOfArming } from "./cluster.ts";
 import { nodesTable } from "./node.ts";
 import { servicesTable } from "./service/service.ts";
 
@@ -24,6 +25,7 @@ async function showStatus(session: Session): Promise<Outcome> {
     [
       ...needsOf(status).map((need) => session.colours.paint("red", `! ${oneLine(need)}\n`)),
       headOf(status),
+      ...(status.arming.state === "armed" ? [] : ["\n", textOfArming(status.arming)]),
       "\n",
       nodesTable(session, status.nodes),
       "\n",
@@ -59,7 +61,15 @@ function needsOf(status: ClusterStatus): string[] {
     );
   const manager =
     status.manager === undefined ? ["no server is manager; see the servers' logs"] : [];
-  return [...manager, ...waits, ...errors];
+  const rules = status.rejectedRules.map(
+    ({ rule, because }) => `${nameOf(rule)} is ignored: ${because}`,
+  );
+  return [...manager, ...waits, ...errors, ...rules];
+}
+
+/** A placement group's rule bears its name already. */
+function nameOf(rule: string): string {
+  return rule.startsWith("group ") ? rule : `rule ${rule}`;
 }
 
 const keptSchema = z.looseObject({ onIsolation: z.literal("keep") });

@@ -27,10 +27,12 @@ async function showWhy(session: Session, values: readonly string[]): Promise<Out
 
 function textOf(session: Session, why: Why): string {
   const verdicts = why.nodes.map((node) => [node.node, node.verdict, node.sentence]);
+  const rules = why.rules.map((sentence) => `  ${oneLine(sentence)}\n`);
   const next = why.next.map((command) => `  ${oneLine(command)}\n`);
   const history = why.history.map((event) => `  ${lineOf(session, event)}`);
   return [
     `${oneLine(why.summary)}\n`,
+    ...(why.rules.length > 0 ? ["\nrules:\n", ...rules] : []),
     ...(verdicts.length > 0 ? ["\n", session.table(["NODE", "VERDICT", "BECAUSE"], verdicts)] : []),
     ...(next.length > 0 ? ["\nnext:\n", ...next] : []),
     ...(history.length > 0 ? ["\nlatest decisions, newest first:\n", ...history] : []),

@@ -59,6 +59,13 @@ export function parseCount(text: string): Result<number, string> {
     : err(`"${text}" is no number: write a whole number from 0`);
 }
 
+/** Any number, with a point before decimals. */
+export function parseNumber(text: string): Result<number, string> {
+  return /^-?\d{1,15}(\.\d{1,15})?$/.test(text)
+    ? ok(Number(text))
+    : err(`"${text}" is no number: write it like 2, 0.5 or -10`);
+}
+
 /** A span in its two largest units, e.g. `3m 12s`; below ten seconds with a tenth. */
 export function formatSpan(spanMs: number): string {
   const ms = Math.max(0, spanMs);

@@ -2,6 +2,12 @@
 import type * as z from "zod";
 import { ok, type Result } from "../../core/result.ts";
 import {
+  type GroupConfig,
+  groupSchema,
+  type RuleConfig,
+  ruleSchema,
+} from "../../wire/placement.ts";
+import {
   type ServiceConfig,
   type ServiceConfigInput,
   serviceConfigSchema,
@@ -19,8 +25,10 @@ export interface ManifestService {
 }
 
 export interface Manifest {
-  readonly services: readonly ManifestService[];
   readonly settings: Settings | undefined;
+  readonly groups: readonly GroupConfig[];
+  readonly services: readonly ManifestService[];
+  readonly rules: readonly RuleConfig[];
 }
 
 const nothingChanged = "correct the file; nothing was changed";
@@ -35,38 +43,73 @@ export async function readManifest(file: string, io: CliIo): Promise<Result<Mani
   if (documents.value.length === 0) {
     return usage(`${name} describes nothing`, 'write documents with "kind: Service" into it');
   }
-  const services = new Map<string, ManifestService & { readonly line: number }>();
-  let settings: Settings | undefined;
+  const parts: Part[] = [];
+  const lines = new Map<string, number>();
   for (const document of documents.value) {
     const part = readPart(document, name);
     if (!part.ok) return part;
-    const line = document.lineOf(["id"]);
-    if (part.value.kind === "Settings") {
-      if (settings !== undefined) {
-        return usage(
-          `${name} line ${document.lineOf([])}: a second "kind: Settings"`,
-          nothingChanged,
-        );
-      }
-      settings = part.value.settings;
-      continue;
-    }
-    const { id } = part.value.service.config;
-    const twin = services.get(id);
-    if (twin !== undefined) {
-      return usage(
-        `${name} line ${line}: id: "${id}" is there already, in line ${twin.line}`,
-        nothingChanged,
-      );
-    }
-    services.set(id, { ...part.value.service, line });
+    const twin = refuseTwin(part.value, document, { file: name, lines });
+    if (!twin.ok) return twin;
+    parts.push(part.value);
   }
-  return ok({ services: [...services.values()], settings });
+  return ok(manifestOf(parts));
 }
 
 type Part =
   | { readonly kind: "Service"; readonly service: ManifestService }
+  | { readonly kind: "Group"; readonly group: GroupConfig }
+  | { readonly kind: "Rule"; readonly rule: RuleConfig }
   | { readonly kind: "Settings"; readonly settings: Settings };
+
+const partKinds = ["Service", "Group", "Rule", "Settings"] as const;
+
+function manifestOf(parts: readonly Part[]): Manifest {
+  return {
+    settings: parts.flatMap((part) => (part.kind === "Settings" ? [part.settings] : []))[0],
+    groups: parts.flatMap((part) => (part.kind === "Group" ? [part.group] : [])),
+    services: parts.flatMap((part) => (part.kind === "Service" ? [part.service] : [])),
+    rules: parts.flatMap((part) => (part.kind === "Rule" ? [part.rule] : [])),
+  };
+}
+
+/** A thing can be described once; `lines` says where each was. */
+function refuseTwin(
+  part: Part,
+  document: YamlDocument,
+  place: { readonly file: string; readonly lines: Map<string, number> },
+): Result<void, Failure> {
+  const { file, lines } = place;
+  if (part.kind === "Settings") {
+    if (lines.has(part.kind)) {
+      const line = document.lineOf([]);
+      return usage(`${file} line ${line}: a second "kind: Settings"`, nothingChanged);
+    }
+    lines.set(part.kind, document.lineOf([]));
+    return ok(undefined);
+  }
+  const { field, name } = identityOf(part);
+  const line = document.lineOf([field]);
+  const before = lines.get(`${part.kind} ${name}`);
+  if (before !== undefined) {
+    return usage(
+      `${file} line ${line}: ${field}: "${name}" is there already, in line ${before}`,
+      nothingChanged,
+    );
+  }
+  lines.set(`${part.kind} ${name}`, line);
+  return ok(undefined);
+}
+
+function identityOf(part: Exclude<Part, { kind: "Settings" }>): { field: string; name: string } {
+  switch (part.kind) {
+    case "Service":
+      return { field: "id", name: part.service.config.id };
+    case "Group":
+      return { field: "name", name: part.group.name };
+    case "Rule":
+      return { field: "name", name: part.rule.name };
+  }
+}
 
 function readPart(document: YamlDocument, file: string): Result<Part, Failure> {
   const { value } = document;
@@ -74,20 +117,34 @@ function readPart(document: YamlDocument, file: string): Result<Part, Failure> {
     return usage(`${file} line ${document.lineOf([])}: fields are expected here`, nothingChanged);
   }
   const { kind, ...fields } = value;
-  if (kind === "Service") {
-    const parsed = check(serviceConfigSchema, fields, document, file);
-    if (!parsed.ok) return parsed;
-    return ok({ kind, service: { input: parsed.value, config: parsed.value } });
+  const known = partKinds.find((name) => name === kind);
+  switch (known) {
+    case "Service": {
+      const parsed = check(serviceConfigSchema, fields, document, file);
+      if (!parsed.ok) return parsed;
+      return ok({ kind: known, service: { input: parsed.value, config: parsed.value } });
+    }
+    case "Group": {
+      const parsed = check(groupSchema, fields, document, file);
+      return parsed.ok ? ok({ kind: known, group: parsed.value }) : parsed;
+    }
+    case "Rule": {
+      const parsed = check(ruleSchema, fields, document, file);
+      return parsed.ok ? ok({ kind: known, rule: parsed.value }) : parsed;
+    }
+    case "Settings": {
+      const parsed = check(settingsSchema, fields, document, file);
+      return parsed.ok ? ok({ kind: known, settings: parsed.value }) : parsed;
+    }
+    case undefined: {
+      const found = kind === undefined ? "is missing" : `is ${JSON.stringify(kind)}`;
+      const kinds = partKinds.map((name) => `"kind: ${name}"`).join(", ");
+      return usage(
+        `${file} line ${document.lineOf(["kind"])}: kind ${found}: write one of ${kinds}`,
+        nothingChanged,
+      );
+    }
   }
-  if (kind === "Settings") {
-    const parsed = check(settingsSchema, fields, document, file);
-    return parsed.ok ? ok({ kind, settings: parsed.value }) : parsed;
-  }
-  const found = kind === undefined ? "is missing" : `is ${JSON.stringify(kind)}`;
-  return usage(
-    `${file} line ${document.lineOf(["kind"])}: kind ${found}: write "kind: Service" or "kind: Settings"`,
-    nothingChanged,
-  );
 }
 
 function check<T>(

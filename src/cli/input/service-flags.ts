@@ -5,7 +5,14 @@ import { isolationPolicies, requestedStates } from "../../core/model/service.ts"
 import { ok, type Result } from "../../core/result.ts";
 import { faultsOfIssue } from "../../wire/errors.ts";
 import { driverTypes } from "../../wire/service-config.ts";
-import { countOption, durationOption, repeatedOption, sizeOption } from "../command-context.ts";
+import {
+  countOption,
+  durationOption,
+  numberOption,
+  repeatedOption,
+  sizeOption,
+  switchOption,
+} from "../command-context.ts";
 import { type Failure, usage } from "../failure.ts";
 import { writeDuration, writeSize } from "../format/quantity.ts";
 import { type Draft, draftAt, isDraft, mergeDraft, putDraft } from "./draft.ts";
@@ -35,6 +42,16 @@ const size = (flags: string, description: string): Flag => ({
   write: writeSize,
 });
 
+const onOff = (flags: string, description: string): Flag => ({
+  option: () => switchOption(flags, description),
+});
+const number = (flags: string, description: string): Flag => ({
+  option: () => numberOption(flags, description),
+});
+const services = (flags: string, description: string): Flag => ({
+  option: () => repeatedOption(flags, `${description} (again for more)`),
+});
+
 const fieldFlags: readonly FieldFlag[] = [
   {
     option: () => new Option("--state <state>", "what is wanted of it").choices(requestedStates),
@@ -56,6 +73,30 @@ const fieldFlags: readonly FieldFlag[] = [
         isolationPolicies,
       ),
     path: ["onIsolation"],
+  },
+  { ...text("--group <group>", "its placement group"), path: ["group"] },
+  {
+    ...onOff("--failback <on|off>", "it goes back by itself to a better node (default: on)"),
+    path: ["failback"],
+  },
+  {
+    ...onOff("--auto-rebalance <on|off>", "it may be moved to even out load (default: on)"),
+    path: ["autoRebalance"],
+  },
+  { ...number("--cpu <cores>", "it uses so many at most"), path: ["limits", "cpuCores"] },
+  {
+    ...size("--memory <size>", "it uses so much at most, e.g. 512M"),
+    path: ["limits", "memoryBytes"],
+  },
+  {
+    ...onOff("--may-overcommit <on|off>", "it may run where memory does not suffice"),
+    path: ["mayOvercommit"],
+  },
+  { ...services("--after <service>", "must run before it, if it is to run"), path: ["after"] },
+  { ...services("--requires <service>", "it cannot do without it"), path: ["requires"] },
+  {
+    ...number("--priority <number>", "higher is recovered first when much is lost"),
+    path: ["priority"],
   },
   {
     ...text("--command <path>", "program; its arguments follow after --"),
@@ -125,6 +166,10 @@ const specialSchema = z.object({
 /** Flags that take a field away, as `--unset NAME`. */
 const unsetPaths: Readonly<Record<string, readonly string[]>> = {
   node: ["node"],
+  group: ["group"],
+  limits: ["limits"],
+  after: ["after"],
+  requires: ["requires"],
   description: ["description"],
   "working-directory": ["driver", "workingDirectory"],
   user: ["driver", "user"],
@@ -318,6 +363,7 @@ function flagOfPath(path: readonly PropertyKey[]): string {
   const joined = parts.join(".");
   const flag = findFlag(path);
   if (flag !== undefined) return flag.option().long ?? joined;
+  if (parts[0] === "after" || parts[0] === "requires") return `--${parts[0]}`;
   if (parts[1] === "environment") return `--env ${parts[2] ?? ""}`.trim();
   if (parts[1] === "health") return healthFlags[parts[2] ?? ""] ?? "--health-exec";
   return joined;

@@ -173,6 +173,31 @@ function giveUp(slot: Slot, uid: InstructionUid, detail: string, effects: AgentE
   );
 }
 
+/** What became of a move. An answer about another one than goes on changes nothing. */
+export function onMoveAnswered(
+  slot: Slot,
+  event: Extract<AgentEvent, { kind: "moved" | "move-failed" }>,
+  now: number,
+): void {
+  const { phase } = slot;
+  if (phase.kind !== "moving" || phase.uid !== event.uid) return;
+  if (event.kind === "moved") {
+    slot.moveOutcome = { uid: event.uid, result: "moved", detail: "" };
+    slot.phase = { kind: "down", retryAtMs: 0 };
+    return;
+  }
+  const { detail, result } = event;
+  slot.moveOutcome = { uid: event.uid, result, detail };
+  const { instanceId, restartKey, sinceMs } = phase;
+  if (instanceId === undefined || event.remains === "nothing") {
+    slot.phase = { kind: "down", retryAtMs: 0 };
+  } else if (event.remains === "running") {
+    slot.phase = { kind: "running", instanceId, restartKey, sinceMs };
+  } else {
+    slot.phase = stuck(instanceId, detail, now);
+  }
+}
+
 /** The answer to `confirm`: starts only if all that held when it was asked still holds (S2). */
 export function onConfirmAnswered(
   state: AgentState,

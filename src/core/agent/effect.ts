@@ -1,5 +1,6 @@
 /** What the machine on a node wants done. Each is answered by an event, or says that it is not. */
-import type { Epoch, InstructionUid, ServiceId } from "../ids.ts";
+import type { Epoch, InstructionUid, NodeId, ServiceId } from "../ids.ts";
+import type { AgentMode } from "../model/node.ts";
 import type { InstantMs } from "../time.ts";
 import type { ReportContent } from "./state.ts";
 
@@ -23,6 +24,8 @@ export type AgentEffect =
       readonly instanceId: string;
       readonly tracked: boolean;
       readonly runUntilMs: InstantMs;
+      /** It was recovered from a dead node: locks that an operation there left behind may be removed. */
+      readonly clearLocks: boolean;
     }
   /** End a start that goes on, as `stop` would; the start itself answers. */
   | {
@@ -37,6 +40,18 @@ export type AgentEffect =
       readonly service: ServiceId;
       readonly instanceId: string;
       readonly timeoutMs: number | undefined;
+    }
+  /**
+   * Move it to `target`: `live` while it runs; else it is stopped (if `instanceId` names a running copy) and handed
+   * over. Answered by `moved` or `move-failed`. Afterwards nothing of it runs here (S1).
+   */
+  | {
+      readonly kind: "move";
+      readonly service: ServiceId;
+      readonly uid: InstructionUid;
+      readonly instanceId: string | undefined;
+      readonly target: NodeId;
+      readonly live: boolean;
     }
   /** Tell the driver a configuration that needs no restart. No answer. */
   | { readonly kind: "reconfigure"; readonly service: ServiceId; readonly instanceId: string }
@@ -61,8 +76,12 @@ export type AgentEffect =
     }
   /** Nothing of an older epoch runs here: ask for a new lease until there is one; answered by `lease-granted`. */
   | { readonly kind: "request-lease" }
-  /** Everything has stopped, as `close` asked. No answer. */
+  /** Tell the manager what this agent is about to do; answered by `mode-answered`. */
+  | { readonly kind: "put-mode"; readonly mode: AgentMode; readonly sequence: number }
+  /** Everything has stopped, as `close` or `leave` asked: the lease can be released. No answer. */
   | { readonly kind: "all-stopped" }
+  /** `leave` is done and what runs here goes on alone: nothing is watched any more, the lease can be released. */
+  | { readonly kind: "all-released" }
   /** A sentence for the log. No answer. */
   | {
       readonly kind: "log";

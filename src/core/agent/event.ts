@@ -9,6 +9,8 @@ interface LeaseFacts {
   readonly runUntilMs: InstantMs;
   /** The watchdog's time-out that holds now. */
   readonly watchdogMs: number;
+  /** Operations that may go on at a time here, as the cluster's settings say; undefined: as before. */
+  readonly operationCountMax?: number | undefined;
 }
 
 export type AgentEvent =
@@ -80,6 +82,34 @@ export type AgentEvent =
       readonly sequence: number;
       /** `refused`: the epoch or the instruction is no longer current. `unknown`: no server took it. */
       readonly answer: "accepted" | "refused" | "unknown";
+    }
+  /** It was moved away: nothing of it runs here any more. */
+  | { readonly kind: "moved"; readonly service: ServiceId; readonly uid: InstructionUid }
+  | {
+      readonly kind: "move-failed";
+      readonly service: ServiceId;
+      readonly uid: InstructionUid;
+      readonly detail: string;
+      /** `wrong-node`: the service is configured on another node. */
+      readonly result: "failed" | "wrong-node";
+      /** What is left of it here; `unsure`: something of it may be alive. */
+      readonly remains: "running" | "nothing" | "unsure";
+    }
+  | {
+      readonly kind: "mode-answered";
+      readonly sequence: number;
+      /** `unknown`: no server took it. */
+      readonly answer: "accepted" | "unknown";
+    }
+  /**
+   * The agent leaves in an orderly way. `restart`: only the agent, its services go on. `freeze`, `failover`: they
+   * are stopped, to wait for the node or to run elsewhere. `migrate`: they move away first. Waiting ends at
+   * `deadlineMs`; what is left then is stopped (`restart`: is left to run).
+   */
+  | {
+      readonly kind: "leave";
+      readonly how: "restart" | "freeze" | "failover" | "migrate";
+      readonly deadlineMs: InstantMs;
     }
   /** The agent ends for good: stop everything. */
   | { readonly kind: "close" }

@@ -25,6 +25,7 @@ export function onLease(state: AgentState, event: LeaseEvent): void {
   };
   state.isolating = false;
   state.leaseRequested = false;
+  state.operationCountMax = event.operationCountMax ?? state.operationCountMax;
 }
 
 /** The lease is over: what is left of its services is killed now; the guard does the same. */

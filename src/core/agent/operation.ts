@@ -36,6 +36,7 @@ function isOperating(slot: Slot): boolean {
   return (
     phase.kind === "confirming" ||
     phase.kind === "starting" ||
+    phase.kind === "moving" ||
     (phase.kind === "stopping" && !phase.urgent)
   );
 }
@@ -51,6 +52,10 @@ function wantsOperation(state: AgentState, slot: Slot, now: number): boolean {
     case "down":
     case "silent-down":
       return phase.kind === "running";
+    case "move":
+      if (slot.moveOutcome?.uid === wish.instruction.uid) return false;
+      return phase.kind === "running" || phase.kind === "down";
+    case "stay":
     case "leave":
       return false;
   }
@@ -58,6 +63,10 @@ function wantsOperation(state: AgentState, slot: Slot, now: number): boolean {
 
 function beginOperation(state: AgentState, slot: Slot, effects: AgentEffect[]): void {
   const wish = wishFor(state, slot);
+  if (wish.kind === "move") {
+    beginMove(slot, wish, effects);
+    return;
+  }
   if (slot.phase.kind === "running") {
     beginStop(slot, wish, effects);
     return;
@@ -86,6 +95,33 @@ function beginStop(slot: Slot, wish: Wish, effects: AgentEffect[]): void {
   };
   const timeoutMs = wish.kind === "down" ? wish.instruction.stopTimeoutMs : undefined;
   effects.push({ kind: "stop", service: slot.service, instanceId, timeoutMs });
+}
+
+function beginMove(
+  slot: Slot,
+  wish: Extract<Wish, { kind: "move" }>,
+  effects: AgentEffect[],
+): void {
+  const { uid, state, moveBy } = wish.instruction;
+  const { phase } = slot;
+  const isRunning = phase.kind === "running";
+  const instanceId = isRunning ? phase.instanceId : undefined;
+  slot.owned = undefined; // whatever becomes of it, it is started here again only after a new confirmation (S2)
+  slot.phase = {
+    kind: "moving",
+    instanceId,
+    restartKey: isRunning ? phase.restartKey : "",
+    sinceMs: isRunning ? phase.sinceMs : 0,
+    uid,
+  };
+  effects.push({
+    kind: "move",
+    service: slot.service,
+    uid,
+    instanceId,
+    target: wish.target,
+    live: state === "migrate" && moveBy === "live",
+  });
 }
 
 /** Begins a start that is owned or was just confirmed. The caller has checked that the lease lives. */
@@ -117,5 +153,6 @@ export function beginStart(
     instanceId,
     tracked: slot.tracked,
     runUntilMs: lease.runUntilMs,
+    clearLocks: instruction.clearLocks === true,
   });
 }

@@ -36,9 +36,13 @@ function applyWish(
     case "down":
       applyDown(slot, wish.instruction.stopTimeoutMs, effects);
       return;
+    case "move":
+      applyMove(slot, effects);
+      return;
     case "silent-down":
       applyDown(slot, undefined, effects);
       return;
+    case "stay":
     case "leave":
       if (slot.phase.kind === "confirming") slot.phase = { kind: "down", retryAtMs: 0 };
       adjustTracking(state, slot, now, effects);
@@ -78,6 +82,12 @@ function applyUp(
   }
 }
 
+/** What is not ready to be moved is brought there: a start that goes on is ended first. */
+function applyMove(slot: Slot, effects: AgentEffect[]): void {
+  if (slot.phase.kind === "running" || slot.phase.kind === "moving") return;
+  applyDown(slot, undefined, effects);
+}
+
 function applyDown(slot: Slot, timeoutMs: number | undefined, effects: AgentEffect[]): void {
   const phase = slot.phase;
   switch (phase.kind) {
@@ -104,6 +114,7 @@ function applyDown(slot: Slot, timeoutMs: number | undefined, effects: AgentEffe
       slot.phase = { ...phase, endsAs: "stay-down" };
       return;
     case "running":
+    case "moving":
     case "stuck":
       return;
     default:

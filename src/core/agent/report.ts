@@ -3,6 +3,7 @@ import type { AgentEffect } from "./effect.ts";
 import {
   type AgentInstruction,
   type AgentState,
+  liveInstanceOf,
   type ReportContent,
   type Slot,
   stableAt,
@@ -96,6 +97,13 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
     // It neither runs nor is it dead: nothing here or elsewhere may start, and a person has to know why.
     return { ...base, result: "unknown-error", detail: phase.detail.slice(0, detailLengthMax) };
   }
+  if (wish.kind === "stay" && phase.kind === "running") {
+    return { ...base, result: "running", detail: "", health: slot.health };
+  }
+  if (wish.kind === "move") return moveReport(slot, base);
+  if (wish.kind === "leave" && isReleased(slot, instruction)) {
+    return { ...base, result: "released", detail: "" };
+  }
   if (wish.kind === "down" && phase.kind === "down") {
     return { ...base, result: "stopped", detail: "" };
   }
@@ -103,6 +111,32 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
     return { ...base, result: "failed", detail: phase.detail.slice(0, detailLengthMax) };
   }
   return undefined;
+}
+
+function moveReport(slot: Slot, base: Omit<ReportContent, "result" | "detail">) {
+  const { moveOutcome: outcome, phase } = slot;
+  if (phase.kind === "stuck") return failed(base, phase.detail);
+  if (outcome?.uid !== base.uid) return undefined;
+  if (outcome.result === "wrong-node") {
+    return { ...base, result: "wrong-node" as const, detail: outcome.detail };
+  }
+  if (outcome.result === "failed") return failed(base, outcome.detail);
+  // Said only while nothing of it is here: the target may start it from this word on (S1).
+  if (phase.kind !== "down") return undefined;
+  return { ...base, result: "stopped" as const, detail: "" };
+}
+
+function failed(base: Omit<ReportContent, "result" | "detail">, detail: string): ReportContent {
+  return { ...base, result: "failed", detail: detail.slice(0, detailLengthMax) };
+}
+
+/** Whether nobody here watches it any more, as an instruction to leave it alone asks. */
+function isReleased(slot: Slot, instruction: AgentInstruction): boolean {
+  const isLeft =
+    instruction.suspended === true ||
+    instruction.state === "freeze" ||
+    instruction.state === "ignored";
+  return isLeft && (!slot.tracked || liveInstanceOf(slot.phase) === undefined);
 }
 
 function followsConfiguration(slot: Slot, instruction: AgentInstruction): boolean {

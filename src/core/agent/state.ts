@@ -4,6 +4,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Epoch, InstructionUid, NodeId, ServiceId } from "../ids.ts";
+import type { AgentMode } from "../model/node.ts";
 import type { ManagerState, ReportResult } from "../model/service.ts";
 import type { InstantMs } from "../time.ts";
 
@@ -15,6 +16,14 @@ export interface AgentInstruction {
   readonly node: NodeId;
   /** The instruction holds under this epoch of the node's lease and no other. */
   readonly nodeEpoch: Epoch;
+  /** Of `migrate`, `relocate` and `request_start_balance`: where to. */
+  readonly target?: NodeId | undefined;
+  /** How its driver moves it; `stop` (the default): it is only stopped here, and started there. */
+  readonly moveBy?: "live" | "cold" | "stop" | undefined;
+  /** The cluster is disarmed: left alone whatever the state says. */
+  readonly suspended?: boolean | undefined;
+  /** It was recovered from a dead node, whose locks on it may be removed. */
+  readonly clearLocks?: boolean | undefined;
   /** How long a stop may take; undefined: the configuration's own time-out. */
   readonly stopTimeoutMs: number | undefined;
   /** The manager recovers it elsewhere only after a confirmation: the guard leaves it alone. */
@@ -56,6 +65,14 @@ export type Phase =
       readonly instanceId: string;
       readonly restartKey: string;
       readonly sinceMs: number;
+    }
+  /** Its driver moves it away; `instanceId` is undefined when nothing of it ran here. */
+  | {
+      readonly kind: "moving";
+      readonly instanceId: string | undefined;
+      readonly restartKey: string;
+      readonly sinceMs: number;
+      readonly uid: InstructionUid;
     }
   | {
       readonly kind: "stopping";
@@ -100,6 +117,28 @@ export interface PendingReport {
   readonly failureCount: number;
 }
 
+/** `moved`: nothing of it is here any more. */
+export interface MoveOutcome {
+  readonly uid: InstructionUid;
+  readonly result: "moved" | "failed" | "wrong-node";
+  readonly detail: string;
+}
+
+/** What the manager was told, or has to be told, of what this agent is about to do. */
+export interface ModeReport {
+  readonly mode: AgentMode;
+  readonly sequence: number;
+  readonly progress: "due" | "sending" | "told";
+  readonly retryAtMs: number;
+  readonly failureCount: number;
+}
+
+/** The agent is on its way out. */
+export interface Leaving {
+  readonly how: "restart" | "freeze" | "failover" | "migrate";
+  readonly deadlineMs: InstantMs;
+}
+
 /** All that is known about one service on this node. */
 export interface Slot {
   readonly service: ServiceId;
@@ -115,6 +154,8 @@ export interface Slot {
   /** Confirmations in a row that were not answered, or answered with no. */
   confirmFailureCount: number;
   health: ReportedHealth;
+  /** What became of the last move that was asked of this node. */
+  moveOutcome: MoveOutcome | undefined;
   /** The last configuration that the driver was told. */
   configurationKey: string | undefined;
   report: PendingReport | undefined;
@@ -136,15 +177,17 @@ export interface AgentState {
   readonly node: NodeId;
   /** Makes instance ids unique across restarts of the agent. */
   readonly instancePrefix: string;
-  /** Starts and stops that may go on at a time. */
-  readonly operationCountMax: number;
+  /** Starts, stops and moves that may go on at a time. */
+  operationCountMax: number;
   lease: AgentLease | undefined;
   /** The deadline is near: services are being asked to end. */
   isolating: boolean;
   /** A new lease was asked for and has not come yet. */
   leaseRequested: boolean;
-  /** Everything is to be stopped because the agent ends for good. */
-  closing: "no" | "stopping" | "stopped";
+  /** Everything is to be stopped because the agent ends for good; `released`: it goes on without this agent. */
+  closing: "no" | "stopping" | "stopped" | "released";
+  leaving: Leaving | undefined;
+  mode: ModeReport;
   readonly slots: Map<ServiceId, Slot>;
   instanceCount: number;
   reportCount: number;
@@ -170,6 +213,8 @@ export function createAgentState(options: AgentStateOptions): AgentState {
     isolating: false,
     leaseRequested: false,
     closing: "no",
+    leaving: undefined,
+    mode: { mode: "active", sequence: 1, progress: "due", retryAtMs: 0, failureCount: 0 },
     slots: new Map(),
     instanceCount: 0,
     reportCount: 0,
@@ -190,6 +235,7 @@ export function slotOf(state: AgentState, service: ServiceId): Slot {
     failureUid: undefined,
     confirmFailureCount: 0,
     health: "none",
+    moveOutcome: undefined,
     configurationKey: undefined,
     report: undefined,
     waitingSinceMs: undefined,
@@ -200,7 +246,7 @@ export function slotOf(state: AgentState, service: ServiceId): Slot {
 
 /** The instance that may have live processes, or undefined: nothing of the service runs here. */
 export function liveInstanceOf(phase: Phase): string | undefined {
-  return "instanceId" in phase ? phase.instanceId : undefined;
+  return "instanceId" in phase ? phase.instanceId : undefined; // of a move without a copy it is undefined too
 }
 
 /** When a running service has run for so long that its earlier failures no longer count; undefined: not running. */

@@ -4,10 +4,17 @@
  */
 import { assertNever } from "../assert.ts";
 import type { InstantMs } from "../time.ts";
-import { onConfirmAnswered, onInstanceEvent } from "./completion.ts";
+import { onConfirmAnswered, onInstanceEvent, onMoveAnswered } from "./completion.ts";
 import type { AgentEffect } from "./effect.ts";
 import type { AgentEvent } from "./event.ts";
 import { loseLease, maybeRequestLease, onLease, watchDeadline } from "./lease.ts";
+import {
+  beginLeaving,
+  continueLeaving,
+  leavingWakeAt,
+  onModeAnswered,
+  tellMode,
+} from "./leaving.ts";
 import { reconcile } from "./reconcile.ts";
 import { onReportAnswered } from "./report.ts";
 import { type AgentInstruction, type AgentState, type Slot, slotOf, stableAt } from "./state.ts";
@@ -26,7 +33,9 @@ export function step(state: AgentState, event: AgentEvent, now: InstantMs): Agen
   watchDeadline(state, now, effects);
   apply(state, event, now, effects);
   watchDeadline(state, now, effects); // what was just renewed may be over already
+  continueLeaving(state, now, effects);
   reconcile(state, now, effects);
+  tellMode(state, now, effects);
   maybeRequestLease(state, effects);
   return { effects, wakeAtMs: wakeAt(state, now) };
 }
@@ -61,6 +70,12 @@ function apply(state: AgentState, event: AgentEvent, now: number, effects: Agent
         detail: event.detail,
       };
       return;
+    case "leave":
+      beginLeaving(state, event);
+      return;
+    case "mode-answered":
+      onModeAnswered(state, event, now);
+      return;
     case "close":
       if (state.closing === "no") state.closing = "stopping";
       return;
@@ -74,6 +89,8 @@ function apply(state: AgentState, event: AgentEvent, now: number, effects: Agent
     case "stop-failed":
     case "exited":
     case "health-changed":
+    case "moved":
+    case "move-failed":
       applyAnswer(state, event, now, effects);
       return;
     default:
@@ -81,7 +98,11 @@ function apply(state: AgentState, event: AgentEvent, now: number, effects: Agent
   }
 }
 
-type AnswerEvent = Parameters<typeof onInstanceEvent>[2] | ConfirmAnswered | ReportAnswered;
+type AnswerEvent =
+  | Parameters<typeof onInstanceEvent>[2]
+  | Parameters<typeof onMoveAnswered>[1]
+  | ConfirmAnswered
+  | ReportAnswered;
 type ConfirmAnswered = Extract<AgentEvent, { kind: "confirm-answered" }>;
 type ReportAnswered = Extract<AgentEvent, { kind: "report-answered" }>;
 
@@ -99,6 +120,10 @@ function applyAnswer(
       return;
     case "report-answered":
       onReportAnswered(slot, event.sequence, event.answer, now);
+      return;
+    case "moved":
+    case "move-failed":
+      onMoveAnswered(slot, event, now);
       return;
     case "started":
     case "start-failed":
@@ -141,6 +166,7 @@ function wakeAt(state: AgentState, now: number): number | undefined {
   if (state.lease !== undefined) {
     wakeAtMs = state.isolating ? state.lease.runUntilMs : state.lease.isolateAtMs;
   }
+  wakeAtMs = Math.min(wakeAtMs, leavingWakeAt(state));
   for (const slot of state.slots.values())
     wakeAtMs = Math.min(wakeAtMs, slotWakeAt(state, slot, now));
   return Number.isFinite(wakeAtMs) ? Math.max(wakeAtMs, now) : undefined;

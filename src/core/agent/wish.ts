@@ -1,24 +1,31 @@
 /** What an instruction asks of this node, and whether the lease allows to begin something now. */
 import { assertNever } from "../assert.ts";
+import type { NodeId } from "../ids.ts";
 import type { AgentInstruction, AgentLease, AgentState, Slot } from "./state.ts";
 
-/** `silent-down`: stop it and tell nobody. `leave`: neither start nor stop it. */
+/**
+ * `silent-down`: stop it and tell nobody. `leave`: neither start nor stop it. `move`: have its driver move it away.
+ * `stay`: it was to be placed anew before its start, and runs already.
+ */
 export type Wish =
   | { readonly kind: "up"; readonly instruction: AgentInstruction; readonly lease: AgentLease }
   | { readonly kind: "down"; readonly instruction: AgentInstruction }
+  | { readonly kind: "move"; readonly instruction: AgentInstruction; readonly target: NodeId }
+  | { readonly kind: "stay"; readonly instruction: AgentInstruction }
   | { readonly kind: "silent-down" }
   | { readonly kind: "leave" };
 
 /** What is to become of the service here, by its instruction, the lease's epoch and the agent's own end. */
 export function wishFor(state: AgentState, slot: Slot): Wish {
+  if (state.closing === "released") return { kind: "leave" };
   if (state.closing !== "no") return { kind: "silent-down" };
   if (slot.assignment.kind === "unknown") return { kind: "leave" };
   if (slot.assignment.kind === "gone") return { kind: "silent-down" };
-  return wishOf(state, slot.assignment.instruction);
+  return wishOf(state, slot, slot.assignment.instruction);
 }
 
-function wishOf(state: AgentState, instruction: AgentInstruction): Wish {
-  if (instruction.node !== state.node) return { kind: "leave" };
+function wishOf(state: AgentState, slot: Slot, instruction: AgentInstruction): Wish {
+  if (instruction.node !== state.node || instruction.suspended === true) return { kind: "leave" };
   const lease = state.lease?.epoch === instruction.nodeEpoch ? state.lease : undefined;
   switch (instruction.state) {
     case "started":
@@ -26,10 +33,15 @@ function wishOf(state: AgentState, instruction: AgentInstruction): Wish {
     case "stopped": // enforced always, whatever the epoch: a stop can harm no other node
       return { kind: "down", instruction };
     case "request_stop":
+      return lease === undefined ? { kind: "leave" } : { kind: "down", instruction };
+    case "request_start_balance":
+      if (lease === undefined) return { kind: "leave" };
+      return slot.phase.kind === "running" || slot.phase.kind === "starting"
+        ? { kind: "stay", instruction }
+        : moveOf(instruction);
     case "migrate":
     case "relocate":
-    case "request_start_balance": // this node is the source: the target is named after the stop was reported
-      return lease === undefined ? { kind: "leave" } : { kind: "down", instruction };
+      return lease === undefined ? { kind: "leave" } : moveOf(instruction);
     case "queued":
     case "request_start":
     case "freeze":
@@ -41,6 +53,15 @@ function wishOf(state: AgentState, instruction: AgentInstruction): Wish {
     default:
       return assertNever(instruction.state);
   }
+}
+
+/** This node is the source: the target is told to start it only after this one's word. */
+function moveOf(instruction: AgentInstruction): Wish {
+  const { target, moveBy } = instruction;
+  if (target === undefined || moveBy === undefined || moveBy === "stop") {
+    return { kind: "down", instruction };
+  }
+  return { kind: "move", instruction, target };
 }
 
 /** Whether a start may begin: a live lease with time left before services are asked to end (S2, S3). */

@@ -1,10 +1,20 @@
 /** Every decision carries one of these; `sentenceOf` in this folder turns it into words for log, API and CLI. */
-import type { Epoch, NodeId } from "../ids.ts";
+import type { Epoch, NodeId, ServiceId } from "../ids.ts";
+import type { Selection } from "../placement/select-node.ts";
 
+/** What made placement take a node. */
+export type PlacementCause = Selection["because"];
+
+/** Why something was decided, with the facts that its sentence needs. */
 export type Reason =
   | { readonly code: "added" }
   | { readonly code: "no-node-online" }
-  | { readonly code: "placed"; readonly node: NodeId; readonly serviceCount: number }
+  | {
+      readonly code: "placed";
+      readonly node: NodeId;
+      readonly because: PlacementCause;
+      readonly serviceCount: number;
+    }
   | { readonly code: "home"; readonly node: NodeId }
   | { readonly code: "requested"; readonly requested: string }
   | { readonly code: "reported-running"; readonly node: NodeId }
@@ -48,7 +58,52 @@ export type Reason =
       readonly code: "recovered";
       readonly from: NodeId;
       readonly to: NodeId;
+      readonly because: PlacementCause;
       readonly serviceCount: number;
+    }
+  /** A move that the manager decided. */
+  | {
+      readonly code: "better-node";
+      readonly from: NodeId;
+      readonly to: NodeId;
+      readonly because: PlacementCause;
+    }
+  | {
+      readonly code: "maintenance-move" | "maintenance-over" | "rebalanced-on-start";
+      readonly from: NodeId;
+      readonly to: NodeId;
+    }
+  | {
+      readonly code: "rebalanced";
+      readonly from: NodeId;
+      readonly to: NodeId;
+      readonly imbalanceBefore: number;
+      readonly imbalanceAfter: number;
+    }
+  | { readonly code: "runs-already"; readonly node: NodeId }
+  | { readonly code: "located"; readonly node: NodeId }
+  | { readonly code: "agent-restarts"; readonly node: NodeId }
+  | { readonly code: "waits-for" | "requirement-lost"; readonly service: ServiceId }
+  | { readonly code: "no-longer-waits" }
+  | { readonly code: "disarmed" }
+  | { readonly code: "arming"; readonly mode: string; readonly state: string }
+  | { readonly code: "maintenance"; readonly node: NodeId; readonly by: "person" | "shutdown" }
+  | {
+      readonly code:
+        | "maintenance-ended"
+        | "node-missed"
+        | "node-seen"
+        | "node-removed"
+        | "node-forgotten";
+      readonly node: NodeId;
+    }
+  | { readonly code: "rule-rejected"; readonly rule: string; readonly because: string }
+  | {
+      readonly code: "brake";
+      readonly brake: "on" | "off";
+      readonly lostCount: number;
+      readonly nodeCount: number;
+      readonly recoveriesAtOnce: number;
     }
   | { readonly code: "isolation-policy"; readonly onIsolation: string }
   | { readonly code: "removing" }

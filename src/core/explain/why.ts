@@ -10,6 +10,10 @@ export interface WhyInput {
   /** Undefined: the manager has not seen it yet. */
   readonly status: ServiceStatus | undefined;
   readonly nodes: readonly WhyNode[];
+  /** What rules, order and limits mean for it, each as a sentence. */
+  readonly rules: readonly string[];
+  /** The cluster acts by itself. */
+  readonly armed: boolean;
 }
 
 /** A node, as far as an explanation needs it. */
@@ -18,6 +22,8 @@ export interface WhyNode {
   readonly state: NodeState;
   /** Services that count as load there. */
   readonly serviceCount: number;
+  /** Why placement would not take the node, though it is online. */
+  readonly refusal: string | undefined;
 }
 
 /** What stands for or against one node, as a sentence. */
@@ -30,6 +36,7 @@ export interface NodeVerdict {
 /** The answer for a person. */
 export interface Explanation {
   readonly summary: string;
+  readonly rules: readonly string[];
   /** In order of name. */
   readonly nodes: readonly NodeVerdict[];
   /** Commands or deeds for a person, most useful first; empty when there is nothing to do. */
@@ -41,6 +48,7 @@ export function explainService(input: WhyInput): Explanation {
   const nodes = [...input.nodes].sort((left, right) => compareIds(left.id, right.id));
   return {
     summary: summaryOf(input),
+    rules: input.rules,
     nodes: nodes.map((node) => verdictOn(node, input.status)),
     next: nextSteps(input),
   };
@@ -61,13 +69,17 @@ function verdictOn(node: WhyNode, status: ServiceStatus | undefined): NodeVerdic
   if (node.state !== "online") {
     return { node: node.id, verdict: "refused", sentence: `node is ${node.state}` };
   }
+  if (node.refusal !== undefined) {
+    return { node: node.id, verdict: "refused", sentence: node.refusal };
+  }
   if (failed) {
     return { node: node.id, verdict: "refused", sentence: "it failed to start here already" };
   }
   return { node: node.id, verdict: "allowed", sentence: `online with ${count}` };
 }
 
-function nextSteps({ service, status, nodes }: WhyInput): readonly string[] {
+function nextSteps({ service, status, nodes, armed }: WhyInput): readonly string[] {
+  if (!armed) return ["have the cluster act again: holdfast cluster arm"];
   if (status === undefined) return [];
   const nodeless = nodes.every((node) => node.state !== "online");
   switch (status.state) {
@@ -78,25 +90,35 @@ function nextSteps({ service, status, nodes }: WhyInput): readonly string[] {
       ];
     case "fence":
       if (status.reason.code !== "waits-for-confirmation") return [];
-      return [
-        `bring node "${status.node}" back, or make sure that it is off and then: holdfast node confirm-off ${status.node}`,
-      ];
+      return confirmSteps(status.node);
+    case "freeze":
+      return confirmSteps(status.node);
     case "queued":
     case "recovery":
-      return nodeless ? ["bring a node online: holdfast node list shows them"] : [];
+      if (nodeless) return ["bring a node online: holdfast node list shows them"];
+      return ["no node is permitted and has room: see the verdicts on the nodes"];
     case "ignored":
       return [`have it managed again: holdfast service start ${service}`];
     case "stopped":
       return [`start it: holdfast service start ${service}`];
     case "request_start":
+      if (status.reason.code !== "waits-for") return [];
+      return [
+        `see why ${status.reason.service} does not run: holdfast why ${status.reason.service}`,
+      ];
     case "request_start_balance":
     case "started":
     case "request_stop":
     case "migrate":
     case "relocate":
-    case "freeze":
       return [];
     default:
       return assertNever(status);
   }
+}
+
+function confirmSteps(node: NodeId): readonly string[] {
+  return [
+    `bring node "${node}" back, or make sure that it is off and then: holdfast node confirm-off ${node}`,
+  ];
 }

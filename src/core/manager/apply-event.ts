@@ -1,18 +1,25 @@
 /** Takes an event into the mirror and marks what it may change; decides nothing about services itself. */
 import { assertNever } from "../assert.ts";
+import type { ServiceId } from "../ids.ts";
+import type { Capacity } from "../model/capacity.ts";
 import type { Service, ServiceReport } from "../model/service.ts";
-import { type Context, loadStatus } from "./context.ts";
+import { type Context, loadStatus, markNeighboursDirty } from "./context.ts";
 import type { ManagerEvent } from "./event.ts";
+import { dropService, putService } from "./memory/mirror.ts";
+import { retally } from "./memory/size.ts";
+import { fencedNode, removedNode } from "./nodes/node-fencing.ts";
 import {
+  changedMode,
   changeNode,
-  fencedNode,
   finishLoadingNodes,
   grantedLease,
   loadNodeState,
   lostLease,
   markOverdueSuspects,
-  removedNode,
-} from "./nodes.ts";
+  missedNode,
+  seenNode,
+} from "./nodes/nodes.ts";
+import { changedArming } from "./policy/arming.ts";
 import { retryRemoval } from "./states/on-error.ts";
 
 /** Applies `event` to the mirror. */
@@ -21,25 +28,29 @@ export function applyEvent(context: Context, event: ManagerEvent): void {
   switch (event.kind) {
     case "settings-changed":
       state.settings = event.settings;
+      if (state.loaded) for (const service of state.waiting) state.dirty.add(service);
       return;
     case "service-changed":
       changeService(context, event.service);
       return;
     case "service-removed":
-      state.services.delete(event.service);
+      dropService(state, event.service);
       state.dirty.add(event.service);
       return;
-    case "node-changed":
-      changeNode(context, event.node);
+    case "group-changed":
+    case "group-removed":
+    case "rule-changed":
+    case "rule-removed":
+      applyRuleEvent(context, event);
       return;
-    case "node-removed":
-      removedNode(context, event.node);
+    case "arming-changed":
+      changedArming(context, event.mode);
       return;
-    case "lease-granted":
-      grantedLease(context, event);
+    case "arming-state-loaded":
+      state.armingState = event.state;
       return;
-    case "lease-gone":
-      lostLease(context, event);
+    case "usage":
+      changeUsage(context, event.service, event.use);
       return;
     case "report":
       takeReport(context, event.report);
@@ -48,14 +59,8 @@ export function applyEvent(context: Context, event: ManagerEvent): void {
       state.commands.set(event.service, event.command);
       state.dirty.add(event.service);
       return;
-    case "node-fenced":
-      fencedNode(context, event);
-      return;
     case "status-loaded":
       loadStatus(state, event.status);
-      return;
-    case "node-state-loaded":
-      loadNodeState(context, event);
       return;
     case "loaded":
       finishLoadingNodes(context);
@@ -66,6 +71,93 @@ export function applyEvent(context: Context, event: ManagerEvent): void {
     case "tick":
       markOverdueSuspects(context);
       return;
+    case "node-changed":
+    case "node-removed":
+    case "node-missed":
+    case "node-seen":
+    case "agent-mode":
+    case "lease-granted":
+    case "lease-gone":
+    case "node-fenced":
+    case "node-state-loaded":
+      applyNodeEvent(context, event);
+      return;
+    default:
+      assertNever(event);
+  }
+}
+
+type RuleEvent = Extract<
+  ManagerEvent,
+  { kind: "group-changed" | "group-removed" | "rule-changed" | "rule-removed" }
+>;
+
+function applyRuleEvent(context: Context, event: RuleEvent): void {
+  const { state } = context;
+  state.rulebookStale = true;
+  switch (event.kind) {
+    case "group-changed":
+      state.groups.set(event.group.name, event.group);
+      return;
+    case "group-removed":
+      state.groups.delete(event.name);
+      return;
+    case "rule-changed":
+      state.rules.set(event.rule.name, event.rule);
+      return;
+    case "rule-removed":
+      state.rules.delete(event.name);
+      return;
+    default:
+      assertNever(event);
+  }
+}
+
+type NodeEvent = Extract<
+  ManagerEvent,
+  {
+    kind:
+      | "node-changed"
+      | "node-removed"
+      | "node-missed"
+      | "node-seen"
+      | "agent-mode"
+      | "lease-granted"
+      | "lease-gone"
+      | "node-fenced"
+      | "node-state-loaded";
+  }
+>;
+
+function applyNodeEvent(context: Context, event: NodeEvent): void {
+  switch (event.kind) {
+    case "node-changed":
+      changeNode(context, event.node);
+      return;
+    case "node-removed":
+      removedNode(context, event.node);
+      return;
+    case "node-missed":
+      missedNode(context, event.node);
+      return;
+    case "node-seen":
+      seenNode(context, event.node);
+      return;
+    case "agent-mode":
+      changedMode(context, event.node, event.mode);
+      return;
+    case "lease-granted":
+      grantedLease(context, event);
+      return;
+    case "lease-gone":
+      lostLease(context, event);
+      return;
+    case "node-fenced":
+      fencedNode(context, event);
+      return;
+    case "node-state-loaded":
+      loadNodeState(context, event);
+      return;
     default:
       assertNever(event);
   }
@@ -73,9 +165,16 @@ export function applyEvent(context: Context, event: ManagerEvent): void {
 
 function changeService(context: Context, service: Service): void {
   const { state } = context;
-  state.services.set(service.id, service);
+  putService(state, service);
   state.dirty.add(service.id);
+  // What others may do can hang on what a person wants of this one.
+  markNeighboursDirty(state, service.id);
   if (state.loaded && service.removing) retryRemoval(context, service);
+}
+
+function changeUsage(context: Context, service: ServiceId, use: Capacity): void {
+  context.state.usages.set(service, use);
+  retally(context.state, service);
 }
 
 function takeReport(context: Context, report: ServiceReport): void {
@@ -83,6 +182,11 @@ function takeReport(context: Context, report: ServiceReport): void {
   const status = state.statuses.get(report.service);
   // A late word on an instruction that is no longer the current one changes nothing (S4).
   if (state.loaded && status?.uid !== report.uid) return;
+  const before = state.reports.get(report.service);
   state.reports.set(report.service, report);
   state.dirty.add(report.service);
+  state.brake.inFlight.delete(report.service);
+  if (before?.uid === report.uid && before.result === report.result) return;
+  retally(state, report.service);
+  markNeighboursDirty(state, report.service);
 }

@@ -1,8 +1,26 @@
 /** Carries out a person's order about a service in `started` or `stopped`, or refuses it with the reason. */
 import { assertNever } from "../assert.ts";
 import type { Reason } from "../explain/reason.ts";
-import type { PlacedStatus, Service, ServiceCommand } from "../model/service.ts";
-import { type Context, isOnline, setStatus, successor, type Verdict } from "./context.ts";
+import type { NodeId, ServiceId } from "../ids.ts";
+import {
+  isMoving,
+  isPlaced,
+  type PlacedStatus,
+  type Service,
+  type ServiceCommand,
+} from "../model/service.ts";
+import { countsAsLoad } from "../placement/load.ts";
+import {
+  type Context,
+  isOnline,
+  isUp,
+  markNeighboursDirty,
+  setStatus,
+  successor,
+  type Verdict,
+} from "./context.ts";
+import { putService } from "./memory/mirror.ts";
+import { refusalOf } from "./moves/choose.ts";
 import { beginMove } from "./transitions.ts";
 
 /** Takes up the service's pending command, if there is one. */
@@ -15,6 +33,11 @@ export function takeUpCommand(context: Context, service: Service, status: Placed
       return moveByCommand(context, service, { status, command, state: command.kind });
     case "stop":
       return stopByCommand(context, service, { status, command });
+    case "located":
+      return finishRefused(context, service, {
+        command,
+        because: "it is managed: only what is stopped, ignored or disarmed can be moved by hand",
+      });
     default:
       return assertNever(command.kind);
   }
@@ -36,22 +59,71 @@ function moveByCommand(
   },
 ): Verdict {
   const { status, command } = order;
-  const target = command.target;
-  if (target === undefined || !isOnline(context, target)) {
-    return finishRefused(context, service, {
-      command,
-      because: `node "${target ?? ""}" is not online`,
-    });
-  }
-  if (target === status.node) {
-    return finishRefused(context, service, {
-      command,
-      because: `it is on node "${target}" already`,
-    });
+  const { target } = command;
+  const because = whyNotTo(context, service, status, target);
+  if (target === undefined || because !== undefined) {
+    return finishRefused(context, service, { command, because: because ?? "no node was named" });
   }
   const reason = { code: "command", command: command.kind, target } as const;
   finish(context, service, { command, reason });
+  moveGroupAlong(context, service, { target, state: order.state, reason });
   return beginMove(context, { status, state: order.state, target, reason });
+}
+
+/** Why a person's target is refused: S8 holds for people's orders too. */
+function whyNotTo(
+  context: Context,
+  service: Service,
+  status: PlacedStatus,
+  target: NodeId | undefined,
+): string | undefined {
+  if (target === undefined) return "no node was named";
+  if (!isOnline(context, target)) return `node "${target}" is not online`;
+  if (target === status.node) return `it is on node "${target}" already`;
+  const { state } = context;
+  for (const id of [service.id, ...(state.rulebook.together.get(service.id) ?? [])]) {
+    const member = state.services.get(id);
+    const affinity = state.rulebook.nodeAffinity.get(id);
+    if (affinity?.strict === true && !affinity.priorities.has(target)) {
+      return `the strict rule "${affinity.rule}" does not allow node "${target}" for ${id}`;
+    }
+    const counterpart = apartOn(context, id, target);
+    if (counterpart !== undefined) {
+      return `${counterpart} is on node "${target}" or on its way there, and a rule keeps it apart from ${id}`;
+    }
+    const room = member === undefined ? undefined : refusalOf(state, member, target);
+    if (room !== undefined) return `node "${target}" has no room for ${id}: ${room}`;
+  }
+  return undefined;
+}
+
+function apartOn(context: Context, id: ServiceId, target: NodeId): ServiceId | undefined {
+  const { state } = context;
+  return (state.rulebook.apart.get(id) ?? []).find((other) => {
+    const status = state.statuses.get(other);
+    if (status === undefined || !isPlaced(status)) return false;
+    if (isMoving(status) && status.target === target) return true;
+    return status.node === target && countsAsLoad(status);
+  });
+}
+
+/** Those that have to be on the same node move with it. */
+function moveGroupAlong(
+  context: Context,
+  service: Service,
+  move: {
+    readonly target: NodeId;
+    readonly state: "migrate" | "relocate";
+    readonly reason: Reason;
+  },
+): void {
+  const { state } = context;
+  for (const id of state.rulebook.together.get(service.id) ?? []) {
+    const status = state.statuses.get(id);
+    if (status?.state !== "started" || status.node === move.target) continue;
+    if (!isUp(context, status.node)) continue;
+    beginMove(context, { ...move, status });
+  }
 }
 
 function stopByCommand(
@@ -63,7 +135,8 @@ function stopByCommand(
   const reason = { code: "command", command: "stop", target: undefined } as const;
   finish(context, service, { command, reason });
   if (service.requested !== "stopped") {
-    context.state.services.set(service.id, { ...service, requested: "stopped" });
+    putService(context.state, { ...service, requested: "stopped" });
+    markNeighboursDirty(context.state, service.id);
     context.effects.push({
       kind: "set-requested",
       service: service.id,

@@ -13,9 +13,10 @@ import {
 } from "../ids.ts";
 import type { ManagedNode, NodeState } from "../model/node.ts";
 import { isMoving, isPlaced, type PlacedStatus, type ServiceStatus } from "../model/service.ts";
-import { countsAsLoad } from "../placement/load.ts";
 import type { InstantMs } from "../time.ts";
 import type { EpochCondition, ManagerEffect, NodeTransition } from "./effect.ts";
+import { dropService, putNode } from "./memory/mirror.ts";
+import { retally } from "./memory/size.ts";
 import type { ManagerState } from "./state.ts";
 
 interface StatusChange {
@@ -57,9 +58,15 @@ export function nodeOf(context: Context, id: NodeId): ManagedNode {
   return node;
 }
 
-/** Whether the node holds a lease and takes services. */
+/** Whether the node takes services. */
 export function isOnline(context: Context, id: NodeId): boolean {
   return context.state.nodes.get(id)?.state === "online";
+}
+
+/** Whether the node holds a lease and is heard: what it is told it does. */
+export function isUp(context: Context, id: NodeId): boolean {
+  const node = context.state.nodes.get(id);
+  return node !== undefined && node.leaseEpoch !== undefined && node.lostAtMs === undefined;
 }
 
 /**
@@ -69,9 +76,11 @@ export function isOnline(context: Context, id: NodeId): boolean {
 export function isDead(context: Context, status: PlacedStatus): boolean {
   const report = context.state.reports.get(status.service);
   if (report?.uid === status.uid && report.result === "stopped") return true;
+  const { state } = context;
   const node = nodeOf(context, status.node);
   if (node.epoch <= status.nodeEpoch) return false;
-  return !status.mayOutliveLease || node.confirmedOffEpoch >= status.nodeEpoch;
+  if (node.confirmedOffEpoch >= status.nodeEpoch) return true;
+  return !status.mayOutliveLease || (state.resets.get(status.node) ?? 0) >= status.nodeEpoch;
 }
 
 /** Whether the node has been without a lease for the suspect time: its services need fencing. */
@@ -87,14 +96,20 @@ export function setStatus(context: Context, next: ServiceStatus, condition?: Epo
   const previous = state.statuses.get(next.service);
   if (previous !== undefined && isPlaced(previous) && isPlaced(next)) {
     const moved = previous.node !== next.node;
-    assert(!moved || isDead(context, previous), "S1: a service leaves a node only when dead there");
+    const isHandMoved = next.reason.code === "located"; // a person's word (docs/safety.md)
+    assert(
+      !moved || isHandMoved || isDead(context, previous),
+      "S1: a service leaves a node only when dead there",
+    );
   }
-  if (next.state === "started" && next.survivesIsolation) {
+  if (isPlaced(next) && next.survivesIsolation && next.state === "started") {
     assert(next.mayOutliveLease, "S1: a copy that the guard leaves alone may outlive the lease");
   }
   unindex(state, previous);
   state.statuses.set(next.service, next);
   index(state, next);
+  retally(state, next.service);
+  markNeighboursDirty(state, next.service);
   const change = context.statusChanges.get(next.service);
   const conditions = condition === undefined ? [] : [condition];
   if (change === undefined) {
@@ -110,6 +125,7 @@ export function loadStatus(state: ManagerState, status: ServiceStatus): void {
   unindex(state, state.statuses.get(status.service));
   state.statuses.set(status.service, status);
   index(state, status);
+  retally(state, status.service);
 }
 
 /** Forgets a service altogether. */
@@ -117,8 +133,11 @@ export function forgetService(context: Context, service: ServiceId, reason: Reas
   const { state } = context;
   const from = state.statuses.get(service);
   unindex(state, from);
+  markNeighboursDirty(state, service);
   state.statuses.delete(service);
-  state.services.delete(service);
+  dropService(state, service);
+  retally(state, service);
+  state.brake.inFlight.delete(service);
   state.reports.delete(service);
   state.commands.delete(service);
   state.dirty.delete(service);
@@ -135,10 +154,26 @@ export function setNodeState(
   const node = nodeOf(context, id);
   assert(node.state !== next.to, `node "${id}" changes its state`);
   const transition = { from: node.state, ...next };
-  context.state.nodes.set(id, { ...node, state: next.to });
+  putNode(context.state, { ...node, state: next.to });
   const path = context.nodeChanges.get(id);
   if (path === undefined) context.nodeChanges.set(id, [transition]);
   else path.push(transition);
+}
+
+/** Marks those to be looked at that depend on what this service does: by order, or by affinity. */
+export function markNeighboursDirty(state: ManagerState, id: ServiceId): void {
+  if (!state.loaded) return;
+  const service = state.services.get(id);
+  for (const other of state.dependentsOf.get(id) ?? []) state.dirty.add(other);
+  for (const other of service?.after ?? []) state.dirty.add(other);
+  for (const other of service?.requires ?? []) state.dirty.add(other);
+  for (const other of state.rulebook.together.get(id) ?? []) state.dirty.add(other);
+  for (const other of state.rulebook.apart.get(id) ?? []) state.dirty.add(other);
+}
+
+/** Marks those to be looked at that found no node. */
+export function markWaitingDirty(state: ManagerState): void {
+  for (const service of state.waiting) state.dirty.add(service);
 }
 
 /** Marks every service of a node to be looked at in this step. */
@@ -156,6 +191,9 @@ export interface PlacedBase {
   readonly nodeEpoch: Epoch;
   readonly survivesIsolation: boolean;
   readonly mayOutliveLease: boolean;
+  readonly maintenanceNode?: NodeId | undefined;
+  readonly suspended?: boolean | undefined;
+  readonly clearLocks?: boolean | undefined;
 }
 
 /** The same place under a new uid, and under `nodeEpoch` if that is given. */
@@ -169,7 +207,13 @@ export function successor(context: Context, status: PlacedStatus, nodeEpoch?: Ep
     nodeEpoch: nodeEpoch ?? status.nodeEpoch,
     survivesIsolation: status.survivesIsolation,
     mayOutliveLease: status.mayOutliveLease,
+    ...rememberedOf(status),
   };
+}
+
+/** What a status remembers of where the service was, for the next one. Absent rather than undefined: it is stored. */
+export function rememberedOf(status: PlacedStatus): Pick<PlacedBase, "maintenanceNode"> {
+  return status.maintenanceNode === undefined ? {} : { maintenanceNode: status.maintenanceNode };
 }
 
 /** All that the step decided: what comes first in the store comes first here. */
@@ -194,27 +238,34 @@ export function effectsOf(context: Context): readonly ManagerEffect[] {
 }
 
 function index(state: ManagerState, status: ServiceStatus): void {
-  if (status.state === "queued" || status.state === "recovery") state.waiting.add(status.service);
+  const { service } = status;
+  if (status.state === "queued" || status.state === "recovery") state.waiting.add(service);
+  if (isUnsettled(status)) state.unsettled.add(service);
+  if (status.state !== "started") state.brake.inFlight.delete(service);
   if (!isPlaced(status)) return;
-  const services = state.servicesOn.get(status.node) ?? new Set();
-  services.add(status.service);
-  state.servicesOn.set(status.node, services);
-  addLoad(state, status, 1);
+  addTo(state.servicesOn, status.node, service);
+  if (status.maintenanceNode !== undefined) {
+    addTo(state.returningTo, status.maintenanceNode, service);
+  }
 }
 
 function unindex(state: ManagerState, status: ServiceStatus | undefined): void {
   if (status === undefined) return;
   state.waiting.delete(status.service);
+  state.unsettled.delete(status.service);
   if (!isPlaced(status)) return;
   state.servicesOn.get(status.node)?.delete(status.service);
-  addLoad(state, status, -1);
+  if (status.maintenanceNode !== undefined) {
+    state.returningTo.get(status.maintenanceNode)?.delete(status.service);
+  }
 }
 
-function addLoad(state: ManagerState, status: PlacedStatus, change: 1 | -1): void {
-  if (countsAsLoad(status)) {
-    state.loadOn.set(status.node, (state.loadOn.get(status.node) ?? 0) + change);
-  }
-  if (isMoving(status)) {
-    state.loadOn.set(status.target, (state.loadOn.get(status.target) ?? 0) + change);
-  }
+function isUnsettled(status: ServiceStatus): boolean {
+  return status.state === "fence" || status.state === "recovery" || isMoving(status);
+}
+
+function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const known = sets.get(key);
+  if (known === undefined) sets.set(key, new Set([value]));
+  else known.add(value);
 }

@@ -1,9 +1,9 @@
-/** Decides about one service until nothing changes for it any more: one file `on-<state>.ts` for each state. */
-import { assert, assertNever } from "../assert.ts";
+/** Decides about one service: one file `on-<state>.ts` for each state. */
+import { assertNever } from "../assert.ts";
 import type { ServiceId } from "../ids.ts";
-import { transitionsInARowMax } from "../limits.ts";
 import type { Service, ServiceStatus } from "../model/service.ts";
 import type { Context, Verdict } from "./context.ts";
+import { applyArming } from "./policy/arming.ts";
 import { onError } from "./states/on-error.ts";
 import { onFence } from "./states/on-fence.ts";
 import { onFreeze } from "./states/on-freeze.ts";
@@ -16,21 +16,18 @@ import { onRequestStop } from "./states/on-request-stop.ts";
 import { onStarted } from "./states/on-started.ts";
 import { onStopped } from "./states/on-stopped.ts";
 
-/** Brings one service to where it has to be, as far as that goes now. */
-export function decide(context: Context, id: ServiceId): void {
-  for (let count = 0; decideOnce(context, id) === "changed"; count += 1) {
-    assert(count < transitionsInARowMax, `service "${id}" settles within a few transitions`);
-  }
-}
-
-function decideOnce(context: Context, id: ServiceId): Verdict {
+/**
+ * Decides one service's next state. One at a time: the others are looked at before it goes on, so that each sees where
+ * the others belong.
+ */
+export function decide(context: Context, id: ServiceId): Verdict {
   const service = context.state.services.get(id);
   const status = context.state.statuses.get(id);
   if (service === undefined) return "settled";
   if (status === undefined || status.state === "queued") {
     return onQueued(context, service, status);
   }
-  return onPlaced(context, service, status);
+  return applyArming(context, service, status) ?? onPlaced(context, service, status);
 }
 
 function onPlaced(

@@ -7,6 +7,7 @@ import type { Reason } from "../explain/reason.ts";
 import type { Epoch, NodeId, ServiceId } from "../ids.ts";
 import type { NodeState } from "../model/node.ts";
 import type { RequestedState, ServiceStatus } from "../model/service.ts";
+import type { RuleRejection } from "../placement/rulebook.ts";
 
 /** The write holds only while the node's epoch in the store is still this one (S4). */
 export interface EpochCondition {
@@ -20,6 +21,10 @@ export interface NodeTransition {
   readonly to: NodeState;
   readonly reason: Reason;
 }
+
+/** `disarming`: some services still have to be let go of. `disarmed`: nothing is watched, fenced or moved. */
+export const armingStates = ["armed", "disarming", "disarmed"] as const;
+export type ArmingState = (typeof armingStates)[number];
 
 /** One thing to be written, or asked of the store. */
 export type ManagerEffect =
@@ -53,6 +58,14 @@ export type ManagerEffect =
    * event `node-fenced` when that succeeded, else by what the watch tells.
    */
   | { readonly kind: "fence-node"; readonly node: NodeId; readonly epoch: Epoch }
+  /** Forgets a node that is registered no longer: deletes its state, epoch and mode. */
+  | { readonly kind: "forget-node"; readonly node: NodeId; readonly reason: Reason }
+  /** Writes `arming-state`: how far disarming has come. An event of its own. */
+  | { readonly kind: "put-arming-state"; readonly state: ArmingState; readonly reason: Reason }
+  /** Writes `rejected-rules`: rules that are ignored, with the reason that a person is shown. */
+  | { readonly kind: "put-rejected-rules"; readonly rejections: readonly RuleRejection[] }
+  /** An event about the cluster as a whole, or about `subject`, and nothing else. */
+  | { readonly kind: "announce"; readonly subject: string; readonly reason: Reason }
   /** A command changed what the person wants of the service: written into its configuration. */
   | {
       readonly kind: "set-requested";

@@ -2,10 +2,18 @@
  * What the manager knows: a mirror of the store's facts with the indexes that keep the work of an event with
  * what it concerns. Changed in place inside `step`, and nowhere else.
  */
-import type { NodeId, ServiceId } from "../ids.ts";
+import type { Epoch, NodeId, ServiceId } from "../ids.ts";
+import type { Capacity } from "../model/capacity.ts";
 import type { ManagedNode } from "../model/node.ts";
+import type { PlacementGroup, Rule } from "../model/rule.ts";
 import type { Service, ServiceCommand, ServiceReport, ServiceStatus } from "../model/service.ts";
 import { type ClusterSettings, defaultSettings } from "../model/settings.ts";
+import { emptyRulebook, type Rulebook } from "../placement/rulebook.ts";
+import type { InstantMs } from "../time.ts";
+import type { ArmingState } from "./effect.ts";
+import type { ArmingMode } from "./event.ts";
+import type { Tallies } from "./memory/tally.ts";
+import { createTallies } from "./memory/tally.ts";
 
 export interface ManagerState {
   /** Makes this manager's instruction uids differ from every other manager's. */
@@ -14,24 +22,76 @@ export interface ManagerState {
   /** Until everything is loaded, events only fill the mirror. */
   loaded: boolean;
   settings: ClusterSettings;
+  arming: ArmingMode;
+  armingState: ArmingState;
+  /** Services that have to wait with being disarmed until nothing moves any more. */
+  readonly held: Set<ServiceId>;
   readonly nodes: Map<NodeId, ManagedNode>;
+  /** Nodes that take services, in order of id. */
+  online: readonly NodeId[];
   readonly services: Map<ServiceId, Service>;
   readonly statuses: Map<ServiceId, ServiceStatus>;
   /** The last report on each service; counts only while its uid is the status's. */
   readonly reports: Map<ServiceId, ServiceReport>;
   readonly commands: Map<ServiceId, ServiceCommand>;
+  /** What services use, as measured. */
+  readonly usages: Map<ServiceId, Capacity>;
+  readonly rules: Map<string, Rule>;
+  readonly groups: Map<string, PlacementGroup>;
+  readonly membersOf: Map<string, Set<ServiceId>>;
+  /** Services that rules name, whether there are any or not. */
+  ruleServices: ReadonlySet<ServiceId>;
+  rulebook: Rulebook;
+  /** Rules, groups, nodes or services that rules name have changed since `rulebook` was made. */
+  rulebookStale: boolean;
+  /** What a manager before may have left written of rejected rules was brought up to date. */
+  toldRejections: boolean;
+  /** What each node carries. */
+  readonly tallies: Tallies;
   /** Services whose `node` is this one. */
   readonly servicesOn: Map<NodeId, Set<ServiceId>>;
-  /** Services that count as load on a node (`countsAsLoad`); moving ones count on both. */
-  readonly loadOn: Map<NodeId, number>;
-  /** Services that wait for a node to come online: `queued`, and `recovery` without a candidate. */
+  /** Services that left the node for its maintenance and go back there. */
+  readonly returningTo: Map<NodeId, Set<ServiceId>>;
+  /** Services that name this one in `after` or `requires`. */
+  readonly dependentsOf: Map<ServiceId, Set<ServiceId>>;
+  /** Services that would go somewhere and find no node: `queued`, `recovery`, on a node in maintenance. */
   readonly waiting: Set<ServiceId>;
+  /** Services in `fence`, `recovery` or on a move. */
+  readonly unsettled: Set<ServiceId>;
+  /** Services that are not looked at for a move before this instant, because the last one failed. */
+  readonly retryAt: Map<ServiceId, InstantMs>;
   /** Nodes for which `fence-node` was asked and not answered yet. */
   readonly fencing: Set<NodeId>;
   /** Nodes without a lease that are still younger than `suspectMs`. */
   readonly suspects: Set<NodeId>;
+  /** Up to and including this epoch all that ran on the node is dead: its kernel watchdog has reset it. */
+  readonly resets: Map<NodeId, Epoch>;
+  readonly registered: Set<NodeId>;
+  /** Nodes that are registered no longer and not forgotten yet. */
+  readonly gone: Set<NodeId>;
+  /** Nodes that were up once and are lost now. */
+  readonly lost: Set<NodeId>;
+  readonly brake: BrakeState;
+  readonly balance: BalanceState;
   /** Services to look at before the step ends. */
   readonly dirty: Set<ServiceId>;
+}
+
+/** Of the mass-failure brake. */
+export interface BrakeState {
+  active: boolean;
+  /** Who was recovered under it and does not run yet, and until when that holds up others. */
+  readonly inFlight: Map<ServiceId, InstantMs>;
+  /** For whom no node was found: they hold up nobody. */
+  readonly unplaced: Set<ServiceId>;
+}
+
+/** Of auto-rebalance. */
+export interface BalanceState {
+  /** When the manager last looked. */
+  lastRoundAtMs: InstantMs | undefined;
+  /** Rounds in a row with too much imbalance. */
+  imbalancedRounds: number;
 }
 
 /** What a new manager has to be told. */
@@ -47,16 +107,38 @@ export function createManagerState(options: ManagerStateOptions): ManagerState {
     uidCount: 0,
     loaded: false,
     settings: defaultSettings,
+    arming: "armed",
+    armingState: "armed",
+    held: new Set(),
     nodes: new Map(),
+    online: [],
     services: new Map(),
     statuses: new Map(),
     reports: new Map(),
     commands: new Map(),
+    usages: new Map(),
+    rules: new Map(),
+    groups: new Map(),
+    membersOf: new Map(),
+    ruleServices: new Set(),
+    rulebook: emptyRulebook,
+    rulebookStale: false,
+    toldRejections: false,
+    tallies: createTallies(),
     servicesOn: new Map(),
-    loadOn: new Map(),
+    returningTo: new Map(),
+    dependentsOf: new Map(),
     waiting: new Set(),
+    unsettled: new Set(),
+    retryAt: new Map(),
     fencing: new Set(),
     suspects: new Set(),
+    resets: new Map(),
+    registered: new Set(),
+    gone: new Set(),
+    lost: new Set(),
+    brake: { active: false, inFlight: new Map(), unplaced: new Set() },
+    balance: { lastRoundAtMs: undefined, imbalancedRounds: 0 },
     dirty: new Set(),
   };
 }

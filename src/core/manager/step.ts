@@ -1,5 +1,5 @@
 /**
- * The manager's one entry: an event in, the effects of it out. Deterministic: the same state, event and instant
+ * The manager's one entry: events in, the effects of them out. Deterministic: the same state, events and instant
  * give the same effects. The work of an event stays with the services that it concerns.
  */
 import { assert } from "../assert.ts";
@@ -7,11 +7,18 @@ import { compareIds } from "../ids.ts";
 import { managerPassesMax } from "../limits.ts";
 import type { InstantMs } from "../time.ts";
 import { applyEvent } from "./apply-event.ts";
-import { createContext, effectsOf } from "./context.ts";
+import { type Context, createContext, effectsOf } from "./context.ts";
 import { decide } from "./decide.ts";
 import type { ManagerEffect } from "./effect.ts";
 import type { ManagerEvent } from "./event.ts";
-import { nextSuspectAt } from "./nodes.ts";
+import { balance, nextBalanceAt } from "./moves/balance.ts";
+import { markDueRetries, nextRetryAt } from "./moves/retries.ts";
+import { releaseIdleFences } from "./nodes/fence-idle.ts";
+import { forgetGoneNodes, nextForgetAt } from "./nodes/node-fencing.ts";
+import { nextSuspectAt } from "./nodes/nodes.ts";
+import { noteArmingState, releaseHeld } from "./policy/arming.ts";
+import { markNextRecoveries, nextBrakeAt, updateBrake } from "./policy/brake.ts";
+import { refreshRulebook } from "./policy/rules.ts";
 import type { ManagerState } from "./state.ts";
 
 export type { ManagerEffect } from "./effect.ts";
@@ -26,9 +33,32 @@ export interface ManagerStep {
 
 /** Takes one event in; `now` never goes back. Changes `state` in place. */
 export function step(state: ManagerState, event: ManagerEvent, now: InstantMs): ManagerStep {
+  return stepAll(state, [event], now);
+}
+
+/** Takes in events that became known at the same instant, and decides once. */
+export function stepAll(
+  state: ManagerState,
+  events: readonly ManagerEvent[],
+  now: InstantMs,
+): ManagerStep {
   const context = createContext(state, now);
-  applyEvent(context, event);
+  for (const event of events) applyEvent(context, event);
   if (!state.loaded) return { effects: [], wakeAtMs: undefined };
+  refreshRulebook(context);
+  markDueRetries(context);
+  updateBrake(context);
+  markNextRecoveries(context);
+  balance(context);
+  settle(context);
+  forgetGoneNodes(context);
+  noteArmingState(context);
+  return { effects: effectsOf(context), wakeAtMs: nextWakeAt(state) };
+}
+
+/** Looks at all that may have changed, in order of id, until nothing changes any more. */
+function settle(context: Context): void {
+  const { state } = context;
   for (let pass = 0; state.dirty.size > 0; pass += 1) {
     assert(
       pass < managerPassesMax,
@@ -36,7 +66,27 @@ export function step(state: ManagerState, event: ManagerEvent, now: InstantMs): 
     );
     const services = [...state.dirty].sort(compareIds);
     state.dirty.clear();
-    for (const service of services) decide(context, service);
+    for (const service of services) {
+      if (decide(context, service) === "changed") state.dirty.add(service);
+    }
+    refreshRulebook(context);
+    releaseIdleFences(context);
+    releaseHeld(context);
+    updateBrake(context);
   }
-  return { effects: effectsOf(context), wakeAtMs: nextSuspectAt(state) };
+}
+
+function nextWakeAt(state: ManagerState): InstantMs | undefined {
+  let next: InstantMs | undefined;
+  const wishes = [
+    nextSuspectAt(state),
+    nextForgetAt(state),
+    nextBalanceAt(state),
+    nextBrakeAt(state),
+    nextRetryAt(state),
+  ];
+  for (const wish of wishes) {
+    if (wish !== undefined && (next === undefined || wish < next)) next = wish;
+  }
+  return next;
 }

@@ -1,8 +1,19 @@
 /** Changes of status that several states share. */
 import type { Reason } from "../explain/reason.ts";
-import type { NodeId } from "../ids.ts";
+import type { Epoch, NodeId } from "../ids.ts";
 import type { PlacedStatus, Service, SettledState } from "../model/service.ts";
-import { type Context, isLost, nodeOf, setStatus, successor, type Verdict } from "./context.ts";
+import {
+  type Context,
+  isLost,
+  nextUid,
+  nodeOf,
+  rememberedOf,
+  setStatus,
+  successor,
+  type Verdict,
+} from "./context.ts";
+import type { EpochCondition } from "./effect.ts";
+import { waitReason } from "./policy/order.ts";
 
 /** Goes to `state` on the same node, under a new uid. */
 export function enter(
@@ -19,6 +30,19 @@ export function requestedTarget(service: Service): "request_start" | "request_st
   return service.requested === "started" && !service.removing ? "request_start" : "request_stop";
 }
 
+/**
+ * The same for a service that ran already and need not be placed again: `started`, unless it has to wait for another
+ * one.
+ */
+export function resumedTarget(
+  context: Context,
+  service: Service,
+): "request_start" | "started" | "request_stop" {
+  const target = requestedTarget(service);
+  if (target === "request_stop") return target;
+  return waitReason(context, service) === undefined ? "started" : "request_start";
+}
+
 /** What a copy that starts now is told about the loss of its node's lease. */
 export function isolationOrder(service: Service): {
   readonly survivesIsolation: boolean;
@@ -26,6 +50,62 @@ export function isolationOrder(service: Service): {
 } {
   const keeps = service.onIsolation === "keep";
   return { survivesIsolation: keeps, mayOutliveLease: keeps };
+}
+
+/**
+ * The service goes on where it is, under the service's present order; a copy that was not confirmed dead may outlive
+ * the lease still (S1).
+ */
+export function resumeHere(
+  context: Context,
+  service: Service,
+  change: {
+    readonly status: PlacedStatus;
+    readonly reason: Reason;
+    readonly nodeEpoch?: Epoch | undefined;
+  },
+): Verdict {
+  const { status, reason, nodeEpoch } = change;
+  const order = isolationOrder(service);
+  const mayOutliveLease = order.mayOutliveLease || status.mayOutliveLease;
+  const base = { ...successor(context, status, nodeEpoch), ...order, mayOutliveLease };
+  setStatus(context, { ...base, state: resumedTarget(context, service), reason });
+  return "changed";
+}
+
+/** The service belongs to another node from here on; the caller has made sure that it is dead on the one before. */
+export function arrive(
+  context: Context,
+  service: Service,
+  arrival: {
+    readonly status: PlacedStatus;
+    readonly node: NodeId;
+    readonly reason: Reason;
+    readonly clearLocks?: boolean;
+    readonly condition?: EpochCondition;
+  },
+): Verdict {
+  const { status, node, reason } = arrival;
+  const kept = rememberedOf(status);
+  const isBack = kept.maintenanceNode === node;
+  setStatus(
+    context,
+    {
+      service: service.id,
+      uid: nextUid(context),
+      failedNodes: status.failedNodes,
+      sinceMs: context.now,
+      state: resumedTarget(context, service),
+      node,
+      nodeEpoch: nodeOf(context, node).epoch,
+      ...isolationOrder(service),
+      ...(isBack ? {} : kept),
+      ...(arrival.clearLocks === true ? { clearLocks: true } : {}),
+      reason,
+    },
+    arrival.condition,
+  );
+  return "changed";
 }
 
 /** Why a service is to be stopped, or undefined when it is to run. */
@@ -54,17 +134,26 @@ export function followNode(context: Context, status: PlacedStatus): Verdict {
   return "changed";
 }
 
-/** A command to move: the status that carries it out; the caller has checked the target. */
+/** A move: the status that carries it out; the caller has checked the target. */
 export function beginMove(
   context: Context,
   move: {
     readonly status: PlacedStatus;
-    readonly state: "migrate" | "relocate";
+    readonly state: "migrate" | "relocate" | "request_start_balance";
     readonly target: NodeId;
     readonly reason: Reason;
+    /** Remembered as the node to go back to after its maintenance; null: forgotten. */
+    readonly maintenanceNode?: NodeId | null;
   },
 ): Verdict {
-  const base = successor(context, move.status);
-  setStatus(context, { ...base, state: move.state, target: move.target, reason: move.reason });
+  const { maintenanceNode: known, ...base } = successor(context, move.status);
+  const remembered = move.maintenanceNode === undefined ? known : move.maintenanceNode;
+  setStatus(context, {
+    ...base,
+    ...(remembered === undefined || remembered === null ? {} : { maintenanceNode: remembered }),
+    state: move.state,
+    target: move.target,
+    reason: move.reason,
+  });
   return "changed";
 }

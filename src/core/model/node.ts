@@ -1,16 +1,52 @@
-/** What the manager knows of a node: its lease decides whether it is online, nothing else. */
+/** What the manager knows of a node: its lease and a person's wish decide its state, nothing else. */
 import type { Epoch, NodeId } from "../ids.ts";
 import type { InstantMs } from "../time.ts";
+import type { Capacity } from "./capacity.ts";
+import type { ShutdownPolicy } from "./settings.ts";
 
 /** `docs/states/node.md` says what each means and when it changes. */
 export const nodeStates = ["online", "maintenance", "unknown", "fence", "gone"] as const;
 export type NodeState = (typeof nodeStates)[number];
+
+/**
+ * What an agent is about to do. `restart`: it, or its whole node, comes back, so its services are frozen.
+ * `shutdown`: its services are stopped and may run elsewhere. `maintenance`: they move away first.
+ */
+export const agentModes = ["active", "restart", "shutdown", "maintenance"] as const;
+export type AgentMode = (typeof agentModes)[number];
+
+/** How an agent leaves: alone, to come back at once, or because its node goes down. */
+export const leavingKinds = ["agent-restart", "reboot", "power-off"] as const;
+export type LeavingKind = (typeof leavingKinds)[number];
+
+/** The mode that a leaving agent goes into. Under a person's maintenance the policy is not applied. */
+export function modeOfLeaving(
+  kind: LeavingKind,
+  cluster: { readonly policy: ShutdownPolicy; readonly inMaintenance: boolean },
+): AgentMode {
+  if (kind === "agent-restart") return "restart";
+  if (cluster.inMaintenance) return "shutdown";
+  switch (cluster.policy) {
+    case "freeze":
+      return "restart";
+    case "failover":
+      return "shutdown";
+    case "migrate":
+      return "maintenance";
+    case "conditional":
+      return kind === "reboot" ? "restart" : "shutdown";
+  }
+}
 
 /** A registered node as the manager reads it from the store. */
 export interface NodeRegistration {
   readonly id: NodeId;
   /** A device or a person confirmed that it was off up to and including this epoch (S4). */
   readonly confirmedOffEpoch: Epoch;
+  /** A person asked for maintenance. */
+  readonly maintenance: boolean;
+  /** What the node has for services; undefined: nobody said. */
+  readonly capacity: Capacity | undefined;
 }
 
 /** A node in the manager's memory. */
@@ -20,6 +56,11 @@ export interface ManagedNode extends NodeRegistration {
   readonly epoch: Epoch;
   /** The epoch of the lease that it holds now; undefined: it holds none. */
   readonly leaseEpoch: Epoch | undefined;
-  /** When it was last seen to lose its lease; undefined while it holds one. */
+  /** The lease's loss means that a kernel watchdog has reset the whole node: nothing of its epoch survives. */
+  readonly resetsOnLoss: boolean;
+  /** When it was last seen to lose its lease, or to be silent; undefined while it is heard. */
   readonly lostAtMs: InstantMs | undefined;
+  readonly agentMode: AgentMode;
+  /** When its registration was found gone; undefined: it is registered. */
+  readonly goneAtMs: InstantMs | undefined;
 }

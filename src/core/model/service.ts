@@ -3,6 +3,7 @@
 import type { Reason } from "../explain/reason.ts";
 import type { Epoch, InstructionUid, NodeId, ServiceId } from "../ids.ts";
 import type { InstantMs } from "../time.ts";
+import type { Capacity } from "./capacity.ts";
 
 /** What a person wants: `disabled` is also the way out of `error`; `ignored` is left as it is. */
 export type RequestedState = "started" | "stopped" | "disabled" | "ignored";
@@ -28,6 +29,24 @@ export interface Service {
   readonly home: NodeId | undefined;
   /** A person removed it: stop it wherever it is, then forget it. */
   readonly removing: boolean;
+  /** Its placement group; undefined: none. */
+  readonly group: string | undefined;
+  /** Goes back by itself to a node of higher priority. */
+  readonly failback: boolean;
+  /** It may be moved to even out load. */
+  readonly autoRebalance: boolean;
+  /** What it may use at most; undefined: nobody said, it counts as nothing. */
+  readonly limits: Capacity | undefined;
+  /** It may be placed where memory does not suffice. */
+  readonly mayOvercommit: boolean;
+  /** These must be running before it starts, if they are to run at all. */
+  readonly after: readonly ServiceId[];
+  /** It cannot do without these: it starts after them, and is stopped when one of them is not to run or in error. */
+  readonly requires: readonly ServiceId[];
+  /** Higher goes first when many are recovered at once. */
+  readonly priority: number;
+  /** It can move while it runs: moves that the manager decides are `migrate`, else `relocate`. */
+  readonly movesLive: boolean;
 }
 
 /** The field's own words for what the manager is doing with a service; `docs/states/service.md`. */
@@ -78,6 +97,12 @@ interface Placed {
    * the agent has not yet confirmed, under this uid, that the guard watches the copy now (S1).
    */
   readonly mayOutliveLease: boolean;
+  /** Where it was when that node went into maintenance: it goes back there. */
+  readonly maintenanceNode?: NodeId | undefined;
+  /** The cluster is disarmed with `ignore`: its agent leaves it alone whatever the state says. */
+  readonly suspended?: boolean | undefined;
+  /** Recovered from a dead node, whose locks on it may be removed. */
+  readonly clearLocks?: boolean | undefined;
 }
 
 /** No node yet: none was online since it was added. */
@@ -106,21 +131,22 @@ export function isMoving(status: ServiceStatus): status is MovingStatus {
 /** A person's order about one service. It has an id, so that it is carried out once. */
 export interface ServiceCommand {
   readonly id: string;
-  readonly kind: "migrate" | "relocate" | "stop";
-  /** Of `migrate` and `relocate`: where to. */
+  readonly kind: "migrate" | "relocate" | "stop" | "located";
+  /** Of `migrate` and `relocate`: where to. Of `located`: where a person has moved it by hand. */
   readonly target: NodeId | undefined;
   /** Of `stop`: how long the service may take; undefined: the driver's own time-out. */
   readonly timeoutMs: number | undefined;
 }
 
-/** What an agent made of an instruction. */
-export type ReportResult = "running" | "stopped" | "failed" | "wrong-node" | "unknown-error";
+/** What an agent made of an instruction. `released`: it is left alone, and no watchdog kills it any more. */
+export type ReportResult = (typeof reportResults)[number];
 export const reportResults = [
   "running",
   "stopped",
   "failed",
   "wrong-node",
   "unknown-error",
+  "released",
 ] as const;
 
 /** What an agent says about one instruction, under its uid and epoch. */

@@ -24,3 +24,26 @@ export function countsAsLoad(status: ServiceStatus): boolean {
       return assertNever(status);
   }
 }
+
+/** Whether the service's memory is spoken for on its own node: also while it waits to start there. */
+export function commitsMemory(status: ServiceStatus): boolean {
+  switch (status.state) {
+    case "request_start":
+    case "request_start_balance":
+    case "started":
+    case "request_stop":
+    case "freeze":
+    case "migrate":
+    case "relocate":
+    case "error":
+      return true;
+    case "queued":
+    case "stopped":
+    case "ignored":
+    case "fence":
+    case "recovery":
+      return false;
+    default:
+      return assertNever(status);
+  }
+}

@@ -16,6 +16,7 @@ import {
   keys,
   type LeaseRecord,
   leaseRecordSchema,
+  nodeRecordSchema,
 } from "../../wire/records.ts";
 import { timesOf } from "../../wire/settings.ts";
 import type { ServerContext } from "../context.ts";
@@ -89,7 +90,7 @@ export async function grantLease(
       ],
     }),
   );
-  if (granted.ok && granted.value.succeeded) return ok(answerOf(record));
+  if (granted.ok && granted.value.succeeded) return ok(answerOf(context, record));
   await letGo(context, lease.value);
   if (!granted.ok) return granted;
   return refuse(
@@ -115,7 +116,7 @@ export async function renewLease(
   const times = currentTimes(context);
   if (wantsLonger(lease.record.times, times)) return await lengthen(context, lease, times);
   const kept = fromStore(await context.store.keepLeaseAlive(lease.record.leaseId));
-  return kept.ok ? ok(answerOf(lease.record)) : kept;
+  return kept.ok ? ok(answerOf(context, lease.record)) : kept;
 }
 
 /**
@@ -149,7 +150,7 @@ async function lengthen(
   );
   if (moved.ok && moved.value.succeeded) {
     await letGo(context, held.record.leaseId);
-    return ok(answerOf(record));
+    return ok(answerOf(context, record));
   }
   // Nobody holds the new lease, or it is not known: its end must not take the node's key with it.
   if (!moved.ok) return moved;
@@ -166,8 +167,39 @@ export async function releaseLease(
   const held = await readLease(context, node);
   if (!held.ok) return held;
   if (held.value?.record.epoch !== request.epoch) return ok(undefined);
+  if (request.nothingRuns) await noteNothingRuns(context, node, held.value);
   // The store's lease may have been replaced by a longer one of the same epoch.
   return fromStore(await context.store.revokeLease(held.value.record.leaseId));
+}
+
+/**
+ * An agent that has stopped everything confirms its node off as a person would. If that cannot be written, what may
+ * outlive the lease waits for a confirmation, as without this word.
+ */
+async function noteNothingRuns(
+  context: ServerContext,
+  node: NodeId,
+  lease: StoredLease,
+): Promise<void> {
+  const key = `${keys.nodes}${node}`;
+  const read = await context.store.get(key);
+  if (!read.ok || read.value.entry === undefined) return;
+  const { entry } = read.value;
+  const record = readRecord(nodeRecordSchema, key, entry.value);
+  const { epoch } = lease.record;
+  const confirmed = { ...record, confirmedOffEpoch: epoch };
+  const written = await context.store.txn({
+    compare: [
+      { kind: "created-at", key: lease.entry.key, revision: lease.entry.createRevision },
+      { kind: "modified-at", key, revision: entry.modRevision },
+    ],
+    then: [{ kind: "put", key, value: jsonOf(confirmed) }],
+  });
+  if (written.ok && written.value.succeeded) return;
+  context.log.write(
+    "info",
+    `it is not noted that nothing of epoch ${epoch} runs on node "${node}"`,
+  );
 }
 
 /** Whether the node's lease of this epoch is alive; with the revision to compare, where one is written. */
@@ -193,7 +225,7 @@ function currentTimes(context: ServerContext): LeaseTimes {
   return timesOf(context.view.tables.settings.value);
 }
 
-function answerOf(record: LeaseRecord): LeaseAnswer {
+function answerOf(context: ServerContext, record: LeaseRecord): LeaseAnswer {
   const { leaseId, epoch, times } = record;
   const fallback = timesOf({ profile: "balanced" });
   return {
@@ -202,6 +234,7 @@ function answerOf(record: LeaseRecord): LeaseAnswer {
     ttlMs: durationMs(times?.ttlMs ?? fallback.ttlMs),
     watchdogMs: durationMs(times?.watchdogMs ?? fallback.watchdogMs),
     renewEveryMs: durationMs(times?.renewEveryMs ?? fallback.renewEveryMs),
+    operationsPerNode: context.view.tables.settings.value.operationsPerNode,
   };
 }
 

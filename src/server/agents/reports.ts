@@ -71,6 +71,7 @@ function newNode(context: ServerContext, node: NodeId): NodeRecord {
     agentVersion: "",
     registeredAtMs: context.clock.wallMs(),
     confirmedOffEpoch: epochOf(0),
+    maintenance: false,
   };
 }
 

@@ -30,6 +30,41 @@ export interface ChangePlan {
   readonly action: string;
   readonly subject: string;
   readonly detail: string;
+  /** What the person should know of it although it is done. */
+  readonly warnings?: readonly string[];
+}
+
+/** The plan where all is already as it is wanted. */
+export const nothingToDo: ChangePlan = {
+  compare: [],
+  operations: [],
+  action: "",
+  subject: "",
+  detail: "",
+};
+
+/** The record is still the one that the plan was made on; no row: there is still none. */
+export function unchanged(
+  key: string,
+  row: { readonly revision: StoreRevision } | undefined,
+): Compare {
+  return row === undefined || row.revision === 0
+    ? { kind: "absent", key }
+    : { kind: "modified-at", key, revision: row.revision };
+}
+
+/**
+ * Makes the plan conditional on that nobody changes at the same time how things refer to each other: a check of names, order,
+ * rules or room holds only as long as the others are as they were.
+ */
+export function withRelations(tables: ViewTables, plan: ChangePlan): ChangePlan {
+  const key = keys.relations;
+  const value = jsonOf({ version: 1, subject: plan.subject });
+  return {
+    ...plan,
+    compare: [...plan.compare, unchanged(key, tables.relations)],
+    operations: [...plan.operations, { kind: "put", key, value }],
+  };
 }
 
 /** Carries out what `plan` makes of the facts. Answers with the tables that show it. */

@@ -2,7 +2,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ServiceId } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
-import type { Compare } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import { faultsOf, lineOfFaults, type Problem, problemOf } from "../../wire/errors.ts";
 import { keys, type ServiceRecord } from "../../wire/records.ts";
@@ -14,11 +13,15 @@ import {
 import { brokenPrecondition, type Precondition } from "../http/etag.ts";
 import { refuse } from "../http/problem-error.ts";
 import { servicesMax } from "../limits.ts";
+import { isDisarmed } from "../view/arming.ts";
 import type { Row, ViewTables } from "../view/view-tables.ts";
-import type { ChangePlan } from "./change.ts";
+import { checkRoom } from "./admission.ts";
+import { type ChangePlan, nothingToDo, unchanged, withRelations } from "./change.ts";
+import { checkReferences, referencesIn } from "./references.ts";
+import { checkRules, ruleFactsOf, withEntry } from "./rulebook.ts";
+import { findCycle } from "./service-order.ts";
 
 type ServiceChange = ReturnType<typeof serviceChangeSchema.parse>;
-type ServiceRow = Row<ServiceRecord> | undefined;
 
 /** The service's row; a problem when there is none. */
 export function serviceRow(
@@ -47,20 +50,85 @@ export function planPut(
     return refuse("too-many", `there are ${servicesMax} services already`);
   }
   if (row?.value.removing === true) return beingRemoved(config.id);
-  if (row !== undefined && isDeepStrictEqual(row.value.config, config)) return ok(nothing);
+  if (row !== undefined && isDeepStrictEqual(row.value.config, config)) return ok(nothingToDo);
+  if (row === undefined && isDisarmed(tables)) return whileDisarmed("added");
+  const fits = checkFit(tables, config, row?.value.config);
+  if (!fits.ok) return fits;
+  const key = `${keys.services}${config.id}`;
   const record = {
     version: 1,
     config,
     removing: false,
     addedAtMs: row?.value.addedAtMs ?? options.nowMs,
   };
-  return ok({
-    compare: [unchanged(config.id, row)],
-    operations: [{ kind: "put", key: `${keys.services}${config.id}`, value: jsonOf(record) }],
+  const plan: ChangePlan = {
+    compare: [unchanged(key, row)],
+    operations: [{ kind: "put", key, value: jsonOf(record) }],
     action: row === undefined ? "service.add" : "service.replace",
     subject: config.id,
     detail: row === undefined ? "" : changedFields(row.value.config, config),
+    warnings: fits.value,
+  };
+  return ok(restsOnOthers(tables, config) ? withRelations(tables, plan) : plan);
+}
+
+/** Whether the checks have looked at anything but the configuration itself. */
+function restsOnOthers(tables: ViewTables, config: ServiceConfig): boolean {
+  const { after, requires, group, limits } = config;
+  const isAdmitted = limits !== undefined && tables.settings.value.admission != null;
+  return after.length + requires.length > 0 || group !== undefined || isAdmitted;
+}
+
+/** Whether the configuration fits to all others; the value: what the person should know of it all the same. */
+function checkFit(
+  tables: ViewTables,
+  config: ServiceConfig,
+  before: ServiceConfig | undefined,
+): Result<readonly string[], Problem> {
+  const known = checkReferences(tables, referencesOf(config), namesIn(before));
+  if (!known.ok) return known;
+  const order = checkOrder(tables, config);
+  if (!order.ok) return order;
+  if (config.group !== undefined && config.group !== before?.group) {
+    const facts = ruleFactsOf(tables);
+    const services = withEntry(facts.services, config.id, config.group);
+    const rules = checkRules(facts, { ...facts, services });
+    if (!rules.ok) return rules;
+  }
+  return checkRoom(tables, config);
+}
+
+function referencesOf(config: ServiceConfig): Parameters<typeof checkReferences>[1] {
+  return {
+    groups: config.group === undefined ? [] : [{ path: "group", name: config.group }],
+    // Itself it may well name: that is a cycle, and told as one.
+    services: [
+      ...referencesIn("after", config.after),
+      ...referencesIn("requires", config.requires),
+    ].filter(({ name }) => name !== config.id),
+  };
+}
+
+function namesIn(config: ServiceConfig | undefined): ReadonlySet<string> {
+  if (config === undefined) return new Set();
+  const groups = config.group === undefined ? [] : [config.group];
+  return new Set<string>([...config.after, ...config.requires, ...groups]);
+}
+
+function checkOrder(tables: ViewTables, config: ServiceConfig): Result<void, Problem> {
+  const cycle = findCycle(config.id, (id) => {
+    const of = id === config.id ? config : tables.services.get(id)?.value.config;
+    return of === undefined ? [] : [...of.after, ...of.requires];
   });
+  if (cycle === undefined) return ok(undefined);
+  const [first, ...others] = cycle;
+  const message = `${first} would wait for itself: ${[first, ...others].join(" waits for ")}`;
+  const path = config.after.some((id) => id === cycle[1]) ? "after" : "requires";
+  return err(problemOf("bad-input", `${path}: ${message}`, [{ path, message }]));
+}
+
+function whileDisarmed(what: string): Result<never, Problem> {
+  return refuse("refused", `the cluster is disarmed, so no service can be ${what}; arm it first`);
 }
 
 /** Adds a service that must not exist. */
@@ -117,29 +185,32 @@ export function planRemove(
   const { value, revision } = row.value;
   const broken = brokenPrecondition(precondition, `service "${service}"`, revision);
   if (broken !== undefined) return err(broken);
-  if (value.removing) return ok(nothing);
-  return ok({
-    compare: [unchanged(service, row.value)],
-    operations: [
-      {
-        kind: "put",
-        key: `${keys.services}${service}`,
-        value: jsonOf({ ...value, removing: true }),
-      },
-    ],
+  if (value.removing) return ok(nothingToDo);
+  if (isDisarmed(tables)) return whileDisarmed("removed");
+  const dependent = dependentOf(tables, service);
+  if (dependent !== undefined) {
+    return refuse(
+      "refused",
+      `service "${dependent}" requires "${service}"; remove it first, or change what it requires`,
+    );
+  }
+  const key = `${keys.services}${service}`;
+  const plan: ChangePlan = {
+    compare: [unchanged(key, row.value)],
+    operations: [{ kind: "put", key, value: jsonOf({ ...value, removing: true }) }],
     action: "service.remove",
     subject: service,
     detail: "",
-  });
+  };
+  return ok(withRelations(tables, plan));
 }
 
-const nothing: ChangePlan = { compare: [], operations: [], action: "", subject: "", detail: "" };
-
-function unchanged(service: ServiceId, row: ServiceRow): Compare {
-  const key = `${keys.services}${service}`;
-  return row === undefined
-    ? { kind: "absent", key }
-    : { kind: "modified-at", key, revision: row.revision };
+/** A service that cannot do without this one. */
+function dependentOf(tables: ViewTables, service: ServiceId): ServiceId | undefined {
+  for (const [id, { value }] of tables.services) {
+    if (!value.removing && value.config.requires.includes(service)) return id;
+  }
+  return undefined;
 }
 
 function beingRemoved(service: ServiceId): Result<never, Problem> {

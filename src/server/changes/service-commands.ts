@@ -7,6 +7,7 @@ import type { commandRequestSchema } from "../../wire/api.ts";
 import { type Problem, problemOf } from "../../wire/errors.ts";
 import { keys, type StatusRecord } from "../../wire/records.ts";
 import { refuse } from "../http/problem-error.ts";
+import { isDisarmed } from "../view/arming.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 import type { ChangePlan } from "./change.ts";
 import { serviceRow } from "./service-changes.ts";
@@ -33,14 +34,16 @@ export function planCommand(
   if (!row.ok) return row;
   const { config, removing } = row.value.value;
   if (removing) return refuse("conflict", `service "${service}" is being removed`);
-  if (config.state === "disabled") return refuse("refused", `service "${service}" is disabled`);
-  const status = tables.statuses.get(service)?.value;
-  const against = deafStates[status?.state ?? "queued"];
-  if (against !== undefined) return refuse("refused", `service "${service}" ${against}`);
   const { wish } = order;
-  const problem =
-    wish.command === "stop" ? undefined : problemOfTarget(tables, service, wish.target, status);
-  if (problem !== undefined) return err(problem);
+  if (config.state === "disabled" && wish.command !== "located") {
+    return refuse("refused", `service "${service}" is disabled`);
+  }
+  const status = tables.statuses.get(service)?.value;
+  const refusal =
+    wish.command === "located"
+      ? problemOfLocation(tables, service, wish.target, status)
+      : problemOfOrder(tables, service, wish, status);
+  if (refusal !== undefined) return err(refusal);
   const record = {
     version: 1,
     id: order.id,
@@ -65,6 +68,50 @@ export function newCommandId(): string {
   return randomUUID();
 }
 
+function problemOfOrder(
+  tables: ViewTables,
+  service: ServiceId,
+  wish: Exclude<Wish, { command: "located" }>,
+  status: StatusRecord | undefined,
+): Problem | undefined {
+  if (isDisarmed(tables)) {
+    return problemOf("refused", "the cluster is disarmed and takes no orders; arm it first");
+  }
+  const against = deafStates[status?.state ?? "queued"];
+  if (against !== undefined) return problemOf("refused", `service "${service}" ${against}`);
+  return wish.command === "stop"
+    ? undefined
+    : problemOfTarget(tables, service, wish.target, status);
+}
+
+/** Only of what nobody watches a person may say where it is: all else is known better (S1). */
+function problemOfLocation(
+  tables: ViewTables,
+  service: ServiceId,
+  target: string,
+  status: StatusRecord | undefined,
+): Problem | undefined {
+  const state = status?.state;
+  const isLeftAlone = status?.suspended === true || state === "ignored" || state === "stopped";
+  if (!isLeftAlone) {
+    return problemOf(
+      "refused",
+      `service "${service}" is managed: only what is stopped, ignored, or left alone by a disarmed cluster can be moved by hand`,
+    );
+  }
+  return problemOfNode(tables, target);
+}
+
+function problemOfNode(tables: ViewTables, target: string): Problem | undefined {
+  const node = parseNodeId(target);
+  if (!node.ok) {
+    return problemOf("bad-input", node.error, [{ path: "target", message: node.error }]);
+  }
+  return tables.nodes.has(node.value)
+    ? undefined
+    : problemOf("refused", `there is no node "${target}"`);
+}
+
 function problemOfTarget(
   tables: ViewTables,
   service: ServiceId,
@@ -72,11 +119,7 @@ function problemOfTarget(
   status: StatusRecord | undefined,
 ): Problem | undefined {
   const node = parseNodeId(target);
-  if (!node.ok)
-    return problemOf("bad-input", node.error, [{ path: "target", message: node.error }]);
-  if (!tables.nodes.has(node.value)) {
-    return problemOf("refused", `there is no node "${target}"`);
-  }
+  if (!node.ok || !tables.nodes.has(node.value)) return problemOfNode(tables, target);
   const state = tables.nodeStates.get(node.value)?.value.state ?? "unknown";
   if (state !== "online") return problemOf("refused", `node "${target}" is ${state}, not online`);
   if (status?.node === target)

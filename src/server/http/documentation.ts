@@ -31,11 +31,66 @@ const words: Readonly<Record<string, RouteWords>> = {
     summary: "Change the settings of the cluster",
     conditional: "change",
   },
+  "PATCH /v1/settings": {
+    operationId: "changeSettings",
+    summary: "Change fields of the settings; null sets one back to its default",
+    conditional: "change",
+  },
+  "GET /v1/arming": {
+    operationId: "getArming",
+    summary: "Whether the cluster acts by itself, and what disarming waits for",
+  },
+  "PUT /v1/arming": {
+    operationId: "putArming",
+    summary: "Disarm the cluster (freeze or ignore), or arm it again",
+    conditional: "change",
+  },
+  "GET /v1/groups": { operationId: "listGroups", summary: "All placement groups" },
+  "GET /v1/groups/:name": {
+    operationId: "getGroup",
+    summary: "One placement group, and whether it is in force",
+  },
+  "PUT /v1/groups/:name": {
+    operationId: "putGroup",
+    summary: "Add a placement group, or replace it; 409 when a rule could not hold with it",
+    conditional: "change",
+  },
+  "DELETE /v1/groups/:name": {
+    operationId: "removeGroup",
+    summary: "Delete a placement group; 409 while a service refers to it",
+    answer: "nothing",
+    conditional: "change",
+  },
+  "GET /v1/rules": { operationId: "listRules", summary: "All rules, and which are in force" },
+  "GET /v1/rules/:name": {
+    operationId: "getRule",
+    summary: "One rule; while it is ignored, why",
+  },
+  "PUT /v1/rules/:name": {
+    operationId: "putRule",
+    summary: "Add a rule, or replace it; 409 when it contradicts another one",
+    conditional: "change",
+  },
+  "DELETE /v1/rules/:name": {
+    operationId: "removeRule",
+    summary: "Delete a rule",
+    answer: "nothing",
+    conditional: "change",
+  },
   "GET /v1/nodes": { operationId: "listNodes", summary: "All nodes" },
   "GET /v1/nodes/:id": { operationId: "getNode", summary: "One node" },
   "POST /v1/nodes/:id/confirm-off": {
     operationId: "confirmOff",
     summary: "Confirm that a lost node is switched off, so that its services are recovered",
+  },
+  "PUT /v1/nodes/:id/maintenance": {
+    operationId: "putMaintenance",
+    summary: "Have the services of an online node move away, or come back",
+  },
+  "DELETE /v1/nodes/:id": {
+    operationId: "removeNode",
+    summary: "Take a node out of the cluster; 409 while it holds a lease",
+    answer: "nothing",
   },
   "GET /v1/services": { operationId: "listServices", summary: "All services" },
   "POST /v1/services": {
@@ -67,7 +122,7 @@ const words: Readonly<Record<string, RouteWords>> = {
   },
   "POST /v1/services/:id/commands": {
     operationId: "commandService",
-    summary: "Order a migration, a relocation or a stop",
+    summary: "Order a migration, a relocation or a stop, or say where it was moved by hand",
   },
   "GET /v1/services/:id/logs": {
     operationId: "readLogs",
@@ -103,6 +158,10 @@ const words: Readonly<Record<string, RouteWords>> = {
     summary: "Say that nothing of an epoch runs any more",
     answer: "nothing",
   },
+  "POST /v1/agent/mode": {
+    operationId: "agentMode",
+    summary: "Say that the agent leaves, or is active; the answer is the mode that follows",
+  },
   "GET /v1/agent/instructions": {
     operationId: "agentInstructions",
     summary: "The instructions of the node: snapshot, instruction, gone, log-request",
@@ -115,6 +174,11 @@ const words: Readonly<Record<string, RouteWords>> = {
   "POST /v1/agent/report": {
     operationId: "agentReport",
     summary: "Say how a service is",
+    answer: "nothing",
+  },
+  "POST /v1/agent/usage": {
+    operationId: "agentUsage",
+    summary: "Say what services of the node use, as measured",
     answer: "nothing",
   },
   "POST /v1/agent/logs/:requestId": {

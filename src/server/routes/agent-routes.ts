@@ -9,12 +9,17 @@ import {
   joinRequestSchema,
   leaseAnswerSchema,
   leaseRequestSchema,
+  modeAnswerSchema,
+  modeRequestSchema,
   releaseRequestSchema,
   reportRequestSchema,
+  usageRequestSchema,
 } from "../../wire/agent-protocol.ts";
 import { problemOf } from "../../wire/errors.ts";
 import { grantLease, releaseLease, renewLease } from "../agents/leases.ts";
+import { putMode } from "../agents/modes.ts";
 import { confirm, join, report } from "../agents/reports.ts";
+import { putUsages } from "../agents/usages.ts";
 import type { ServerContext } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { ProblemError, refuse, unwrap } from "../http/problem-error.ts";
@@ -69,6 +74,11 @@ function leaseRoutes(app: App, context: ServerContext): void {
       return reply.code(204).send();
     },
   );
+  app.post(
+    agentPaths.mode,
+    { schema: { body: modeRequestSchema, response: { 200: modeAnswerSchema } } },
+    async (request) => ({ mode: unwrap(await putMode(context, nodeOf(request), request.body)) }),
+  );
 }
 
 function instructionRoutes(app: App, context: ServerContext): void {
@@ -90,6 +100,10 @@ function instructionRoutes(app: App, context: ServerContext): void {
   );
   app.post(agentPaths.report, { schema: { body: reportRequestSchema } }, async (request, reply) => {
     unwrap(await report(context, nodeOf(request), request.body));
+    return reply.code(204).send();
+  });
+  app.post(agentPaths.usage, { schema: { body: usageRequestSchema } }, async (request, reply) => {
+    unwrap(await putUsages(context, nodeOf(request), request.body));
     return reply.code(204).send();
   });
 }

@@ -4,8 +4,11 @@ import * as z from "zod";
 import { assert } from "../../core/assert.ts";
 import { explainService } from "../../core/explain/why.ts";
 import type { ServiceId } from "../../core/ids.ts";
-import { statusOf } from "../../runtime/manager-records.ts";
+import { whyInputOf } from "../../core/manager/why-input.ts";
+import { instantMs } from "../../core/time.ts";
 import {
+  type ChangedService,
+  changedServiceSchema,
   commandRequestSchema,
   type ServiceResource,
   serviceResourceSchema,
@@ -25,6 +28,7 @@ import { ProblemError, unwrap } from "../http/problem-error.ts";
 import { actorOf } from "../http/scopes.ts";
 import { serviceResource, serviceResources } from "../view/compose.ts";
 import { freshTables } from "../view/fresh.ts";
+import { managerStateOf } from "../view/manager-state.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 
 export const serviceParams = z.strictObject({ id: serviceIdSchema });
@@ -62,16 +66,16 @@ function readRoutes(app: App, context: ServerContext): void {
 }
 
 function writeRoutes(app: App, context: ServerContext): void {
-  const answers = { 200: serviceResourceSchema, 201: serviceResourceSchema };
+  const answers = { 200: changedServiceSchema, 201: changedServiceSchema };
   app.post(
     "/v1/services",
-    { schema: { body: serviceConfigSchema, response: { 201: serviceResourceSchema } } },
+    { schema: { body: serviceConfigSchema, response: { 201: changedServiceSchema } } },
     async (request, reply) => {
       const nowMs = context.clock.wallMs();
-      const plan = (tables: ViewTables) => planAdd(tables, request.body, nowMs);
-      const tables = unwrap(await change(context, actorOf(request), plan));
+      const plan = remembered((tables) => planAdd(tables, request.body, nowMs));
+      const tables = unwrap(await change(context, actorOf(request), plan.make));
       reply.header("location", `/v1/services/${request.body.id}`);
-      return found(reply.code(201), tables, request.body.id);
+      return withWarnings(found(reply.code(201), tables, request.body.id), plan.warnings());
     },
   );
   app.put(
@@ -83,12 +87,12 @@ function writeRoutes(app: App, context: ServerContext): void {
       const precondition = unwrap(preconditionOf(request));
       const nowMs = context.clock.wallMs();
       let existed = false;
-      const plan = (tables: ViewTables) => {
+      const plan = remembered((tables) => {
         existed = tables.services.has(id);
         return planPut(tables, request.body, { precondition, nowMs });
-      };
-      const tables = unwrap(await change(context, actorOf(request), plan));
-      return found(reply.code(existed ? 200 : 201), tables, id);
+      });
+      const tables = unwrap(await change(context, actorOf(request), plan.make));
+      return withWarnings(found(reply.code(existed ? 200 : 201), tables, id), plan.warnings());
     },
   );
   app.patch(
@@ -97,15 +101,16 @@ function writeRoutes(app: App, context: ServerContext): void {
       schema: {
         params: serviceParams,
         body: serviceChangeSchema,
-        response: { 200: serviceResourceSchema },
+        response: { 200: changedServiceSchema },
       },
     },
     async (request, reply) => {
       const { id } = request.params;
       const precondition = unwrap(preconditionOf(request));
       const patch = { change: request.body, precondition };
-      const plan = (tables: ViewTables) => planPatch(tables, id, patch);
-      return found(reply, unwrap(await change(context, actorOf(request), plan)), id);
+      const plan = remembered((tables) => planPatch(tables, id, patch));
+      const tables = unwrap(await change(context, actorOf(request), plan.make));
+      return withWarnings(found(reply, tables, id), plan.warnings());
     },
   );
   app.delete(
@@ -125,6 +130,25 @@ function writeRoutes(app: App, context: ServerContext): void {
       return reply.code(202).send(serviceResource(tables, id) ?? { ...before, removing: true });
     },
   );
+}
+
+type MakePlan = Parameters<typeof change>[2];
+
+/** A plan whose last making tells its warnings afterwards. */
+function remembered(make: MakePlan): { make: MakePlan; warnings(): readonly string[] } {
+  let warnings: readonly string[] = [];
+  return {
+    make(tables) {
+      const planned = make(tables);
+      warnings = planned.ok ? (planned.value.warnings ?? []) : [];
+      return planned;
+    },
+    warnings: () => warnings,
+  };
+}
+
+function withWarnings(resource: ServiceResource, warnings: readonly string[]): ChangedService {
+  return warnings.length === 0 ? resource : { ...resource, warnings: [...warnings] };
 }
 
 function commandRoute(app: App, context: ServerContext): void {
@@ -162,20 +186,14 @@ function found(reply: FastifyReply, tables: ViewTables, id: ServiceId): ServiceR
 
 function whyOf(context: ServerContext, tables: ViewTables, service: ServiceId): Why {
   const status = tables.statuses.get(service)?.value;
-  const explanation = explainService({
-    service,
-    status: status === undefined ? undefined : statusOf(status),
-    nodes: [...tables.nodes.keys()].map((id) => ({
-      id,
-      state: tables.nodeStates.get(id)?.value.state ?? "unknown",
-      serviceCount: tables.servicesOn.get(id)?.size ?? 0,
-    })),
-  });
+  const state = managerStateOf(tables, instantMs(context.clock.wallMs()));
+  const explanation = explainService(whyInputOf(state, service));
   const events = context.view.events.filter((event) => event.subject === service);
   return {
     service,
     state: status?.state ?? "queued",
     summary: explanation.summary,
+    rules: [...explanation.rules],
     nodes: [...explanation.nodes],
     next: [...explanation.next],
     history: events.slice(-historyLength).reverse(),

@@ -22,6 +22,7 @@ import { eventRecordSchema, keys } from "../../wire/records.ts";
 import { createTables, type ViewTables, type WritableTables } from "./view-tables.ts";
 
 const prefixes: readonly string[] = [...new Set(Object.values(keys))];
+const nodePrefixes = [keys.nodes, keys.nodeStates, keys.leases, keys.epochs, keys.agentModes];
 const reloadDelayMs = 200;
 
 /** What one revision changed, for those who tell others. */
@@ -229,7 +230,7 @@ export function touchedBy(batch: WatchBatch, before: ViewTables): Touched {
       const node = before.statuses.get(service)?.value.node;
       if (node !== undefined) touched.nodes.add(node);
     }
-    for (const prefix of [keys.nodes, keys.nodeStates, keys.leases, keys.epochs]) {
+    for (const prefix of nodePrefixes) {
       if (key.startsWith(prefix)) touched.nodes.add(nodeIdIn(key, prefix));
     }
   }

@@ -7,6 +7,7 @@ import { reasonOf } from "../../runtime/manager-records.ts";
 import type { Instruction } from "../../wire/agent-protocol.ts";
 import type { ClusterStatus, NodeResource, ServiceResource } from "../../wire/api.ts";
 import { timesOf } from "../../wire/settings.ts";
+import { armingResource } from "./arming.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import type { ViewTables } from "./view-tables.ts";
 
@@ -20,6 +21,7 @@ export function serviceResource(
   const { config, removing, addedAtMs } = row.value;
   const status = tables.statuses.get(service)?.value;
   const report = tables.reports.get(service)?.value;
+  const usage = tables.usages.get(service)?.value;
   // What was said about an earlier instruction says nothing about this one.
   const current = report !== undefined && report.uid === status?.uid ? report : undefined;
   return {
@@ -32,6 +34,8 @@ export function serviceResource(
     state: status?.state ?? "queued",
     ...(status?.node === undefined ? {} : { node: status.node }),
     ...(status?.target === undefined ? {} : { target: status.target }),
+    ...(status?.maintenanceNode === undefined ? {} : { maintenanceNode: status.maintenanceNode }),
+    ...(status?.suspended === true ? { suspended: true } : {}),
     failedNodes: [...(status?.failedNodes ?? [])],
     running: current?.result ?? "unknown",
     health: current?.health ?? "unknown",
@@ -40,6 +44,9 @@ export function serviceResource(
     sinceMs: status?.sinceMs ?? addedAtMs,
     reason: sentenceOf(status === undefined ? { code: "added" } : reasonOf(status.reason)),
     ...(status === undefined ? {} : { uid: status.uid }),
+    ...(usage === undefined
+      ? {}
+      : { usage: { cpuCores: usage.cpuCores, memoryBytes: usage.memoryBytes } }),
   };
 }
 
@@ -58,6 +65,9 @@ export function nodeResource(tables: ViewTables, node: NodeId): NodeResource | u
     confirmedOffEpoch: row.value.confirmedOffEpoch,
     agentVersion: row.value.agentVersion,
     properties: row.value.properties,
+    maintenance: row.value.maintenance,
+    agentMode: tables.agentModes.get(node)?.value.mode ?? "active",
+    ...(row.value.capacity === undefined ? {} : { capacity: row.value.capacity }),
     services: [...(tables.servicesOn.get(node) ?? [])].sort(compareIds),
     sinceMs: state?.sinceMs ?? row.value.registeredAtMs,
     reason:
@@ -97,6 +107,8 @@ export function clusterStatus(
     ...(tables.manager === undefined ? {} : { manager: tables.manager }),
     settings,
     times: timesOf(settings),
+    arming: armingResource(tables),
+    rejectedRules: tables.rejectedRules?.value.rejections ?? [],
     nodes: nodeResources(tables),
     services: serviceResources(tables),
   };
@@ -114,6 +126,9 @@ export function instructionOf(tables: ViewTables, service: ServiceId): Instructi
     node: status.node,
     nodeEpoch: status.nodeEpoch ?? epochOf(0),
     ...(status.target === undefined ? {} : { target: status.target }),
+    ...(row.value.config.moveBy === undefined ? {} : { moveBy: row.value.config.moveBy }),
+    ...(status.suspended === undefined ? {} : { suspended: status.suspended }),
+    ...(status.clearLocks === undefined ? {} : { clearLocks: status.clearLocks }),
     ...(status.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: status.stopTimeoutMs }),
     survivesIsolation: status.survivesIsolation ?? false,
     config: row.value.config,

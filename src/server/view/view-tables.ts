@@ -3,8 +3,16 @@ import type { NodeId, ServiceId } from "../../core/ids.ts";
 import type { StoredEntry, StoreRevision } from "../../ports/store.ts";
 import { readRecord } from "../../runtime/manager-records.ts";
 import {
+  type AgentModeRecord,
+  type ArmingRecord,
+  type ArmingStateRecord,
+  agentModeRecordSchema,
+  armingRecordSchema,
+  armingStateRecordSchema,
   type EpochRecord,
   epochRecordSchema,
+  type GroupRecord,
+  groupRecordSchema,
   keys,
   type LeaseRecord,
   leaseRecordSchema,
@@ -13,8 +21,14 @@ import {
   type NodeStateRecord,
   nodeRecordSchema,
   nodeStateRecordSchema,
+  type RejectedRulesRecord,
+  type RelationsRecord,
   type ReportRecord,
+  type RuleRecord,
+  rejectedRulesRecordSchema,
+  relationsRecordSchema,
   reportRecordSchema,
+  ruleRecordSchema,
   type ServiceRecord,
   type StatusRecord,
   serviceRecordSchema,
@@ -22,6 +36,8 @@ import {
   statusRecordSchema,
   type TokenRecord,
   tokenRecordSchema,
+  type UsageRecord,
+  usageRecordSchema,
 } from "../../wire/records.ts";
 import { type Settings, settingsSchema } from "../../wire/settings.ts";
 
@@ -37,13 +53,22 @@ export interface ViewTables {
   readonly settings: Row<Settings>;
   /** Server id of the manager. */
   readonly manager: string | undefined;
+  /** Undefined: nobody has ever disarmed it. */
+  readonly arming: Row<ArmingRecord> | undefined;
+  readonly armingState: Row<ArmingStateRecord> | undefined;
+  readonly rejectedRules: Row<RejectedRulesRecord> | undefined;
+  readonly relations: Row<RelationsRecord> | undefined;
+  readonly groups: Table<string, GroupRecord>;
+  readonly rules: Table<string, RuleRecord>;
   readonly nodes: Table<NodeId, NodeRecord>;
   readonly epochs: Table<NodeId, EpochRecord>;
   readonly nodeStates: Table<NodeId, NodeStateRecord>;
   readonly leases: Table<NodeId, LeaseRecord>;
+  readonly agentModes: Table<NodeId, AgentModeRecord>;
   readonly services: Table<ServiceId, ServiceRecord>;
   readonly statuses: Table<ServiceId, StatusRecord>;
   readonly reports: Table<ServiceId, ReportRecord>;
+  readonly usages: Table<ServiceId, UsageRecord>;
   readonly tokens: Table<string, TokenRecord>;
   /** Services by the node that their status names. */
   readonly servicesOn: ReadonlyMap<NodeId, ReadonlySet<ServiceId>>;
@@ -70,47 +95,88 @@ export function createTables(): WritableTables {
 class Tables implements WritableTables {
   settings: Row<Settings> = noSettings;
   manager: string | undefined = undefined;
+  arming: Row<ArmingRecord> | undefined = undefined;
+  armingState: Row<ArmingStateRecord> | undefined = undefined;
+  rejectedRules: Row<RejectedRulesRecord> | undefined = undefined;
+  relations: Row<RelationsRecord> | undefined = undefined;
+  readonly groups = new Map<string, Row<GroupRecord>>();
+  readonly rules = new Map<string, Row<RuleRecord>>();
   readonly nodes = new Map<NodeId, Row<NodeRecord>>();
   readonly epochs = new Map<NodeId, Row<EpochRecord>>();
   readonly nodeStates = new Map<NodeId, Row<NodeStateRecord>>();
   readonly leases = new Map<NodeId, Row<LeaseRecord>>();
+  readonly agentModes = new Map<NodeId, Row<AgentModeRecord>>();
   readonly services = new Map<ServiceId, Row<ServiceRecord>>();
   readonly statuses = new Map<ServiceId, Row<StatusRecord>>();
   readonly reports = new Map<ServiceId, Row<ReportRecord>>();
+  readonly usages = new Map<ServiceId, Row<UsageRecord>>();
   readonly tokens = new Map<string, Row<TokenRecord>>();
   readonly servicesOn = new Map<NodeId, Set<ServiceId>>();
 
   readonly #slots: readonly (readonly [string, Slot])[] = [
+    [
+      keys.settings,
+      single(settingsRecordSchema, (row) => {
+        this.settings =
+          row === undefined ? noSettings : { value: row.value.settings, revision: row.revision };
+      }),
+    ],
+    [
+      keys.manager,
+      single(managerRecordSchema, (row) => {
+        this.manager = row?.value.serverId;
+      }),
+    ],
+    [
+      keys.arming,
+      single(armingRecordSchema, (row) => {
+        this.arming = row;
+      }),
+    ],
+    [
+      keys.armingState,
+      single(armingStateRecordSchema, (row) => {
+        this.armingState = row;
+      }),
+    ],
+    [
+      keys.rejectedRules,
+      single(rejectedRulesRecordSchema, (row) => {
+        this.rejectedRules = row;
+      }),
+    ],
+    [
+      keys.relations,
+      single(relationsRecordSchema, (row) => {
+        this.relations = row;
+      }),
+    ],
+    [keys.groups, slot(this.groups, groupRecordSchema)],
+    [keys.rules, slot(this.rules, ruleRecordSchema)],
     [keys.nodes, slot(this.nodes, nodeRecordSchema)],
     [keys.epochs, slot(this.epochs, epochRecordSchema)],
     [keys.nodeStates, slot(this.nodeStates, nodeStateRecordSchema)],
     [keys.leases, slot(this.leases, leaseRecordSchema)],
+    [keys.agentModes, slot(this.agentModes, agentModeRecordSchema)],
     [keys.services, slot(this.services, serviceRecordSchema)],
     [keys.statuses, this.#indexed(slot(this.statuses, statusRecordSchema))],
     [keys.reports, slot(this.reports, reportRecordSchema)],
+    [keys.usages, slot(this.usages, usageRecordSchema)],
     [keys.tokens, slot(this.tokens, tokenRecordSchema)],
   ];
 
   put(entry: StoredEntry): void {
-    const { key, value, modRevision } = entry;
-    if (key === keys.settings) {
-      const { settings } = readRecord(settingsRecordSchema, key, value);
-      this.settings = { value: settings, revision: modRevision };
-    } else if (key === keys.manager) {
-      this.manager = readRecord(managerRecordSchema, key, value).serverId;
-    } else {
-      const found = this.#slots.find(([prefix]) => key.startsWith(prefix));
-      found?.[1].put(key.slice(found[0].length), entry);
-    }
+    const found = this.#slotOf(entry.key);
+    found?.[1].put(entry.key.slice(found[0].length), entry);
   }
 
   delete(key: string): void {
-    if (key === keys.settings) this.settings = noSettings;
-    else if (key === keys.manager) this.manager = undefined;
-    else {
-      const found = this.#slots.find(([prefix]) => key.startsWith(prefix));
-      found?.[1].delete(key.slice(found[0].length));
-    }
+    const found = this.#slotOf(key);
+    found?.[1].delete(key.slice(found[0].length));
+  }
+
+  #slotOf(key: string): readonly [string, Slot] | undefined {
+    return this.#slots.find(([prefix]) => key.startsWith(prefix));
   }
 
   /** Keeps `servicesOn` in step with the statuses. */
@@ -136,6 +202,22 @@ class Tables implements WritableTables {
       },
     };
   }
+}
+
+/** A record that there is one of, or none. */
+function single<T>(
+  schema: Parameters<typeof readRecord<T>>[0],
+  set: (row: Row<T> | undefined) => void,
+): Slot {
+  return {
+    put(_key, entry) {
+      const value = readRecord(schema, entry.key, entry.value);
+      set({ value, revision: entry.modRevision });
+    },
+    delete() {
+      set(undefined);
+    },
+  };
 }
 
 function slot<K extends string, T>(

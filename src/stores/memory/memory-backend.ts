@@ -12,6 +12,7 @@ import type {
   StoreBackend,
   StoredLease,
 } from "../shared/store-backend.ts";
+import { SortedKeys } from "./sorted-keys.ts";
 
 export interface MemoryBackendOptions {
   readonly historyRevisionsMax: number;
@@ -21,8 +22,7 @@ export interface MemoryBackendOptions {
 export class MemoryBackend implements StoreBackend {
   readonly capabilities: StoreCapabilities = { exclusive: false, durable: false };
   readonly #entries = new Map<string, StoredEntry>();
-  /** The keys of `#entries` in order of their UTF-8 bytes. */
-  readonly #sortedKeys: string[] = [];
+  readonly #sortedKeys = new SortedKeys();
   readonly #leases = new Map<LeaseId, { readonly ttlMs: number; readonly keys: Set<string> }>();
   readonly #history: RevisionWindow;
   #revision: StoreRevision = 0;
@@ -60,9 +60,8 @@ export class MemoryBackend implements StoreBackend {
 
   scan(range: KeyRange, limit: number): readonly StoredEntry[] {
     const found: StoredEntry[] = [];
-    for (let index = this.#indexOf(range.from); found.length < limit; index++) {
-      const key = this.#sortedKeys[index];
-      if (key === undefined) break;
+    for (const key of this.#sortedKeys.from(range.from)) {
+      if (found.length >= limit) break;
       if (range.before !== undefined && compareKeys(key, range.before) >= 0) break;
       const entry = this.#entries.get(key);
       if (entry !== undefined) found.push(entry);
@@ -84,7 +83,7 @@ export class MemoryBackend implements StoreBackend {
 
   put(entry: StoredEntry): void {
     const previous = this.#entries.get(entry.key);
-    if (previous === undefined) this.#sortedKeys.splice(this.#indexOf(entry.key), 0, entry.key);
+    if (previous === undefined) this.#sortedKeys.add(entry.key);
     this.#detach(previous);
     this.#entries.set(entry.key, Object.freeze(entry));
     if (entry.leaseId !== undefined) this.#leases.get(entry.leaseId)?.keys.add(entry.key);
@@ -92,7 +91,7 @@ export class MemoryBackend implements StoreBackend {
 
   remove(key: string): void {
     this.#detach(this.#entries.get(key));
-    if (this.#entries.delete(key)) this.#sortedKeys.splice(this.#indexOf(key), 1);
+    if (this.#entries.delete(key)) this.#sortedKeys.remove(key);
   }
 
   addLease(ttlMs: number): LeaseId {
@@ -121,22 +120,10 @@ export class MemoryBackend implements StoreBackend {
 
   close(): void {
     this.#entries.clear();
-    this.#sortedKeys.length = 0;
+    this.#sortedKeys.clear();
   }
 
   #detach(entry: StoredEntry | undefined): void {
     if (entry?.leaseId !== undefined) this.#leases.get(entry.leaseId)?.keys.delete(entry.key);
-  }
-
-  /** Where the key is in `#sortedKeys`, or where it belongs. */
-  #indexOf(key: string): number {
-    let low = 0;
-    let high = this.#sortedKeys.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (compareKeys(this.#sortedKeys[middle] ?? "", key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

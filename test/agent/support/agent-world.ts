@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { findMarked } from "../../../src/agent/guard/process-table.ts";
-import type { RunningAgent } from "../../../src/agent/options.ts";
+import type { AgentOptions, RunningAgent } from "../../../src/agent/options.ts";
 import { startAgent } from "../../../src/agent/start.ts";
 import {
   createFakeServer,
@@ -20,7 +20,7 @@ export interface World {
   readonly data: string;
   readonly log: ReturnType<typeof createTestLog>;
   readonly drivers: SleepDriver[];
-  start(servers?: readonly string[]): Promise<RunningAgent>;
+  start(servers?: readonly string[], more?: Partial<AgentOptions>): Promise<RunningAgent>;
   /** Processes that carry this agent's mark. */
   running(): number[];
   end(): Promise<void>;
@@ -37,7 +37,7 @@ async function createWorld(times: FakeServerOptions): Promise<World> {
     data: directory.path,
     log,
     drivers,
-    async start(servers = [server.url]) {
+    async start(servers = [server.url], more = {}) {
       const agent = await startAgent({
         dataDirectory: directory.path,
         servers,
@@ -53,6 +53,7 @@ async function createWorld(times: FakeServerOptions): Promise<World> {
         watchdogs: [],
         version: "test",
         properties: { rack: "a" },
+        ...more,
       });
       assert(agent.ok, agent.ok ? "" : agent.error);
       agents.push(agent.value);

@@ -1,15 +1,19 @@
 /** A server that follows the agents' protocol for one node, in memory, with faults that tests switch on. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { type AgentMode, modeOfLeaving } from "../../../src/core/model/node.ts";
+import type { ShutdownPolicy } from "../../../src/core/model/settings.ts";
 import {
   confirmRequestSchema,
   type Instruction,
   instructionSchema,
   joinRequestSchema,
   leaseRequestSchema,
+  modeRequestSchema,
   type ReportRequest,
   releaseRequestSchema,
   reportRequestSchema,
+  usageRequestSchema,
 } from "../../../src/wire/agent-protocol.ts";
 import { realClock } from "./tools.ts";
 
@@ -34,7 +38,14 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
   const renewEveryMs = options.renewEveryMs ?? 150;
   const instructions = new Map<string, Instruction>();
   const streams = new Set<ServerResponse>();
-  const control = { down: false, renewalsDown: false, reportsDown: false };
+  const control = {
+    down: false,
+    renewalsDown: false,
+    reportsDown: false,
+    usagesDown: false,
+    operationsPerNode: 4,
+    policy: "conditional" as ShutdownPolicy, // one of the words that tests put here
+  };
   const record = {
     epoch: 0,
     lease: undefined as FakeLease | undefined, // the type of what it will hold
@@ -43,6 +54,9 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
     confirmations: [] as string[],
     releases: [] as { epoch: number; atMs: number }[],
     uploads: new Map<string, string>(),
+    joins: [] as ReturnType<typeof joinRequestSchema.parse>[],
+    modes: [] as { mode: AgentMode; kind: string; epoch: number }[],
+    usages: [] as ReturnType<typeof usageRequestSchema.parse>["usages"],
     renewalCount: 0,
   };
 
@@ -72,8 +86,29 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
       const leaseId = `lease-${record.epoch}`;
       record.lease = { epoch: record.epoch, leaseId, incarnation, renewedAtMs };
     }
+    const { operationsPerNode } = control;
     const { epoch, leaseId } = record.lease ?? { epoch: 0, leaseId: "" };
-    return { status: 200, body: { epoch, leaseId, ttlMs, watchdogMs, renewEveryMs } };
+    return {
+      status: 200,
+      body: { epoch, leaseId, ttlMs, watchdogMs, renewEveryMs, operationsPerNode },
+    };
+  }
+
+  function mode(body: unknown): Answer {
+    const { kind, epoch } = modeRequestSchema.parse(body);
+    if (liveLease()?.epoch !== epoch) return problem(409, "stale-epoch");
+    const cluster = { policy: control.policy, inMaintenance: false };
+    const mode = kind === "active" ? kind : modeOfLeaving(kind, cluster);
+    record.modes.push({ mode, kind, epoch });
+    return { status: 200, body: { mode } };
+  }
+
+  function usage(body: unknown): Answer {
+    const { epoch, usages } = usageRequestSchema.parse(body);
+    if (control.usagesDown) return problem(503, "unavailable");
+    if (liveLease()?.epoch !== epoch) return problem(409, "stale-epoch");
+    record.usages.push(...usages);
+    return { status: 204, body: {} };
   }
 
   function report(body: unknown): Answer {
@@ -109,8 +144,10 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
     if (path === "/v1/agent/report") return report(body);
     if (path === "/v1/agent/confirm") return confirm(body);
     if (path === "/v1/agent/release") return release(body);
+    if (path === "/v1/agent/mode") return mode(body);
+    if (path === "/v1/agent/usage") return usage(body);
     if (path !== "/v1/agent/join") return problem(404, "not-found");
-    joinRequestSchema.parse(body);
+    record.joins.push(joinRequestSchema.parse(body));
     return { status: 200, body: { node: "node1", serverVersion: "test" } };
   }
 
@@ -215,5 +252,5 @@ function problem(status: number, code: string): Answer {
 
 function respond(response: ServerResponse, answer: Answer): void {
   response.writeHead(answer.status, { "content-type": "application/json" });
-  response.end(JSON.stringify(answer.body));
+  response.end(answer.status === 204 ? undefined : JSON.stringify(answer.body));
 }

@@ -7,9 +7,11 @@ import {
   startTicksOf,
 } from "../../../src/agent/guard/process-table.ts";
 import type {
+  MoveRequest,
   WorkloadDriver,
   WorkloadInstance,
   WorkloadListener,
+  WorkloadUse,
 } from "../../../src/ports/workload.ts";
 import { processConfigSchema } from "../../../src/wire/process-config.ts";
 import { until } from "./tools.ts";
@@ -17,8 +19,34 @@ import { until } from "./tools.ts";
 export interface SleepDriver extends WorkloadDriver {
   /** Every instance whose gate was opened, in order. */
   readonly released: string[];
+  /** Every move that was asked for. */
+  readonly moves: MoveRequest[];
+  /** What it says that each service uses. */
+  use: WorkloadUse | undefined;
+  /** How often it was asked for that. */
+  readings: number;
+  /** Services that were prepared as recovered ones. */
+  readonly recovered: string[];
   /** Waited for before each preparation. */
   beforePrepare: () => Promise<void>;
+}
+
+/** One that can move services away, or says why not. */
+export function createMovingDriver(
+  listener: WorkloadListener,
+  refusal?: { readonly remains: "running" | "nothing"; readonly wrongNode: boolean },
+): SleepDriver {
+  const driver = createSleepDriver(listener);
+  return Object.assign(driver, {
+    move: async (...[instance, request]: Parameters<NonNullable<WorkloadDriver["move"]>>) => {
+      driver.moves.push(request);
+      const isLeft = refusal?.remains === "running";
+      if (instance !== undefined && !isLeft) await driver.kill(instance);
+      if (refusal === undefined) return { ok: true, value: undefined } as const;
+      const error = { kind: "failed", message: "the other node has no room", ...refusal } as const;
+      return { ok: false, error } as const;
+    },
+  });
 }
 
 export function createSleepDriver(listener: WorkloadListener): SleepDriver {
@@ -40,10 +68,16 @@ export function createSleepDriver(listener: WorkloadListener): SleepDriver {
   const driver: SleepDriver = {
     type: "process",
     released,
+    moves: [],
+    recovered: [],
+    use: undefined,
+    readings: 0,
     beforePrepare: async () => undefined,
     cutLifeline: () => undefined,
-    async prepare({ service, instanceId, configuration, marker }) {
+    tieLifeline: () => undefined,
+    async prepare({ service, instanceId, configuration, marker, recovered }) {
       await driver.beforePrepare();
+      if (recovered) driver.recovered.push(service);
       const config = processConfigSchema.parse(configuration);
       const argumentList = [
         "-c",
@@ -101,6 +135,12 @@ export function createSleepDriver(listener: WorkloadListener): SleepDriver {
     },
     async adopt(instance) {
       return isAlive(instance.root) ? "running" : "gone";
+    },
+    async readUses(instances) {
+      const { use } = driver;
+      driver.readings += 1;
+      if (use === undefined) return new Map();
+      return new Map(instances.map(({ instanceId }) => [instanceId, use]));
     },
     reconfigure: () => undefined,
     async *readLog(service) {

@@ -23,6 +23,7 @@ export async function adoptInstance(
     const rest = await killNow(context, instance);
     if (rest.ok) {
       rmSync(context.paths.statusFile(instance.instanceId), { force: true });
+      rmSync(context.paths.looseFile(instance.instanceId), { force: true });
       return "gone";
     }
   }

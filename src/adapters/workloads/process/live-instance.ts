@@ -33,6 +33,11 @@ export function mainProcessOf(instance: WorkloadInstance): ProcessIdentity {
   };
 }
 
+/** Whether its lifeline can be let loose and tied again; those of older versions can only be cut for good. */
+export function canBeLoose(instance: WorkloadInstance): boolean {
+  return instance.driverState["lifelineCanBeLoose"] === true;
+}
+
 /** The process that ends the workload when agent and guard are dead; undefined: there never was one. */
 export function lifelineOf(instance: WorkloadInstance): ProcessIdentity | undefined {
   const { lifelinePid, lifelineStartTicks } = instance.driverState;
@@ -66,6 +71,7 @@ export function driverStateOf(
     mainStartTicks: main.startTicks,
     lifelinePid: lifeline?.pid ?? null,
     lifelineStartTicks: lifeline?.startTicks ?? null,
+    lifelineCanBeLoose: lifeline !== undefined,
     ...Object.fromEntries(markers),
   };
 }

@@ -15,15 +15,19 @@ export interface DriverPaths {
   workDirectory(service: ServiceId): string;
   /** Where an instance's exit status is written when it ends. */
   statusFile(instanceId: string): string;
+  /** While this is there, the end of an instance's lifeline does nothing. The shim knows its name, too. */
+  looseFile(instanceId: string): string;
 }
 
 /** The driver's paths below `dataDirectory`. Nothing is made yet. */
 export function driverPaths(dataDirectory: string): DriverPaths {
+  const statusFile = (instanceId: string): string =>
+    join(dataDirectory, "process", `${encodeURIComponent(instanceId)}.exit`);
   return {
     logDirectory: (service) => join(dataDirectory, "logs", fileNameOf(service)),
     workDirectory: (service) => join(dataDirectory, "work", fileNameOf(service)),
-    statusFile: (instanceId) =>
-      join(dataDirectory, "process", `${encodeURIComponent(instanceId)}.exit`),
+    statusFile,
+    looseFile: (instanceId) => `${statusFile(instanceId)}.loose`,
   };
 }
 

@@ -14,18 +14,19 @@ import { type ProcessConfig, processConfigSchema } from "../../../wire/process-c
 import { adoptInstance, reconfigureInstance } from "./adopt.ts";
 import { parseConfiguration } from "./configuration.ts";
 import type { ContainmentKind } from "./containment/containment.ts";
-import { readBootId, sendSignal } from "./containment/process-table.ts";
+import { readBootId } from "./containment/process-table.ts";
 import type { DriverContext } from "./driver-context.ts";
 import { createEndWatch } from "./end/end-watch.ts";
 import { killNow, stopInstance } from "./end/stop.ts";
 import { endHealth } from "./health/instance-health.ts";
-import { lifelineOf } from "./live-instance.ts";
+import { cutLifeline, tieLifeline } from "./lifeline.ts";
 import { createLogFiles } from "./logs/log-files.ts";
 import { readLog } from "./logs/read-log.ts";
 import { driverPaths } from "./paths.ts";
 import { prepareInstance } from "./start/prepare.ts";
 import { releaseInstance } from "./start/release.ts";
 import { findSystemTools, type SystemTools } from "./start/system-tools.ts";
+import { readUses } from "./use.ts";
 import { failure } from "./workload-error.ts";
 
 export interface ProcessDriverOptions {
@@ -85,10 +86,9 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
         reconfigureInstance(context, live, usableConfiguration(configuration));
       }
     },
-    cutLifeline: (instance) => {
-      const lifeline = lifelineOf(instance);
-      if (lifeline !== undefined) sendSignal(lifeline, "SIGKILL");
-    },
+    cutLifeline: (instance) => cutLifeline(context, instance),
+    tieLifeline: (instance) => tieLifeline(context, instance),
+    readUses,
     readLog: (service, request) => readLog(context.logs, context.clock, service, request),
     close: () => {
       closing.abort();

@@ -1,4 +1,4 @@
-/** `service start|stop|disable|migrate|relocate`: what a service does, and where. */
+/** `service start|stop|disable|migrate|relocate|locate`: what a service does, and where. */
 import type { Command } from "commander";
 import * as z from "zod";
 import type { ApiError, ApiResult } from "../../../client/api-error.ts";
@@ -23,7 +23,7 @@ interface Action {
   goal(id: string, before: ServiceResource): Goal;
 }
 
-/** Hangs the five commands below `service`. */
+/** Hangs the six commands below `service`. */
 export function addServiceActCommands(service: Command, context: CommandContext): void {
   const start = service.command("start").description("have a service run").argument("<id>");
   addWaitFlags(start);
@@ -57,6 +57,30 @@ export function addServiceActCommands(service: Command, context: CommandContext)
       act(session, values, options, moveAction(kind, argumentAt(values, 1))),
     );
   }
+
+  const locate = service
+    .command("locate")
+    .description("say where a service is that was moved by hand, while nobody managed it")
+    .argument("<id>")
+    .requiredOption("--node <node>", "where it is now");
+  context.handle(locate, locateService);
+}
+
+const locateSchema = z.object({ node: z.string() });
+
+async function locateService(
+  session: Session,
+  values: readonly string[],
+  options: unknown,
+): Promise<Outcome> {
+  const id = argumentAt(values, 0);
+  const { node } = locateSchema.parse(options);
+  const client = await session.client();
+  if (!client.ok) return client;
+  const answer = await client.value.command(id, { command: "located", target: node });
+  if (!answer.ok) return failOfOrder(answer.error, id);
+  session.print(answer.body, () => `${id} is taken to be on ${node}; ${follow(id)}\n`);
+  return done;
 }
 
 const moveWords = {

@@ -6,6 +6,7 @@ import type { Client } from "../../../client/client.ts";
 import { durationOption } from "../../command-context.ts";
 import { done, type Outcome } from "../../failure.ts";
 import { formatSpan } from "../../format/quantity.ts";
+import { oneLine } from "../../format/text-width.ts";
 import type { Session } from "../../session.ts";
 import { type Goal, waitForGoals, waitMsDefault, waitMsMax } from "../../wait.ts";
 
@@ -71,6 +72,11 @@ export async function finishChange(
     () => `${change.sentence}: it is ${state} after ${formatSpan(waited.value)}\n`,
   );
   return done;
+}
+
+/** Tells what a person should know of a change that was made all the same. */
+export function tellWarnings(session: Session, warnings: readonly string[] | undefined): void {
+  for (const warning of warnings ?? []) session.io.stderr.write(`warning: ${oneLine(warning)}\n`);
 }
 
 /** The sentence that leads on after a change. */

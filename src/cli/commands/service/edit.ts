@@ -18,7 +18,7 @@ import {
 } from "../../input/service-flags.ts";
 import type { Session } from "../../session.ts";
 import type { Goal } from "../../wait.ts";
-import { addWaitFlags, finishChange, follow, waitFlagsOf } from "./change.ts";
+import { addWaitFlags, finishChange, follow, tellWarnings, waitFlagsOf } from "./change.ts";
 
 /** Hangs the three commands below `service`. */
 export function addServiceEditCommands(service: Command, context: CommandContext): void {
@@ -84,6 +84,7 @@ async function addService(
     };
   }
   if (!answer.ok) return failOfApi(answer.error);
+  tellWarnings(session, answer.value.warnings);
   const change = {
     service: config.value.id,
     body: answer.body,
@@ -134,8 +135,10 @@ async function configOfFile(
   }
   const manifest = await readManifest(file, session.io);
   if (!manifest.ok) return manifest;
-  const [only, second] = manifest.value.services;
-  if (only === undefined || second !== undefined || manifest.value.settings !== undefined) {
+  const { services, settings, groups, rules } = manifest.value;
+  const [only, second] = services;
+  const others = groups.length + rules.length + (settings === undefined ? 0 : 1);
+  if (only === undefined || second !== undefined || others > 0) {
     return usage(`${file} does not hold exactly one service`, `use: holdfast apply -f ${file}`);
   }
   if (id !== undefined && id !== only.input.id) {
@@ -178,6 +181,7 @@ async function setService(
     }
     const answer = await client.value.putService(config, ifRevision ?? revision);
     if (answer.ok) {
+      tellWarnings(session, answer.value.warnings);
       const made = {
         service: id,
         body: answer.body,

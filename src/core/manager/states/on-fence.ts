@@ -1,9 +1,9 @@
 /** A service whose node was lost: it waits until no copy of it can run there any more (S1, S4). */
 import type { Service, SettledStatus } from "../../model/service.ts";
 import { refuseCommand } from "../commands.ts";
-import { type Context, isDead, nodeOf, setStatus, successor, type Verdict } from "../context.ts";
-import { requestFencing } from "../nodes.ts";
-import { enter, requestedTarget } from "../transitions.ts";
+import { type Context, isDead, isUp, nodeOf, type Verdict } from "../context.ts";
+import { requestFencing } from "../nodes/node-fencing.ts";
+import { enter, resumeHere } from "../transitions.ts";
 
 /** Goes on to `recovery` once fencing is acknowledged; a surviving copy goes on where it is if its node is back. */
 export function onFence(context: Context, service: Service, status: SettledStatus): Verdict {
@@ -15,11 +15,10 @@ export function onFence(context: Context, service: Service, status: SettledStatu
     const reason = { code, node: node.id, epoch: status.nodeEpoch } as const;
     return enter(context, { status, state: "recovery", reason });
   }
-  if (node.leaseEpoch !== undefined && node.leaseEpoch > status.nodeEpoch) {
-    const base = successor(context, status, node.leaseEpoch);
-    const reason = { code: "node-returned", node: node.id, epoch: node.leaseEpoch } as const;
-    setStatus(context, { ...base, state: requestedTarget(service), reason });
-    return "changed";
+  if (isUp(context, node.id) && node.leaseEpoch !== undefined) {
+    const nodeEpoch = node.leaseEpoch;
+    const reason = { code: "node-returned", node: node.id, epoch: nodeEpoch } as const;
+    return resumeHere(context, service, { status, nodeEpoch, reason });
   }
   if (node.epoch <= status.nodeEpoch) {
     requestFencing(context, node.id);

@@ -1,12 +1,21 @@
-/** A service that is left as it is while its node's agent restarts or its node reboots. */
+/** A service that is left as it is while its agent restarts, its node reboots or the cluster is disarmed. */
 import type { Service, SettledStatus } from "../../model/service.ts";
-import { type Context, isOnline, type Verdict } from "../context.ts";
-import { enter, followNode, requestedTarget } from "../transitions.ts";
+import { refuseCommand } from "../commands.ts";
+import { type Context, isDead, isUp, nodeOf, type Verdict } from "../context.ts";
+import { enter, resumeHere } from "../transitions.ts";
 
-/** Takes it up again when its agent is active; it is never fenced from here. */
+/**
+ * Takes it up again when its agent is active; it is never fenced from here. Only a person's word that the node is off
+ * lets it run elsewhere.
+ */
 export function onFreeze(context: Context, service: Service, status: SettledStatus): Verdict {
-  if (!isOnline(context, status.node)) return "settled";
-  if (followNode(context, status) === "changed") return "changed";
+  refuseCommand(context, service, "it is frozen");
+  const node = nodeOf(context, status.node);
+  if (node.confirmedOffEpoch >= status.nodeEpoch && isDead(context, status)) {
+    const reason = { code: "confirmed-off", node: node.id, epoch: status.nodeEpoch } as const;
+    return enter(context, { status, state: "recovery", reason });
+  }
+  if (!isUp(context, node.id) || node.agentMode === "restart") return "settled";
   const reason = { code: "managed-again" } as const;
-  return enter(context, { status, state: requestedTarget(service), reason });
+  return resumeHere(context, service, { status, nodeEpoch: node.leaseEpoch, reason });
 }

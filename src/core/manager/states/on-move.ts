@@ -1,35 +1,41 @@
-/** A service on its way: its agent stops it on the source, and only then the target is told to start it (S1). */
+/** A service on its way: nothing of it may run on the source any more before the target is told to start it (S1). */
 import type { MovingStatus, Service, ServiceReport } from "../../model/service.ts";
-import { type Context, isOnline, nextUid, nodeOf, setStatus, type Verdict } from "../context.ts";
-import { enter, followNode, isolationOrder, requestedTarget } from "../transitions.ts";
+import { type Context, isOnline, nodeOf, type Verdict } from "../context.ts";
+import { arrive, enter, followNode, resumeHere } from "../transitions.ts";
 
 /** Waits for the source's word, then hands the service over. */
 export function onMove(context: Context, service: Service, status: MovingStatus): Verdict {
-  if (followNode(context, status) === "changed") return "changed";
   const report = context.state.reports.get(service.id);
-  if (report?.uid !== status.uid) return "settled";
-  if (report.result === "stopped") return handOver(context, service, status);
-  return onFailedMove(context, service, { status, report });
+  const current = report?.uid === status.uid ? report : undefined;
+  // Said while the lease lived: nothing of it is there, whatever has become of the node since.
+  if (current?.result === "stopped") return handOver(context, service, status);
+  if (followNode(context, status) === "changed") return "changed";
+  if (current === undefined) return "settled";
+  switch (current.result) {
+    case "running":
+      return stayRunning(context, service, status);
+    case "failed":
+    case "wrong-node":
+    case "unknown-error":
+    case "released":
+      return onFailedMove(context, service, { status, report: current });
+  }
 }
 
+/** A target that was lost meanwhile gets nothing; one in maintenance is a node like others to a person's order. */
 function handOver(context: Context, service: Service, status: MovingStatus): Verdict {
   const { node: from, target: to } = status;
-  if (!isOnline(context, to)) {
+  if (!isOnline(context, to) && nodeOf(context, to).state !== "maintenance") {
     const reason = { code: "target-lost", target: to } as const;
-    return enter(context, { status, state: requestedTarget(service), reason });
+    return resumeHere(context, service, { status, reason });
   }
-  setStatus(context, {
-    service: service.id,
-    uid: nextUid(context),
-    failedNodes: status.failedNodes,
-    sinceMs: context.now,
-    state: requestedTarget(service),
-    node: to,
-    nodeEpoch: nodeOf(context, to).epoch,
-    ...isolationOrder(service),
-    reason: { code: "moved", from, to },
-  });
-  return "changed";
+  return arrive(context, service, { status, node: to, reason: { code: "moved", from, to } });
+}
+
+/** It was to be placed anew before its start and runs already: it stays. */
+function stayRunning(context: Context, service: Service, status: MovingStatus): Verdict {
+  const reason = { code: "runs-already", node: status.node } as const;
+  return resumeHere(context, service, { status, reason });
 }
 
 function onFailedMove(
@@ -45,5 +51,5 @@ function onFailedMove(
     return enter(context, { status, state: "error", reason });
   }
   const reason = { code: "move-failed", node, target, detail } as const;
-  return enter(context, { status, state: requestedTarget(service), reason });
+  return resumeHere(context, service, { status, reason });
 }

@@ -2,7 +2,6 @@
 import type { Reason } from "../../explain/reason.ts";
 import type { NodeId } from "../../ids.ts";
 import type { QueuedStatus, Service } from "../../model/service.ts";
-import { chooseNode } from "../../placement/choose-node.ts";
 import { refuseCommand } from "../commands.ts";
 import {
   type Context,
@@ -13,6 +12,8 @@ import {
   setStatus,
   type Verdict,
 } from "../context.ts";
+import { tallyOf } from "../memory/tally.ts";
+import { chooseNode } from "../moves/choose.ts";
 import { isolationOrder, requestedTarget } from "../transitions.ts";
 
 /** Gives a new service its first node, or lets it wait for one. `ignored` ones are left alone. */
@@ -27,7 +28,7 @@ export function onQueued(
   }
   refuseCommand(context, service, "it has no node yet");
   if (service.requested === "ignored") return "settled";
-  const place = firstNode(context, service);
+  const place = context.state.arming === "armed" ? firstNode(context, service) : undefined;
   const base = {
     service: service.id,
     uid: nextUid(context),
@@ -50,15 +51,18 @@ export function onQueued(
   return "changed";
 }
 
+/** The configured node if it is online, whatever rules say: they move it from there before it starts. */
 function firstNode(
   context: Context,
   service: Service,
 ): { readonly node: NodeId; readonly reason: Reason } | undefined {
+  const { state } = context;
   if (service.home !== undefined && isOnline(context, service.home)) {
     return { node: service.home, reason: { code: "home", node: service.home } };
   }
-  const { nodes, loadOn } = context.state;
-  const best = chooseNode({ nodes: nodes.values(), loadOn, excluded: [] });
+  const best = chooseNode(state, service, { status: undefined, preference: "best-score" });
   if (best === undefined) return undefined;
-  return { node: best.node, reason: { code: "placed", ...best } };
+  const { serviceCount } = tallyOf(state.tallies, best.node);
+  const reason = { code: "placed", node: best.node, because: best.because, serviceCount } as const;
+  return { node: best.node, reason };
 }

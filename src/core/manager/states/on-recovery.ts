@@ -1,19 +1,20 @@
 /** A service whose lost copy is known dead: it gets a new node as soon as there is one. */
 import type { Service, SettledStatus } from "../../model/service.ts";
-import { chooseNode } from "../../placement/choose-node.ts";
 import { refuseCommand } from "../commands.ts";
 import {
   type Context,
   forgetService,
-  nextUid,
   nodeOf,
   setStatus,
   successor,
   type Verdict,
 } from "../context.ts";
-import { isolationOrder, requestedTarget } from "../transitions.ts";
+import { tallyOf } from "../memory/tally.ts";
+import { chooseNode } from "../moves/choose.ts";
+import { mayRecover, noteRecovery, noteUnplaced } from "../policy/brake.ts";
+import { arrive } from "../transitions.ts";
 
-/** Takes the service over on the best node; none online: it waits, for ever if need be. */
+/** Takes the service over on the best node; none permitted: it waits, for ever if need be. */
 export function onRecovery(context: Context, service: Service, status: SettledStatus): Verdict {
   if (service.removing) {
     forgetService(context, service.id, { code: "removing" });
@@ -21,35 +22,40 @@ export function onRecovery(context: Context, service: Service, status: SettledSt
   }
   refuseCommand(context, service, "it is being recovered");
   if (service.requested === "ignored") return "settled";
-  if (service.requested === "disabled") {
-    const base = successor(context, status);
-    const reason = { code: "requested", requested: service.requested } as const;
-    setStatus(context, { ...base, state: "stopped", mayOutliveLease: false, reason });
-    return "changed";
+  if (!mayRecover(context, service)) return waitForNode(context, service, status);
+  const best = chooseNode(context.state, service, { status, preference: "best-score" });
+  if (best === undefined) {
+    noteUnplaced(context, service.id);
+    return waitForNode(context, service, status);
   }
-  const { nodes, loadOn } = context.state;
-  const best = chooseNode({ nodes: nodes.values(), loadOn, excluded: [] });
-  if (best === undefined) return "settled";
+  const { serviceCount } = tallyOf(context.state.tallies, best.node);
   const lost = nodeOf(context, status.node);
-  setStatus(
-    context,
-    {
-      service: service.id,
-      uid: nextUid(context),
-      failedNodes: status.failedNodes,
-      sinceMs: context.now,
-      state: requestedTarget(service),
-      node: best.node,
-      nodeEpoch: nodeOf(context, best.node).epoch,
-      ...isolationOrder(service),
-      reason: {
-        code: "recovered",
-        from: lost.id,
-        to: best.node,
-        serviceCount: best.serviceCount,
-      },
+  noteRecovery(context, service.id);
+  return arrive(context, service, {
+    status,
+    node: best.node,
+    clearLocks: true,
+    condition: { node: lost.id, epoch: lost.epoch },
+    reason: {
+      code: "recovered",
+      from: lost.id,
+      to: best.node,
+      because: best.because,
+      serviceCount,
     },
-    { node: lost.id, epoch: lost.epoch },
-  );
+  });
+}
+
+function waitForNode(context: Context, service: Service, status: SettledStatus): Verdict {
+  if (service.requested !== "disabled") return "settled";
+  const base = successor(context, status);
+  const reason = { code: "requested", requested: service.requested } as const;
+  setStatus(context, {
+    ...base,
+    state: "stopped",
+    failedNodes: [],
+    mayOutliveLease: false,
+    reason,
+  });
   return "changed";
 }

@@ -1,13 +1,27 @@
 /** A service that is being stopped on its node. */
 import type { Service, SettledStatus } from "../../model/service.ts";
-import { type Context, forgetService, setStatus, successor, type Verdict } from "../context.ts";
+import {
+  type Context,
+  forgetService,
+  nodeOf,
+  setStatus,
+  successor,
+  type Verdict,
+} from "../context.ts";
+import { freeze } from "../policy/arming.ts";
 import { enter, followNode } from "../transitions.ts";
 
 /** Waits for its agent's word: stopped, or `error`, because what cannot be stopped cannot be moved either. */
 export function onRequestStop(context: Context, service: Service, status: SettledStatus): Verdict {
-  if (followNode(context, status) === "changed") return "changed";
   const report = context.state.reports.get(service.id);
-  if (report?.uid !== status.uid) return "settled";
+  const isStopped = report?.uid === status.uid && report.result === "stopped";
+  // What was said to be stopped is, whatever has become of its node since.
+  if (!isStopped && followNode(context, status) === "changed") return "changed";
+  if (report?.uid !== status.uid) {
+    if (nodeOf(context, status.node).agentMode !== "restart") return "settled";
+    freeze(context, status, { code: "agent-restarts", node: status.node });
+    return "changed";
+  }
   if (report.result !== "stopped") {
     const reason = { code: "stop-failed", node: status.node, detail: report.detail } as const;
     return enter(context, { status, state: "error", reason });

@@ -1,16 +1,22 @@
 /** A service that is to run on its node: follows the node, the person's wish, commands and its agent's reports. */
 import { assertNever } from "../../assert.ts";
 import type { PlacedStatus, Service, ServiceReport, SettledStatus } from "../../model/service.ts";
-import { chooseNode } from "../../placement/choose-node.ts";
 import { takeUpCommand } from "../commands.ts";
-import { type Context, nextUid, setStatus, type Verdict } from "../context.ts";
-import { beginMove, enter, followNode, reasonToStop } from "../transitions.ts";
+import { type Context, isUp, nextUid, nodeOf, setStatus, type Verdict } from "../context.ts";
+import { considerMove, tryNextNode } from "../moves/policy-move.ts";
+import { freeze } from "../policy/arming.ts";
+import { lostRequirement, stopsFirst } from "../policy/order.ts";
+import { enter, followNode, reasonToStop } from "../transitions.ts";
 
 /** Decides about a service in `started`. */
 export function onStarted(context: Context, service: Service, status: SettledStatus): Verdict {
   if (followNode(context, status) === "changed") return "changed";
-  const stop = reasonToStop(service);
+  const node = nodeOf(context, status.node);
+  // A node that is only missed so far is waited for: it comes back, or it is fenced.
+  if (!isUp(context, node.id) && node.state !== "maintenance") return "settled";
+  const stop = reasonToStop(service) ?? lostRequirement(context, service);
   if (stop !== undefined) {
+    if (stopsFirst(context, service) !== undefined) return "settled";
     return enter(context, { status, state: "request_stop", reason: stop });
   }
   if (service.requested === "ignored") {
@@ -20,10 +26,18 @@ export function onStarted(context: Context, service: Service, status: SettledSta
     setStatus(context, { ...base, ...ignored, reason: { code: "ignored" } });
     return "changed";
   }
+  if (node.agentMode === "restart") {
+    freeze(context, status, { code: "agent-restarts", node: node.id });
+    return "changed";
+  }
   if (takeUpCommand(context, service, status) === "changed") return "changed";
   if (applyIsolationPolicy(context, service, status) === "changed") return "changed";
   const report = context.state.reports.get(service.id);
-  return report?.uid === status.uid ? onReport(context, service, { status, report }) : "settled";
+  if (report?.uid === status.uid) {
+    const verdict = onReport(context, service, { status, report });
+    if (verdict === "changed") return verdict;
+  }
+  return considerMove(context, service, status);
 }
 
 /**
@@ -57,6 +71,8 @@ function onReport(
     case "failed":
     case "stopped":
       return onFailedStart(context, service, word);
+    case "released":
+      return "settled"; // of an instruction to leave it alone; this one is newer
     case "wrong-node":
       return enter(context, {
         status,
@@ -113,14 +129,18 @@ function onFailedStart(
     } as const;
     return enter(context, { status, state: "error", reason });
   }
-  const { nodes, loadOn } = context.state;
-  const next = chooseNode({ nodes: nodes.values(), loadOn, excluded: failedNodes });
-  if (next === undefined) {
+  const target = tryNextNode(context, service, status);
+  if (target === undefined) {
     const reason = { code: "retry-same-node", node, detail } as const;
     return enter(context, { status, state: "started", reason });
   }
   const failedCount = failedNodes.length;
-  const target = next.node;
-  const reason = { code: "start-failed", node, target, detail, failedCount, relocateMax } as const;
-  return beginMove(context, { status, state: "relocate", target, reason });
+  return target.begin({
+    code: "start-failed",
+    node,
+    target: target.node,
+    detail,
+    failedCount,
+    relocateMax,
+  });
 }

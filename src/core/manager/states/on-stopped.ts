@@ -1,7 +1,9 @@
 /** A service that is not to run: it stays on its node until it is wanted, moved, removed or its node is lost. */
 import type { Service, SettledStatus } from "../../model/service.ts";
 import { takeUpCommand } from "../commands.ts";
-import { type Context, isLost, setStatus, type Verdict } from "../context.ts";
+import { type Context, isLost, nodeOf, setStatus, type Verdict } from "../context.ts";
+import { freeze, takeLocation } from "../policy/arming.ts";
+import { lostRequirement } from "../policy/order.ts";
 import { enter, followNode } from "../transitions.ts";
 
 /** Decides about a service in `stopped`. `disabled` ones stay where they are whatever happens to the node. */
@@ -13,16 +15,24 @@ export function onStopped(context: Context, service: Service, status: SettledSta
       reason: { code: "removing" },
     });
   }
-  const wanted = service.requested === "started";
   if (service.requested === "ignored") {
     return enter(context, { status, state: "ignored", reason: { code: "ignored" } });
   }
-  if (isLost(context, status.node)) {
+  if (service.requested !== "started") {
+    const located = takeLocation(context, service, status);
+    if (located === "changed") return located;
+  }
+  const node = nodeOf(context, status.node);
+  if (isLost(context, status.node) && node.state !== "maintenance") {
     if (service.requested === "disabled") return "settled";
     return followNode(context, status);
   }
-  if (followNode(context, status) === "changed") return "changed";
-  if (wanted) {
+  if (node.state !== "maintenance" && followNode(context, status) === "changed") return "changed";
+  if (node.agentMode === "restart" && service.requested !== "disabled") {
+    freeze(context, status, { code: "agent-restarts", node: node.id });
+    return "changed";
+  }
+  if (service.requested === "started" && lostRequirement(context, service) === undefined) {
     const reason = { code: "requested", requested: "started" } as const;
     return enter(context, { status, state: "request_start", reason });
   }

@@ -2,7 +2,7 @@
  * Reads Linux's /proc: who is alive, who is whose child, who carries a marker. A process is always named by its
  * number and its start time together, so that a number that was given out again is never taken for the old process.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import type { ProcessIdentity } from "../../../../ports/workload.ts";
 
 /** One line of /proc/PID/stat, as far as it matters here. */
@@ -11,14 +11,16 @@ export interface ProcessEntry extends ProcessIdentity {
   readonly sessionId: number;
   /** False for zombies: they run nothing and hold nothing, they only wait to be collected. */
   readonly alive: boolean;
+  /** Clock ticks that it and those of its children that have ended and were collected have run. */
+  readonly ranTicks: number;
 }
 
 /** The process with this number now, or undefined when there is none. */
 export function readProcess(pid: number): ProcessEntry | undefined {
-  const text = readOrUndefined(`/proc/${pid}/stat`)?.toString("latin1");
+  const text = readShort(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
   // The command's name is in brackets and may itself hold brackets and spaces: the last one ends it.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ", 20);
   const state = fields[0] ?? "X";
   return {
     pid,
@@ -26,6 +28,7 @@ export function readProcess(pid: number): ProcessEntry | undefined {
     sessionId: Number(fields[3]),
     startTicks: Number(fields[19]),
     alive: state !== "Z" && state !== "X" && state !== "x",
+    ranTicks: Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14]),
   };
 }
 
@@ -101,6 +104,27 @@ export function sendSignal(
 /** A random text that the kernel makes at each start of the machine. */
 export function readBootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+}
+
+/** Of a table with thousands of lines each would otherwise take, and leave behind, a buffer of many kilobytes. */
+const shortBuffer = Buffer.alloc(4_096);
+
+/** The first 4 KiB of a file of /proc, or undefined: it cannot be read. */
+export function readShort(path: string): string | undefined {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    return undefined; // the process has ended, or no descriptor is left
+  }
+  try {
+    const length = readSync(file, shortBuffer, 0, shortBuffer.length, 0);
+    return shortBuffer.toString("latin1", 0, length);
+  } catch {
+    return undefined; // it has ended since
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Processes end while they are read, and others' environments are closed to ordinary users: both are "no answer". */

@@ -12,14 +12,19 @@ import type { WorkloadInstance } from "../../../../ports/workload.ts";
  * The process in the second brackets exists before the gate, so that its number is known, and becomes the workload.
  * The one in the first waits on the lifeline: its end means that agent and guard are dead, both without having
  * killed the workload, so that it has to end by itself (S3). It exists before the other, and only with a lifeline.
+ * While there is a file beside the status file that ends in ".loose", it waits for the next agent instead: opening
+ * the lifeline takes until somebody else holds it.
  */
 const shimText = `exec 2>&1
 umask 022
 if [ -n "$2" ]; then
   (
     exec 3>&-
-    IFS= read -r holdfast_lifeline <"$2"
-    kill -s KILL -- "$3"
+    while :; do
+      IFS= read -r holdfast_lifeline <"$2"
+      [ -e "$1.loose" ] && [ -p "$2" ] || break
+    done
+    [ -e "$1.loose" ] || kill -s KILL -- "$3"
   ) &
 fi
 (

@@ -27,6 +27,7 @@ export async function followToEnd(
   const statusFile = context.paths.statusFile(live.instance.instanceId);
   const exit = readExit(statusFile, signal);
   rmSync(statusFile, { force: true });
+  rmSync(context.paths.looseFile(live.instance.instanceId), { force: true });
   const wasRunning = live.phase === "running";
   live.phase = "ended";
   context.live.delete(live.instance.instanceId);

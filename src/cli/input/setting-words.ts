@@ -1,0 +1,153 @@
+/** The cluster's settings as words `KEY=VALUE`: what each key stands for, how its value is written, and back. */
+import { balanceMethods, schedulers, shutdownPolicies } from "../../core/model/settings.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import {
+  admissionActions,
+  profileNames,
+  type Settings,
+  type SettingsChange,
+  timesOf,
+} from "../../wire/settings.ts";
+import { type Failure, usage } from "../failure.ts";
+import { parseDuration, parseNumber, writeDuration } from "../format/quantity.ts";
+import { type Draft, draftAt, putDraft } from "./draft.ts";
+
+/** How a value is read and written. */
+interface Kind {
+  parse(text: string): Result<unknown, string>;
+  write(value: unknown): string;
+}
+
+const duration: Kind = {
+  parse: parseDuration,
+  write: (value) => writeDuration(Number(value)),
+};
+const number: Kind = { parse: parseNumber, write: String };
+const onOff: Kind = {
+  parse: (text) =>
+    text === "on" || text === "off" ? ok(text === "on") : err(`"${text}" is neither on nor off`),
+  write: (value) => (value === true ? "on" : "off"),
+};
+/** A part that is there or not; it is switched on with its defaults. */
+const part: Kind = {
+  parse: (text) => {
+    const read = onOff.parse(text);
+    return read.ok ? ok(read.value === true ? {} : null) : read;
+  },
+  write: (value) => (value === undefined || value === null ? "off" : "on"),
+};
+const oneOf = (names: readonly string[]): Kind => ({
+  parse: (text) =>
+    names.includes(text) ? ok(text) : err(`"${text}" is none of ${names.join(", ")}`),
+  write: String,
+});
+
+interface Setting {
+  readonly key: string;
+  readonly kind: Kind;
+  readonly words: string;
+}
+
+const settings: readonly Setting[] = [
+  { key: "profile", kind: oneOf(profileNames), words: "named times: fast, balanced or patient" },
+  { key: "times.ttlMs", kind: duration, words: "how long a node's lease lives" },
+  { key: "times.watchdogMs", kind: duration, words: "by then a cut-off node has killed all" },
+  { key: "times.renewEveryMs", kind: duration, words: "how often a lease is renewed" },
+  { key: "suspectMs", kind: duration, words: "a node is missed so long before it is fenced" },
+  {
+    key: "shutdownPolicy",
+    kind: oneOf(shutdownPolicies),
+    words: "what becomes of services when their node is shut down",
+  },
+  { key: "scheduler", kind: oneOf(schedulers), words: "how a node is chosen" },
+  {
+    key: "rebalanceOnStart",
+    kind: onOff,
+    words: "choose the best node again whenever a service is started",
+  },
+  { key: "autoRebalance", kind: part, words: "move services when nodes are loaded unevenly" },
+  { key: "autoRebalance.method", kind: oneOf(balanceMethods), words: "how a move is chosen" },
+  {
+    key: "autoRebalance.threshold",
+    kind: number,
+    words: "imbalance above which something is done",
+  },
+  { key: "autoRebalance.holdRounds", kind: number, words: "rounds for which it must have lasted" },
+  { key: "autoRebalance.margin", kind: number, words: "least improvement that is worth a move" },
+  { key: "roundMs", kind: duration, words: "how often the manager looks by itself" },
+  { key: "goneAfterMs", kind: duration, words: "a removed node is forgotten after so long" },
+  { key: "operationsPerNode", kind: number, words: "starts, stops and moves at a time on a node" },
+  {
+    key: "brake.lostShare",
+    kind: number,
+    words: "more nodes than this share lost: recover slowly",
+  },
+  {
+    key: "brake.recoveriesAtOnce",
+    kind: number,
+    words: "services that are then recovered at a time",
+  },
+  { key: "admission", kind: part, words: "let in only what survives the loss of nodes" },
+  { key: "admission.losses", kind: number, words: "losses that memory must suffice for" },
+  {
+    key: "admission.action",
+    kind: oneOf(admissionActions),
+    words: "what becomes of a service for which it would not",
+  },
+];
+
+/** The keys with their meaning, for help. */
+export function settingsHelp(): string {
+  const width = Math.max(...settings.map(({ key }) => key.length));
+  return settings.map(({ key, words }) => `  ${key.padEnd(width)}  ${words}\n`).join("");
+}
+
+/** The settings in force, a line each, as `cluster settings set` takes them. */
+export function settingsText(value: Settings): string {
+  const isOwn = value.times !== undefined;
+  const shown: Draft = { ...value, times: timesOf(value) };
+  return settings
+    .filter(({ key }) => isShown(key, shown))
+    .map(({ key, kind }) => {
+      const text = kind.write(draftAt(shown, key.split(".")));
+      const note = key === "profile" && isOwn ? "  (with times of its own)" : "";
+      return `${key}=${text}${note}\n`;
+    })
+    .join("");
+}
+
+/** Fields of a part that is switched off are not there. */
+function isShown(key: string, shown: Draft): boolean {
+  const [first = "", second] = key.split(".");
+  return second === undefined || draftAt(shown, [first]) != null;
+}
+
+/** The change that the words ask for. A profile takes times of one's own away, unless they are given too. */
+export function parseSettingWords(words: readonly string[]): Result<SettingsChange, Failure> {
+  let change: Draft = {};
+  for (const word of words) {
+    const equals = word.indexOf("=");
+    const key = word.slice(0, Math.max(0, equals));
+    const setting = settings.find((known) => known.key === key);
+    if (setting === undefined) {
+      const what = equals < 1 ? `"${word}" has no key and "="` : `there is no setting "${key}"`;
+      return usage(what, "see all with: holdfast cluster settings set --help");
+    }
+    const value = setting.kind.parse(word.slice(equals + 1));
+    if (!value.ok) return usage(`${key}: ${value.error}`);
+    change = putValue(change, key, value.value);
+  }
+  if (change["profile"] !== undefined && change["times"] === undefined) {
+    change = { ...change, times: null };
+  }
+  return ok(change);
+}
+
+function putValue(change: Draft, key: string, value: unknown): Draft {
+  const path = key.split(".");
+  // `autoRebalance=on autoRebalance.margin=0.2` means both, in whichever order.
+  const before = path.length === 1 ? draftAt(change, path) : undefined;
+  const isEmptyPart = typeof value === "object" && value !== null;
+  if (isEmptyPart && typeof before === "object" && before !== null) return change;
+  return putDraft(change, path, value);
+}

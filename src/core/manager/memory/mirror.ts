@@ -1,0 +1,75 @@
+/** Changes of nodes and services in the manager's memory, with the indexes over them. */
+import { compareIds, type NodeId, type ServiceId } from "../../ids.ts";
+import type { ManagedNode } from "../../model/node.ts";
+import type { Service } from "../../model/service.ts";
+import type { ManagerState } from "../state.ts";
+import { retally } from "./size.ts";
+
+/** Puts a node into memory: the list of those that take services follows. */
+export function putNode(state: ManagerState, node: ManagedNode): void {
+  const before = state.nodes.get(node.id);
+  state.nodes.set(node.id, node);
+  if (before === undefined) state.rulebookStale = true;
+  const was = before?.state === "online";
+  const is = node.state === "online";
+  if (was !== is) setOnline(state, node.id, is);
+  const isLostNow = node.epoch > 0 && node.lostAtMs !== undefined && node.state !== "maintenance";
+  if (isLostNow) state.lost.add(node.id);
+  else state.lost.delete(node.id);
+}
+
+/** Forgets a node. */
+export function dropNode(state: ManagerState, id: NodeId): void {
+  setOnline(state, id, false);
+  state.nodes.delete(id);
+  state.suspects.delete(id);
+  state.fencing.delete(id);
+  state.gone.delete(id);
+  state.lost.delete(id);
+  state.rulebookStale = true;
+}
+
+function setOnline(state: ManagerState, id: NodeId, online: boolean): void {
+  const others = state.online.filter((node) => node !== id);
+  state.online = online ? [...others, id].sort(compareIds) : others;
+}
+
+/** Puts a service into memory: who belongs to which group and who waits for whom follows. */
+export function putService(state: ManagerState, service: Service): void {
+  const before = state.services.get(service.id);
+  if (before !== undefined) unlink(state, before);
+  state.services.set(service.id, service);
+  link(state, service);
+  if (before?.group !== service.group) state.rulebookStale = true;
+  if (before === undefined && state.ruleServices.has(service.id)) state.rulebookStale = true;
+  if (before?.limits !== service.limits) retally(state, service.id);
+}
+
+/** Takes a service's configuration out of memory. */
+export function dropService(state: ManagerState, id: ServiceId): void {
+  const before = state.services.get(id);
+  if (before === undefined) return;
+  unlink(state, before);
+  state.services.delete(id);
+  state.retryAt.delete(id);
+  state.usages.delete(id);
+  if (before.group !== undefined || state.ruleServices.has(id)) state.rulebookStale = true;
+}
+
+function link(state: ManagerState, service: Service): void {
+  if (service.group !== undefined) add(state.membersOf, service.group, service.id);
+  for (const other of service.after) add(state.dependentsOf, other, service.id);
+  for (const other of service.requires) add(state.dependentsOf, other, service.id);
+}
+
+function unlink(state: ManagerState, service: Service): void {
+  if (service.group !== undefined) state.membersOf.get(service.group)?.delete(service.id);
+  for (const other of service.after) state.dependentsOf.get(other)?.delete(service.id);
+  for (const other of service.requires) state.dependentsOf.get(other)?.delete(service.id);
+}
+
+function add<K>(sets: Map<K, Set<ServiceId>>, key: K, service: ServiceId): void {
+  const known = sets.get(key);
+  if (known === undefined) sets.set(key, new Set([service]));
+  else known.add(service);
+}

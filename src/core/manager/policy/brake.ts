@@ -1,0 +1,130 @@
+/**
+ * The mass-failure brake: when more than a set share of the nodes is lost at once, services are recovered most
+ * important first and only a few at a time, so that the nodes that are left do not break under it too.
+ */
+import { compareIds, type ServiceId } from "../../ids.ts";
+import type { Service } from "../../model/service.ts";
+import { after, durationMs, type InstantMs } from "../../time.ts";
+import type { Context } from "../context.ts";
+import type { ManagerState } from "../state.ts";
+
+/** A start that is not over after so long no longer holds up the others. */
+const patienceMs = durationMs(30_000);
+
+/** Puts the brake on or takes it off, by how many nodes are lost now; says so. */
+export function updateBrake(context: Context): void {
+  const { state } = context;
+  const { active } = state.brake;
+  if (!active && !isMassFailure(state)) return;
+  const needed = isMassFailure(state);
+  if (needed && !active && state.unsettled.size > 0) {
+    state.brake.active = true;
+    announce(context, "on");
+  } else if (!needed && active) {
+    state.brake.active = false;
+    state.brake.inFlight.clear();
+    state.brake.unplaced.clear();
+    announce(context, "off");
+    for (const service of state.waiting) state.dirty.add(service);
+  }
+}
+
+/** Whether the service may be recovered now. */
+export function mayRecover(context: Context, service: Service): boolean {
+  const { state } = context;
+  if (!state.brake.active) return true;
+  const free = freeSlots(context);
+  return free > 0 && isAmongFirst(state, service, free);
+}
+
+/** A recovery under the brake has begun. */
+export function noteRecovery(context: Context, service: ServiceId): void {
+  const { brake } = context.state;
+  brake.unplaced.delete(service);
+  if (brake.active) brake.inFlight.set(service, after(context.now, patienceMs));
+}
+
+/** There is no node for it now: it does not hold up those that come after it. */
+export function noteUnplaced(context: Context, service: ServiceId): void {
+  const { brake } = context.state;
+  if (!brake.active || brake.unplaced.has(service)) return;
+  brake.unplaced.add(service);
+  markNextRecoveries(context);
+}
+
+/** When one that was recovered under the brake runs, the next may follow. */
+export function markNextRecoveries(context: Context): void {
+  const { state } = context;
+  if (!state.brake.active) return;
+  const free = freeSlots(context);
+  if (free <= 0) return;
+  for (const service of byImportance(state).slice(0, free)) state.dirty.add(service);
+}
+
+/** When a start that goes on for too long stops holding up the others. */
+export function nextBrakeAt(state: ManagerState): InstantMs | undefined {
+  if (!state.brake.active) return undefined;
+  let next: InstantMs | undefined;
+  for (const untilMs of state.brake.inFlight.values()) {
+    if (next === undefined || untilMs < next) next = untilMs;
+  }
+  return next;
+}
+
+function freeSlots(context: Context): number {
+  const { brake, settings } = context.state;
+  for (const [service, untilMs] of brake.inFlight) {
+    if (context.now >= untilMs) brake.inFlight.delete(service);
+  }
+  return settings.brake.recoveriesAtOnce - brake.inFlight.size;
+}
+
+function isMassFailure(state: ManagerState): boolean {
+  const total = state.nodes.size - state.gone.size;
+  return total > 0 && state.lost.size > total * state.settings.brake.lostShare;
+}
+
+function isAmongFirst(state: ManagerState, service: Service, count: number): boolean {
+  let before = 0;
+  for (const id of recovering(state)) {
+    const other = state.services.get(id);
+    if (state.brake.unplaced.has(id)) continue;
+    if (other !== undefined && compareImportance(other, service) < 0) before += 1;
+    if (before >= count) return false;
+  }
+  return true;
+}
+
+function byImportance(state: ManagerState): readonly ServiceId[] {
+  const services: Service[] = [];
+  for (const id of recovering(state)) {
+    const service = state.services.get(id);
+    if (service !== undefined && !state.brake.unplaced.has(id)) services.push(service);
+  }
+  return services.sort(compareImportance).map((service) => service.id);
+}
+
+function* recovering(state: ManagerState): Iterable<ServiceId> {
+  for (const id of state.waiting) {
+    if (state.statuses.get(id)?.state === "recovery") yield id;
+  }
+}
+
+function compareImportance(left: Service, right: Service): number {
+  return right.priority - left.priority || compareIds(left.id, right.id);
+}
+
+function announce(context: Context, brake: "on" | "off"): void {
+  const { state } = context;
+  context.effects.push({
+    kind: "announce",
+    subject: "cluster",
+    reason: {
+      code: "brake",
+      brake,
+      lostCount: state.lost.size,
+      nodeCount: state.nodes.size - state.gone.size,
+      recoveriesAtOnce: state.settings.brake.recoveriesAtOnce,
+    },
+  });
+}

@@ -1,0 +1,93 @@
+/** Gathers what the manager knows about one service for an explanation: the same facts that it decides with. */
+import type { WhyInput, WhyNode } from "../explain/why.ts";
+import type { ServiceId } from "../ids.ts";
+import { isPlaced, type Service } from "../model/service.ts";
+import { refusalsOf } from "../placement/select-node.ts";
+import { tallyOf } from "./memory/tally.ts";
+import { selectInputOf } from "./moves/choose.ts";
+import type { ManagerState } from "./state.ts";
+
+/** The facts about a service; `id` need not be known. */
+export function whyInputOf(state: ManagerState, id: ServiceId): WhyInput {
+  const status = state.statuses.get(id);
+  const service = state.services.get(id);
+  return {
+    service: id,
+    status,
+    nodes: nodesFor(state, id),
+    rules: service === undefined ? [] : rulesFor(state, service),
+    armed: state.arming === "armed",
+  };
+}
+
+function nodesFor(state: ManagerState, id: ServiceId): readonly WhyNode[] {
+  const service = state.services.get(id);
+  const status = state.statuses.get(id);
+  const placed = status !== undefined && isPlaced(status) ? status : undefined;
+  const refusals =
+    service === undefined
+      ? undefined
+      : refusalsOf(selectInputOf(state, service, { status: placed, preference: "best-score" }));
+  return [...state.nodes.values()].map((node) => ({
+    id: node.id,
+    state: node.state,
+    serviceCount: tallyOf(state.tallies, node.id).serviceCount,
+    refusal: refusals?.get(node.id),
+  }));
+}
+
+function rulesFor(state: ManagerState, service: Service): readonly string[] {
+  return [
+    ...affinitySentences(state, service),
+    ...orderSentences(service),
+    ...limitSentences(service),
+    ...rejectionSentences(state, service),
+  ];
+}
+
+function affinitySentences(state: ManagerState, service: Service): readonly string[] {
+  const sentences: string[] = [];
+  const affinity = state.rulebook.nodeAffinity.get(service.id);
+  if (affinity !== undefined) {
+    const nodes = [...affinity.priorities]
+      .sort(([leftId, left], [rightId, right]) => right - left || (leftId < rightId ? -1 : 1))
+      .map(([node, priority]) => `${node} (priority ${priority})`)
+      .join(", ");
+    const kind = affinity.strict ? "may run only on" : "prefers";
+    sentences.push(`${affinity.rule}: it ${kind} ${nodes}`);
+  }
+  const together = state.rulebook.together.get(service.id) ?? [];
+  if (together.length > 0) sentences.push(`it runs on the same node as ${together.join(", ")}`);
+  const apart = state.rulebook.apart.get(service.id) ?? [];
+  if (apart.length > 0) sentences.push(`it never runs on the same node as ${apart.join(", ")}`);
+  if (!service.failback && affinity !== undefined) {
+    sentences.push("failback is off: it stays where it is when a better node comes back");
+  }
+  return sentences;
+}
+
+function orderSentences(service: Service): readonly string[] {
+  const sentences: string[] = [];
+  if (service.requires.length > 0) {
+    sentences.push(`it cannot do without ${service.requires.join(", ")}`);
+  }
+  if (service.after.length > 0) sentences.push(`it starts after ${service.after.join(", ")}`);
+  return sentences;
+}
+
+function limitSentences(service: Service): readonly string[] {
+  if (service.limits === undefined) return [];
+  const { cpuCores, memoryBytes } = service.limits;
+  const memory = `${Math.round(memoryBytes / 1024 ** 2)} MiB`;
+  const strict = service.mayOvercommit ? "may be overcommitted" : "a node must have that free";
+  return [`it may use ${cpuCores} cores and ${memory} (memory: ${strict})`];
+}
+
+function rejectionSentences(state: ManagerState, service: Service): readonly string[] {
+  return state.rulebook.rejections
+    .filter(({ rule }) => {
+      const named = state.rules.get(rule)?.services.includes(service.id);
+      return named === true || (service.group !== undefined && rule === `group ${service.group}`);
+    })
+    .map(({ rule, because }) => `rule "${rule}" is ignored: ${because}`);
+}

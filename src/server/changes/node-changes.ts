@@ -1,0 +1,104 @@
+/** The plans of what people say about nodes. */
+import { epochOf, type NodeId, type ServiceId } from "../../core/ids.ts";
+import { ok, type Result } from "../../core/result.ts";
+import { jsonOf } from "../../runtime/manager-records.ts";
+import type { Problem } from "../../wire/errors.ts";
+import { keys, type NodeRecord } from "../../wire/records.ts";
+import { refuse } from "../http/problem-error.ts";
+import { isDisarmed } from "../view/arming.ts";
+import type { Row, ViewTables } from "../view/view-tables.ts";
+import { type ChangePlan, nothingToDo, unchanged } from "./change.ts";
+
+function nodeRow(tables: ViewTables, node: NodeId): Result<Row<NodeRecord>, Problem> {
+  const row = tables.nodes.get(node);
+  return row === undefined ? refuse("not-found", `there is no node "${node}"`) : ok(row);
+}
+
+/** A person's word that the node is off (S4); refused while its lease says the contrary. */
+export function planConfirmOff(tables: ViewTables, node: NodeId): Result<ChangePlan, Problem> {
+  const found = nodeRow(tables, node);
+  if (!found.ok) return found;
+  const row = found.value;
+  if (tables.leases.has(node)) {
+    return refuse("refused", `node "${node}" holds a live lease, so it is not off`);
+  }
+  const epochRow = tables.epochs.get(node);
+  const epoch = epochRow?.value.epoch ?? epochOf(0);
+  const isSame = row.value.confirmedOffEpoch === epoch;
+  const nodeKey = `${keys.nodes}${node}`;
+  const epochKey = `${keys.epochs}${node}`;
+  return ok({
+    compare: [
+      unchanged(nodeKey, row),
+      { kind: "absent", key: `${keys.leases}${node}` },
+      unchanged(epochKey, epochRow),
+    ],
+    operations: isSame
+      ? []
+      : [{ kind: "put", key: nodeKey, value: jsonOf({ ...row.value, confirmedOffEpoch: epoch }) }],
+    action: "node.confirm-off",
+    subject: node,
+    detail: `off up to and including epoch ${epoch}`,
+  });
+}
+
+/** Asks for maintenance, of an online node only, or ends it, which can be done always. */
+export function planMaintenance(
+  tables: ViewTables,
+  node: NodeId,
+  wish: "on" | "off",
+): Result<ChangePlan, Problem> {
+  const row = nodeRow(tables, node);
+  if (!row.ok) return row;
+  const maintenance = wish === "on";
+  if (row.value.value.maintenance === maintenance) return ok(nothingToDo);
+  if (maintenance && isDisarmed(tables)) {
+    return refuse("refused", "the cluster is disarmed, so no service would move; arm it first");
+  }
+  const state = tables.nodeStates.get(node)?.value.state ?? "unknown";
+  // Its own shutdown may have put it into maintenance already.
+  if (maintenance && state !== "online" && state !== "maintenance") {
+    return refuse("refused", `node "${node}" is ${state}, not online`);
+  }
+  const key = `${keys.nodes}${node}`;
+  return ok({
+    compare: [unchanged(key, row.value)],
+    operations: [{ kind: "put", key, value: jsonOf({ ...row.value.value, maintenance }) }],
+    action: "node.maintenance",
+    subject: node,
+    detail: wish,
+  });
+}
+
+/** Takes a node out of the cluster. It must have ended: what lives would come back by itself. */
+export function planRemoveNode(tables: ViewTables, node: NodeId): Result<ChangePlan, Problem> {
+  const row = nodeRow(tables, node);
+  if (!row.ok) return row;
+  const leaseKey = `${keys.leases}${node}`;
+  if (tables.leases.has(node)) {
+    return refuse("refused", `node "${node}" holds a live lease; stop its agent first`);
+  }
+  const kept = [...(tables.servicesOn.get(node) ?? [])].find((service) =>
+    mayStillRun(tables, service),
+  );
+  if (kept !== undefined) {
+    return refuse(
+      "refused",
+      `service "${kept}" may still run on node "${node}"; confirm first that the node is off`,
+    );
+  }
+  const key = `${keys.nodes}${node}`;
+  return ok({
+    compare: [unchanged(key, row.value), { kind: "absent", key: leaseKey }],
+    operations: [{ kind: "delete", key }],
+    action: "node.remove",
+    subject: node,
+    detail: "",
+  });
+}
+
+/** A copy that goes on without a lease is only known to be dead once its node was confirmed off. */
+function mayStillRun(tables: ViewTables, service: ServiceId): boolean {
+  const status = tables.statuses.get(service)?.value;
+  return status?.mayOutliveLease ?? status?.survivesIsolation ?? false;
+}

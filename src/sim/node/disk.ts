@@ -1,0 +1,23 @@
+/** What of an agent survives it, on its node's disk. */
+import type { Epoch, InstructionUid, ServiceId } from "../../core/ids.ts";
+import type { LeaseId } from "../../ports/store.ts";
+
+/** A lease as it is kept on the node's disk. */
+export interface HeldLease {
+  readonly epoch: Epoch;
+  readonly leaseId: LeaseId;
+}
+
+/** What of the lease survives the agent. */
+export interface LeaseDisk {
+  lease: HeldLease | undefined;
+}
+
+/** What of an agent survives it, on its node's disk. */
+export interface AgentDisk extends LeaseDisk {
+  /** Instructions that failed for good. */
+  readonly failures: Map<
+    ServiceId,
+    { readonly uid: InstructionUid; readonly epoch: Epoch; readonly detail: string }
+  >;
+}

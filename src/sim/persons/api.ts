@@ -1,0 +1,220 @@
+/** What people ask of the cluster: written into the store as the API would, as soon as a server can write. */
+import { assertNever } from "../../core/assert.ts";
+import type { NodeId, ServiceId } from "../../core/ids.ts";
+import type { Capacity } from "../../core/model/capacity.ts";
+import type { JsonValue, Operation, StoredEntry } from "../../ports/store.ts";
+import { jsonOf } from "../../runtime/manager-records.ts";
+import { type CommandRecord, keys } from "../../wire/records.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Action } from "../plan.ts";
+import { readEpoch, readNode, readNodeState, readService } from "../store/records.ts";
+import { ruleRecordOf, serviceRecordOf } from "./service-records.ts";
+
+type ApiKind =
+  | "maintenance"
+  | "confirm-off"
+  | "arming"
+  | "request"
+  | "move"
+  | "stop"
+  | "located"
+  | "add"
+  | "remove"
+  | "limits"
+  | "usage"
+  | "put-group"
+  | "put-rule"
+  | "remove-group"
+  | "remove-rule"
+  | "settings";
+/** An action that only changes what is stored. */
+export type ApiAction = Extract<Action, { readonly kind: ApiKind }>;
+
+export interface ApiOptions {
+  readonly engine: Engine;
+  /** Whether some server can write now. */
+  readonly canWrite: () => boolean;
+  /** A person moves a service by hand; the answer says why they leave it. */
+  readonly moveByHand: (service: ServiceId, target: NodeId) => string | undefined;
+}
+
+/** Pause before what no server could write is tried again. */
+const retryMs = 500;
+
+/** The people of the world, who do not give up. */
+export class Api {
+  readonly #options: ApiOptions;
+  /** What could not be written yet, in order. */
+  readonly #waiting: ApiAction[] = [];
+  /** As last measured. */
+  readonly #usages = new Map<ServiceId, Capacity>();
+  #commandCount = 0;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+  }
+
+  act(action: ApiAction): void {
+    this.#waiting.push(action);
+    if (this.#waiting.length === 1) this.#work();
+  }
+
+  #work(): void {
+    const { engine, canWrite } = this.#options;
+    const { schedule } = engine;
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (!canWrite()) {
+        schedule.at(schedule.nowMs + retryMs, () => this.#work());
+        return;
+      }
+      this.#waiting.shift();
+      const operations = this.#operationsFor(next);
+      if (operations.length > 0) engine.store.txn({ compare: [], then: operations });
+    }
+  }
+
+  #operationsFor(action: ApiAction): readonly Operation[] {
+    const nowMs = Math.round(this.#options.engine.schedule.nowMs);
+    switch (action.kind) {
+      case "maintenance":
+        return this.#maintenance(action.node, action.on);
+      case "confirm-off":
+        return this.#confirmOff(action.node);
+      case "arming":
+        return [put(keys.arming, { version: 1, mode: action.mode, by: "person", sinceMs: nowMs })];
+      case "request":
+        return this.#configure(action.service, { state: action.state });
+      case "move":
+        return this.#command(action.service, { kind: action.by, target: action.target });
+      case "stop":
+        return this.#command(action.service, { kind: "stop", timeoutMs: action.timeoutMs });
+      case "located":
+        return this.#located(action.service, action.node);
+      case "add":
+        return [
+          putValue(`${keys.services}${action.service.id}`, serviceRecordOf(action.service, nowMs)),
+        ];
+      case "remove":
+        return this.#remove(action.service, action.release);
+      case "limits":
+        return this.#limits(action);
+      case "usage":
+        return this.#usage(action);
+      case "put-group":
+        return [put(`${keys.groups}${action.group.name}`, { version: 1, group: action.group })];
+      case "put-rule":
+        return [putValue(`${keys.rules}${action.rule.name}`, ruleRecordOf(action.rule))];
+      case "remove-group":
+        return [{ kind: "delete", key: `${keys.groups}${action.name}` }];
+      case "remove-rule":
+        return [{ kind: "delete", key: `${keys.rules}${action.name}` }];
+      case "settings":
+        return [put(keys.settings, { version: 1, settings: action.settings })];
+      default:
+        return assertNever(action);
+    }
+  }
+
+  /** Only of an online node; its end is always allowed. */
+  #maintenance(node: NodeId, on: boolean): readonly Operation[] {
+    const entry = this.#entry(`${keys.nodes}${node}`);
+    if (entry === undefined) return this.#refuse(node, "there is no such node");
+    const stateEntry = this.#entry(`${keys.nodeStates}${node}`);
+    const state = stateEntry === undefined ? "unknown" : readNodeState(stateEntry).state;
+    if (on && state !== "online") return this.#refuse(node, `it is ${state}, not online`);
+    return [put(entry.key, { ...readNode(entry), maintenance: on })];
+  }
+
+  #confirmOff(node: NodeId): readonly Operation[] {
+    const entry = this.#entry(`${keys.nodes}${node}`);
+    const epochEntry = this.#entry(`${keys.epochs}${node}`);
+    if (entry === undefined) return this.#refuse(node, "there is no such node");
+    if (epochEntry === undefined) return this.#refuse(node, "it has never been up");
+    if (this.#entry(`${keys.leases}${node}`) !== undefined) {
+      return this.#refuse(node, "its lease is still alive");
+    }
+    if (this.#options.engine.network.isPowered(node)) {
+      return this.#refuse(node, "it has power, and people tell the truth");
+    }
+    return [put(entry.key, { ...readNode(entry), confirmedOffEpoch: readEpoch(epochEntry).epoch })];
+  }
+
+  #configure(service: ServiceId, fields: object): readonly Operation[] {
+    const entry = this.#entry(`${keys.services}${service}`);
+    if (entry === undefined) return this.#refuse(service, "there is no such service");
+    const record = readService(entry);
+    return [put(entry.key, { ...record, config: { ...record.config, ...fields } })];
+  }
+
+  #command(
+    service: ServiceId,
+    order: Pick<CommandRecord, "kind" | "target" | "timeoutMs">,
+  ): readonly Operation[] {
+    if (this.#entry(`${keys.services}${service}`) === undefined) {
+      return this.#refuse(service, "there is no such service");
+    }
+    this.#commandCount += 1;
+    const record = { version: 1, id: `person-${this.#commandCount}`, by: "person", ...order };
+    return [put(`${keys.commands}${service}`, record)];
+  }
+
+  /** What is released is left as it runs: an ignored service is nobody's. */
+  #remove(service: ServiceId, release: boolean): readonly Operation[] {
+    if (release) return this.#configure(service, { state: "ignored" });
+    const entry = this.#entry(`${keys.services}${service}`);
+    if (entry === undefined) return this.#refuse(service, "there is no such service");
+    return [put(entry.key, { ...readService(entry), removing: true })];
+  }
+
+  /** The person has done what they say when they say it. */
+  #located(service: ServiceId, target: NodeId): readonly Operation[] {
+    const why = this.#options.moveByHand(service, target);
+    if (why !== undefined) return this.#refuse(service, why);
+    return this.#command(service, { kind: "located", target });
+  }
+
+  #limits(action: Extract<ApiAction, { kind: "limits" | "usage" }>): readonly Operation[] {
+    const { service, cpuCores, memoryBytes } = action;
+    const entry = this.#entry(`${keys.services}${service}`);
+    const before = entry === undefined ? undefined : readService(entry).config.limits;
+    const limits = {
+      cpuCores: cpuCores ?? before?.cpuCores ?? 0,
+      memoryBytes: memoryBytes ?? before?.memoryBytes ?? 0,
+    };
+    return this.#configure(service, { limits });
+  }
+
+  #usage(action: Extract<ApiAction, { kind: "limits" | "usage" }>): readonly Operation[] {
+    const { service } = action;
+    const key = `${keys.usages}${service}`;
+    const before = this.#usages.get(service);
+    const use = {
+      cpuCores: action.cpuCores ?? before?.cpuCores ?? 0,
+      memoryBytes: action.memoryBytes ?? before?.memoryBytes ?? 0,
+    };
+    this.noteUsage(service, use);
+    return [put(key, { version: 1, ...use })];
+  }
+
+  /** What was measured at the start. */
+  noteUsage(service: ServiceId, use: Capacity): void {
+    this.#usages.set(service, use);
+  }
+
+  #entry(key: string): StoredEntry | undefined {
+    return this.#options.engine.store.get(key);
+  }
+
+  #refuse(about: string, because: string): readonly Operation[] {
+    this.#options.engine.tell({ kind: "note", about, sentence: `refused: ${because}` });
+    return [];
+  }
+}
+
+function put(key: string, record: object): Operation {
+  return { kind: "put", key, value: jsonOf(record) };
+}
+
+function putValue(key: string, value: JsonValue): Operation {
+  return { kind: "put", key, value };
+}

@@ -1,0 +1,95 @@
+/** Losing most of the cluster at once: the most important first, a few at a time. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Manager, nodeId } from "../manager-harness.ts";
+
+const nodes = ["node1", "node2", "node3", "node4", "node5"];
+
+function lost(options: { readonly atOnce: number; readonly services: number }): Manager {
+  const manager = new Manager().online(...nodes);
+  const { settings } = manager.state;
+  const brake = { lostShare: 0.5, recoveriesAtOnce: options.atOnce };
+  manager.send({ kind: "settings-changed", settings: { ...settings, brake } });
+  for (let index = 0; index < options.services; index += 1) {
+    const id = `process:s${index}`;
+    manager.add(id, { home: nodeId(nodes[index % 3] ?? ""), priority: index });
+    manager.report(id, "running");
+  }
+  for (const node of nodes.slice(0, 3)) manager.lose(node, 1);
+  for (const node of nodes.slice(0, 3)) manager.fenced(node, 2);
+  return manager;
+}
+
+function started(manager: Manager, count: number): string[] {
+  const ids = Array.from({ length: count }, (_, index) => `process:s${index}`);
+  return ids.filter((id) => manager.status(id).state === "started");
+}
+
+describe("the mass-failure brake", () => {
+  test("lets only some be recovered at a time, by priority", () => {
+    const manager = lost({ atOnce: 2, services: 6 });
+    assert.equal(manager.state.brake.active, true);
+    const first = started(manager, 6);
+    assert.equal(first.length, 2);
+    manager.report(first[0] ?? "", "running");
+    manager.report(first[1] ?? "", "running");
+    assert.equal(started(manager, 6).length, 4);
+  });
+
+  test("recovers all in order of priority when each starts", () => {
+    const manager = lost({ atOnce: 1, services: 6 });
+    const order: string[] = [];
+    for (let count = 1; count <= 6; count += 1) {
+      const next = started(manager, 6).find((id) => !order.includes(id));
+      assert.ok(next !== undefined, `recovery ${count} has begun`);
+      order.push(next);
+      manager.report(next, "running");
+    }
+    // The node that was fenced first had services of priority 0 and 3: one of them began before the others were known.
+    assert.deepEqual(order.slice(1), [...order.slice(1)].sort().reverse());
+  });
+
+  test("a start that hangs does not hold up the others for ever", () => {
+    const manager = lost({ atOnce: 1, services: 3 });
+    assert.equal(started(manager, 3).length, 1);
+    assert.equal(manager.wakeAtMs, manager.nowMs + 30_000);
+    manager.nowMs += 30_000;
+    manager.send({ kind: "tick" });
+    assert.equal(started(manager, 3).length, 2);
+  });
+
+  test("one that has no node to go to does not hold up the others", () => {
+    const manager = new Manager().online(...nodes);
+    const { settings } = manager.state;
+    const brake = { lostShare: 0.5, recoveriesAtOnce: 1 };
+    manager.send({ kind: "settings-changed", settings: { ...settings, brake } });
+    const only = [{ node: nodeId("node1"), priority: 0 }];
+    const group = { name: "here", nodes: only, restricted: true, nofailback: false };
+    manager.send({ kind: "group-changed", group });
+    manager.add("process:s0", { home: nodeId("node1"), priority: 9, group: "here" });
+    manager.add("process:s1", { home: nodeId("node1"), priority: 1 });
+    for (const node of nodes.slice(0, 3)) manager.lose(node, 1);
+    for (const node of nodes.slice(0, 3)) manager.fenced(node, 2);
+    assert.equal(manager.where("process:s0"), "recovery node1");
+    assert.match(manager.where("process:s1"), /^started node[45]$/);
+  });
+
+  test("is taken off, and said so, when nodes are back", () => {
+    const manager = lost({ atOnce: 1, services: 6 });
+    manager.grant("node1", 3);
+    manager.grant("node2", 3);
+    assert.equal(manager.state.brake.active, false);
+    assert.equal(manager.has("announce") || started(manager, 6).length === 6, true);
+    assert.equal(started(manager, 6).length, 6);
+  });
+
+  test("does not act when half of the nodes are lost", () => {
+    const manager = new Manager().online("node1", "node2");
+    for (const id of ["process:s0", "process:s1", "process:s2"]) {
+      manager.add(id, { home: nodeId("node1") });
+    }
+    manager.lose("node1", 1);
+    manager.fenced("node1", 2);
+    assert.equal(started(manager, 3).length, 3);
+  });
+});
