@@ -51,6 +51,7 @@ export class World {
   private manager: ManagerState;
   private elections = 0;
   private nowMs = 0;
+  private wakeAtMs: number | undefined = undefined;
 
   constructor(nodeCount: number) {
     this.nodes = Array.from({ length: nodeCount }, (_, index) => ({
@@ -100,7 +101,8 @@ export class World {
     this.nowMs += 1;
     this.story.push(`  ${JSON.stringify(event)}`);
     try {
-      const { effects } = step(this.manager, event, instantMs(this.nowMs));
+      const { effects, wakeAtMs } = step(this.manager, event, instantMs(this.nowMs));
+      this.wakeAtMs = wakeAtMs;
       for (const effect of effects) this.persist(effect);
     } catch (error) {
       throw new Error(this.story.join("\n"), { cause: error });
@@ -309,6 +311,10 @@ export class World {
     for (const node of this.nodes) this.expire(node);
     for (const node of this.nodes) this.join(node);
     for (let round = 0; round < 200; round += 1) {
+      if (this.wakeAtMs !== undefined) {
+        this.nowMs = Math.max(this.nowMs, this.wakeAtMs);
+        this.send({ kind: "tick" });
+      }
       while (this.fencings.length > 0) this.answerFencing(0);
       for (const node of this.nodes) for (const id of this.services.keys()) this.act(node, id);
       if (this.mail.length === 0 && this.fencings.length === 0) return;

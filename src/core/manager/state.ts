@@ -84,6 +84,11 @@ export interface BrakeState {
   readonly inFlight: Map<ServiceId, InstantMs>;
   /** For whom no node was found: they hold up nobody. */
   readonly unplaced: Set<ServiceId>;
+  /** How many nodes were lost when it was last looked at, and when one was lost last. */
+  lostCount: number;
+  lostAtMs: InstantMs | undefined;
+  /** Nothing is recovered before this instant: more nodes may be about to be lost. */
+  holdUntilMs: InstantMs | undefined;
 }
 
 /** Of auto-rebalance. */
@@ -137,7 +142,14 @@ export function createManagerState(options: ManagerStateOptions): ManagerState {
     registered: new Set(),
     gone: new Set(),
     lost: new Set(),
-    brake: { active: false, inFlight: new Map(), unplaced: new Set() },
+    brake: {
+      active: false,
+      inFlight: new Map(),
+      unplaced: new Set(),
+      lostCount: 0,
+      lostAtMs: undefined,
+      holdUntilMs: undefined,
+    },
     balance: { lastRoundAtMs: undefined, imbalancedRounds: 0 },
     dirty: new Set(),
   };

@@ -1,6 +1,7 @@
 /** Writes a plan in the form that people write, so that a case that a program found can be read, kept and repeated. */
 import { stringify } from "yaml";
 import type { InitialState, Plan, TimedAction } from "../plan.ts";
+import { writeStep } from "./steps/write-step.ts";
 import { contradictionsOf } from "./yaml/consistency.ts";
 import { writeDuration } from "./yaml/quantity.ts";
 import {
@@ -14,7 +15,6 @@ import {
   writeRule,
   writeService,
 } from "./yaml/write-parts.ts";
-import { writeStep } from "./yaml/write-step.ts";
 
 /** The plan as the text of a scenario file; `parseScenario` makes the same plan of it. */
 export function formatPlan(plan: Plan): string {

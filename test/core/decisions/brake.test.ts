@@ -92,4 +92,46 @@ describe("the mass-failure brake", () => {
     manager.fenced("node1", 2);
     assert.equal(started(manager, 3).length, 3);
   });
+
+  test("waits one renewal when a second node is lost at once, and then recovers by priority", () => {
+    const manager = new Manager().online(...nodes);
+    const { settings } = manager.state;
+    const brake = { lostShare: 0.5, recoveriesAtOnce: 1 };
+    manager.send({ kind: "settings-changed", settings: { ...settings, brake } });
+    for (const [index, node] of nodes.slice(0, 3).entries()) {
+      manager.add(`process:s${index}`, { home: nodeId(node), priority: index });
+    }
+    for (const node of nodes.slice(0, 2)) {
+      manager.lose(node, 1);
+      manager.fenced(node, 2);
+      manager.nowMs += 20;
+    }
+    assert.match(
+      manager.where("process:s0"),
+      /^started node[345]$/,
+      "the first one is not waited for",
+    );
+    assert.equal(manager.where("process:s1"), "recovery node2");
+    manager.lose("node3", 1);
+    manager.fenced("node3", 2);
+    assert.equal(manager.state.brake.active, true);
+    const begun = [manager.where("process:s1"), manager.where("process:s2")];
+    assert.equal(begun.filter((place) => place.startsWith("started")).length, 1, begun.join());
+  });
+
+  test("goes on after that wait when no more nodes are lost", () => {
+    const manager = new Manager().online(...nodes);
+    for (const [index, node] of nodes.slice(0, 2).entries()) {
+      manager.add(`process:s${index}`, { home: nodeId(node) });
+    }
+    for (const node of nodes.slice(0, 2)) {
+      manager.lose(node, 1);
+      manager.fenced(node, 2);
+    }
+    assert.equal(manager.where("process:s1"), "recovery node2");
+    assert.equal(manager.wakeAtMs, manager.nowMs + 1_000);
+    manager.nowMs += 1_000;
+    manager.send({ kind: "tick" });
+    assert.match(manager.where("process:s1"), /^started/);
+  });
 });

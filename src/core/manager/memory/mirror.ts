@@ -13,7 +13,8 @@ export function putNode(state: ManagerState, node: ManagedNode): void {
   const was = before?.state === "online";
   const is = node.state === "online";
   if (was !== is) setOnline(state, node.id, is);
-  const isLostNow = node.epoch > 0 && node.lostAtMs !== undefined && node.state !== "maintenance";
+  const isKnown = node.epoch > 0 && node.goneAtMs === undefined && node.state !== "maintenance";
+  const isLostNow = isKnown && node.lostAtMs !== undefined;
   if (isLostNow) state.lost.add(node.id);
   else state.lost.delete(node.id);
 }

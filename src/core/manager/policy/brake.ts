@@ -15,6 +15,7 @@ const patienceMs = durationMs(30_000);
 export function updateBrake(context: Context): void {
   const { state } = context;
   const { active } = state.brake;
+  watchForMore(context);
   if (!active && !isMassFailure(state)) return;
   const needed = isMassFailure(state);
   if (needed && !active && state.unsettled.size > 0) {
@@ -32,7 +33,7 @@ export function updateBrake(context: Context): void {
 /** Whether the service may be recovered now. */
 export function mayRecover(context: Context, service: Service): boolean {
   const { state } = context;
-  if (!state.brake.active) return true;
+  if (!state.brake.active) return !isHeld(context);
   const free = freeSlots(context);
   return free > 0 && isAmongFirst(state, service, free);
 }
@@ -61,9 +62,35 @@ export function markNextRecoveries(context: Context): void {
   for (const service of byImportance(state).slice(0, free)) state.dirty.add(service);
 }
 
-/** When a start that goes on for too long stops holding up the others. */
+/**
+ * Nodes that die together lose their leases within one renewal of each other. So when a second one is lost that soon,
+ * recovery is held for as long, to see whether this is a mass failure; a single lost node is never waited for.
+ */
+function watchForMore(context: Context): void {
+  const { state, now } = context;
+  const { brake, settings } = state;
+  const count = state.lost.size;
+  const { renewEveryMs } = settings.times;
+  if (count > brake.lostCount) {
+    const isSoon = brake.lostAtMs !== undefined && now <= after(brake.lostAtMs, renewEveryMs);
+    const several = isSoon || count > brake.lostCount + 1;
+    const canBrake = settings.brake.lostShare < 1 && !brake.active && !isMassFailure(state);
+    if (several && canBrake) brake.holdUntilMs = after(now, renewEveryMs);
+    brake.lostAtMs = now;
+  }
+  brake.lostCount = count;
+  if (brake.holdUntilMs === undefined || (now < brake.holdUntilMs && !isMassFailure(state))) return;
+  brake.holdUntilMs = undefined;
+  for (const service of state.waiting) state.dirty.add(service);
+}
+
+function isHeld(context: Context): boolean {
+  return context.state.brake.holdUntilMs !== undefined;
+}
+
+/** When a start that goes on for too long stops holding up the others, or a short wait for more losses is over. */
 export function nextBrakeAt(state: ManagerState): InstantMs | undefined {
-  if (!state.brake.active) return undefined;
+  if (!state.brake.active) return state.brake.holdUntilMs;
   let next: InstantMs | undefined;
   for (const untilMs of state.brake.inFlight.values()) {
     if (next === undefined || untilMs < next) next = untilMs;

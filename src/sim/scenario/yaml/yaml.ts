@@ -3,6 +3,7 @@ import * as z from "zod";
 import { err, ok, type Result } from "../../../core/result.ts";
 import { profileNames, type Settings, settingsSchema } from "../../../wire/settings.ts";
 import type { Plan, TimedAction } from "../../plan.ts";
+import { readSteps } from "../steps/steps.ts";
 import { readGroups, readNodes, readRules, readServices, readUsage } from "./cluster.ts";
 import { contradictionsOf, cycleOf } from "./consistency.ts";
 import { type Path, readDocument, type ScenarioDocument } from "./document.ts";
@@ -11,7 +12,6 @@ import { createReferences } from "./names.ts";
 import { type Fault, Faults, readPart } from "./parts.ts";
 import { duration, paceSchema } from "./schemas.ts";
 import { withDurations } from "./settings-input.ts";
-import { readSteps } from "./steps.ts";
 
 /** How long a play goes on after its last step when nobody says. */
 const calmMs = 300_000;

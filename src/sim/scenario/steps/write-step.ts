@@ -3,7 +3,7 @@ import { assertNever } from "../../../core/assert.ts";
 import type { RequestedState } from "../../../core/model/service.ts";
 import type { Settings } from "../../../wire/settings.ts";
 import type { Action } from "../../plan.ts";
-import { writeDuration, writeSize } from "./quantity.ts";
+import { writeDuration, writeSize } from "../yaml/quantity.ts";
 import {
   type Fields,
   withoutUndefined,
@@ -11,7 +11,7 @@ import {
   writeMisbehaviour,
   writeRule,
   writeService,
-} from "./write-parts.ts";
+} from "../yaml/write-parts.ts";
 
 /** A word and its value. */
 export type WrittenStep = readonly [word: string, value: unknown];

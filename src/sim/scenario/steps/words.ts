@@ -7,8 +7,7 @@ import type { NodeId, ServiceId } from "../../../core/ids.ts";
 import { armingModes } from "../../../core/manager/event.ts";
 import type { RequestedState } from "../../../core/model/service.ts";
 import { faultsOfIssue } from "../../../wire/errors.ts";
-import { readAdded } from "./added-service.ts";
-import { fieldOf, type References } from "./names.ts";
+import { fieldOf, type References } from "../yaml/names.ts";
 import {
   duration,
   groupOf,
@@ -19,7 +18,8 @@ import {
   ruleOf,
   ruleSchema,
   size,
-} from "./schemas.ts";
+} from "../yaml/schemas.ts";
+import { readAdded } from "./added-service.ts";
 import type { StepAction, WordSchema } from "./step-action.ts";
 
 const restartAfterMsDefault = 1_000;

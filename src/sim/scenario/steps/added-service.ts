@@ -1,7 +1,7 @@
 /** The value of the word `add`: a service as in the list of services, with its id and whether it runs already. */
 import * as z from "zod";
-import { fullServiceId, type References } from "./names.ts";
-import { servicePlanOf, serviceSchema } from "./schemas.ts";
+import { fullServiceId, type References } from "../yaml/names.ts";
+import { servicePlanOf, serviceSchema } from "../yaml/schemas.ts";
 import type { WordSchema } from "./step-action.ts";
 
 /** Makes the schema. */

@@ -2,12 +2,12 @@
 import * as z from "zod";
 import { type Settings, settingsSchema } from "../../../wire/settings.ts";
 import type { TimedAction } from "../../plan.ts";
-import type { Path } from "./document.ts";
+import type { Path } from "../yaml/document.ts";
+import type { References } from "../yaml/names.ts";
+import { type Faults, readPart } from "../yaml/parts.ts";
+import { duration } from "../yaml/schemas.ts";
+import { withDurations } from "../yaml/settings-input.ts";
 import { endingOf } from "./ending.ts";
-import type { References } from "./names.ts";
-import { type Faults, readPart } from "./parts.ts";
-import { duration } from "./schemas.ts";
-import { withDurations } from "./settings-input.ts";
 import type { StepAction, WordSchema } from "./step-action.ts";
 import { createWords } from "./words.ts";
 
