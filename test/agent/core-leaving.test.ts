@@ -76,6 +76,25 @@ describe("step() on a move by the driver", () => {
     );
   });
 
+  test("does not begin a move a second time that the end of the lease has cut short", () => {
+    const one = machine();
+    one.running();
+    one.tell(migrate);
+    assert.deepEqual(kinds(one.send({ kind: "tick" }, 8_500)), ["stop"]);
+    assert.deepEqual(kinds(one.send({ kind: "stopped", service, instanceId: "i-1" })), ["report"]);
+    assert.deepEqual(kinds(one.send({ kind: "tick" }, 8_600)), []);
+  });
+
+  test("asks to be woken once when a service that stays becomes stable, and not for ever", () => {
+    const one = machine();
+    one.running();
+    one.tell(instruction("u2", { state: "request_start_balance", target, moveBy: "cold" }));
+    one.lease("lease-renewed", 30_000, 5_000);
+    const [report] = one.send({ kind: "tick" }, 10_000);
+    assert.ok(report?.kind === "report" && report.content.stable);
+    assert.ok((one.wakeAtMs() ?? 0) > 10_000);
+  });
+
   test("a service that was to be placed before its start and runs already stays", () => {
     const one = machine();
     one.running();

@@ -17,6 +17,7 @@ import {
   type ManagerEvent,
   type ManagerState,
   step,
+  stepAll,
 } from "../../src/core/manager/step.ts";
 import type { NodeRegistration } from "../../src/core/model/node.ts";
 import type {
@@ -95,6 +96,14 @@ export class Manager {
 
   send(event: ManagerEvent): readonly ManagerEffect[] {
     const result = step(this.state, event, instantMs(this.nowMs));
+    this.effects = result.effects;
+    this.wakeAtMs = result.wakeAtMs;
+    return result.effects;
+  }
+
+  /** Tells several things that became known at once. */
+  sendAll(events: readonly ManagerEvent[]): readonly ManagerEffect[] {
+    const result = stepAll(this.state, events, instantMs(this.nowMs));
     this.effects = result.effects;
     this.wakeAtMs = result.wakeAtMs;
     return result.effects;

@@ -549,4 +549,17 @@ describe("step() with nodes", () => {
     }
     assert.ok(seen.size > 10);
   });
+
+  test("has a fencing follow everything else, so that nothing that belongs together is parted", () => {
+    const manager = new Manager().online("node1", "node2").add(a).add("process:b");
+    const command = { id: "c1", kind: "stop", target: undefined, timeoutMs: undefined } as const;
+    const b = manager.status("process:b");
+    assert.ok(b.state === "started" && b.node === "node2");
+    const effects = manager.sendAll([
+      { kind: "lease-gone", node: nodeId("node1"), epoch: manager.epoch(1) },
+      { kind: "command", service: b.service, command },
+    ]);
+    assert.equal(effects.at(-1)?.kind, "fence-node");
+    assert.ok(effects.some(({ kind }) => kind === "finish-command"));
+  });
 });

@@ -85,6 +85,8 @@ function endUrgently(slot: Slot, timeoutMs: number, effects: AgentEffect[]): voi
     return;
   }
   const detail = "the lease was not renewed";
+  // Its driver may still be at it: it is not begun a second time.
+  if (phase.kind === "moving") slot.moveOutcome = { uid: phase.uid, result: "failed", detail };
   slot.phase = { kind: "stopping", instanceId, endsAs: "stay-down", detail, urgent: true };
   effects.push({ kind: "stop", service: slot.service, instanceId, timeoutMs });
 }

@@ -53,7 +53,7 @@ function wantsOperation(state: AgentState, slot: Slot, now: number): boolean {
     case "silent-down":
       return phase.kind === "running";
     case "move":
-      if (slot.moveOutcome?.uid === wish.instruction.uid) return false;
+      if (slot.moveOutcome?.uid === wish.instruction.uid || !mayStart(state, now)) return false;
       return phase.kind === "running" || phase.kind === "down";
     case "stay":
     case "leave":

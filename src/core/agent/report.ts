@@ -98,7 +98,8 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
     return { ...base, result: "unknown-error", detail: phase.detail.slice(0, detailLengthMax) };
   }
   if (wish.kind === "stay" && phase.kind === "running") {
-    return { ...base, result: "running", detail: "", health: slot.health };
+    const stable = now >= (stableAt(slot) ?? now);
+    return { ...base, result: "running", detail: "", health: slot.health, stable };
   }
   if (wish.kind === "move") return moveReport(slot, base);
   if (wish.kind === "leave" && isReleased(slot, instruction)) {
@@ -116,6 +117,7 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
 function moveReport(slot: Slot, base: Omit<ReportContent, "result" | "detail">) {
   const { moveOutcome: outcome, phase } = slot;
   if (phase.kind === "stuck") return failed(base, phase.detail);
+  if (phase.kind === "moving" || phase.kind === "stopping") return undefined;
   if (outcome?.uid !== base.uid) return undefined;
   if (outcome.result === "wrong-node") {
     return { ...base, result: "wrong-node" as const, detail: outcome.detail };

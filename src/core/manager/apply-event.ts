@@ -3,7 +3,7 @@ import { assertNever } from "../assert.ts";
 import type { ServiceId } from "../ids.ts";
 import type { Capacity } from "../model/capacity.ts";
 import type { Service, ServiceReport } from "../model/service.ts";
-import { type Context, loadStatus, markNeighboursDirty } from "./context.ts";
+import { type Context, loadStatus, markNeighboursDirty, markWaitingDirty } from "./context.ts";
 import type { ManagerEvent } from "./event.ts";
 import { dropService, putService } from "./memory/mirror.ts";
 import { retally } from "./memory/size.ts";
@@ -28,7 +28,7 @@ export function applyEvent(context: Context, event: ManagerEvent): void {
   switch (event.kind) {
     case "settings-changed":
       state.settings = event.settings;
-      if (state.loaded) for (const service of state.waiting) state.dirty.add(service);
+      if (state.loaded) markWaitingDirty(state);
       return;
     case "service-changed":
       changeService(context, event.service);
@@ -65,7 +65,10 @@ export function applyEvent(context: Context, event: ManagerEvent): void {
     case "loaded":
       finishLoadingNodes(context);
       state.loaded = true;
-      for (const service of state.services.keys()) state.dirty.add(service);
+      for (const service of state.services.values()) {
+        state.dirty.add(service.id);
+        if (service.removing) retryRemoval(context, service); // who asked last may not have been heard
+      }
       for (const service of state.statuses.keys()) state.dirty.add(service);
       return;
     case "tick":

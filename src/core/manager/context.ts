@@ -171,8 +171,9 @@ export function markNeighboursDirty(state: ManagerState, id: ServiceId): void {
   for (const other of state.rulebook.apart.get(id) ?? []) state.dirty.add(other);
 }
 
-/** Marks those to be looked at that found no node. */
+/** Marks those to be looked at that found no node: there may be one now. */
 export function markWaitingDirty(state: ManagerState): void {
+  state.brake.unplaced.clear();
   for (const service of state.waiting) state.dirty.add(service);
 }
 
@@ -234,7 +235,10 @@ export function effectsOf(context: Context): readonly ManagerEffect[] {
       conditions: change.conditions,
     });
   }
-  return [...effects, ...context.effects];
+  // A fencing is a transaction of its own and rests on nothing else; between others it would part what belongs together.
+  const isFencing = (effect: ManagerEffect) => effect.kind === "fence-node";
+  const others = context.effects.filter((effect) => !isFencing(effect));
+  return [...effects, ...others, ...context.effects.filter(isFencing)];
 }
 
 function index(state: ManagerState, status: ServiceStatus): void {

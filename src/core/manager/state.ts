@@ -84,6 +84,8 @@ export interface BrakeState {
   readonly inFlight: Map<ServiceId, InstantMs>;
   /** For whom no node was found: they hold up nobody. */
   readonly unplaced: Set<ServiceId>;
+  /** Who is decided about now, because it is the most important one that waits. */
+  turn: ServiceId | undefined;
   /** How many nodes were lost when it was last looked at, and when one was lost last. */
   lostCount: number;
   lostAtMs: InstantMs | undefined;
@@ -146,6 +148,7 @@ export function createManagerState(options: ManagerStateOptions): ManagerState {
       active: false,
       inFlight: new Map(),
       unplaced: new Set(),
+      turn: undefined,
       lostCount: 0,
       lostAtMs: undefined,
       holdUntilMs: undefined,

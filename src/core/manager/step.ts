@@ -17,7 +17,7 @@ import { releaseIdleFences } from "./nodes/fence-idle.ts";
 import { forgetGoneNodes, nextForgetAt } from "./nodes/node-fencing.ts";
 import { nextSuspectAt } from "./nodes/nodes.ts";
 import { noteArmingState, releaseHeld } from "./policy/arming.ts";
-import { markNextRecoveries, nextBrakeAt, updateBrake } from "./policy/brake.ts";
+import { nextBrakeAt, recoverInOrder, updateBrake } from "./policy/brake.ts";
 import { refreshRulebook } from "./policy/rules.ts";
 import type { ManagerState } from "./state.ts";
 
@@ -48,7 +48,6 @@ export function stepAll(
   refreshRulebook(context);
   markDueRetries(context);
   updateBrake(context);
-  markNextRecoveries(context);
   balance(context);
   settle(context);
   forgetGoneNodes(context);
@@ -56,8 +55,18 @@ export function stepAll(
   return { effects: effectsOf(context), wakeAtMs: nextWakeAt(state) };
 }
 
-/** Looks at all that may have changed, in order of id, until nothing changes any more. */
+/** Settles all that may have changed; under the brake those that wait for recovery then follow, in their order. */
 function settle(context: Context): void {
+  const roundsMax = context.state.services.size + 1; // each round takes at least one out of recovery for good
+  for (let round = 0; ; round += 1) {
+    assert(round <= roundsMax, "a service is recovered once in a step");
+    settleDirty(context);
+    if (!recoverInOrder(context, (service) => decide(context, service))) return;
+  }
+}
+
+/** Looks at all that is marked, in order of id, until nothing changes any more. */
+function settleDirty(context: Context): void {
   const { state } = context;
   for (let pass = 0; state.dirty.size > 0; pass += 1) {
     assert(

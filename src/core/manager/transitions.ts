@@ -1,9 +1,11 @@
 /** Changes of status that several states share. */
+import { assert } from "../assert.ts";
 import type { Reason } from "../explain/reason.ts";
 import type { Epoch, NodeId } from "../ids.ts";
 import type { PlacedStatus, Service, SettledState } from "../model/service.ts";
 import {
   type Context,
+  isDead,
   isLost,
   nextUid,
   nodeOf,
@@ -22,6 +24,20 @@ export function enter(
 ): Verdict {
   const base = successor(context, change.status);
   setStatus(context, { ...base, state: change.state, reason: change.reason });
+  return "changed";
+}
+
+/**
+ * Its copy is known dead, and that is written down: whoever is manager when a node is found need not know by what (S1).
+ */
+export function enterRecovery(
+  context: Context,
+  status: PlacedStatus,
+  reason: Extract<Reason, { code: "fenced" | "confirmed-off" }>,
+): Verdict {
+  assert(isDead(context, status), "S1: a service is recovered only when dead on its node");
+  const base = successor(context, status);
+  setStatus(context, { ...base, mayOutliveLease: false, state: "recovery", reason });
   return "changed";
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ArmingMode } from "../../../src/core/manager/event.ts";
-import { Manager, nodeId } from "../manager-harness.ts";
+import { Manager, nodeId, serviceId } from "../manager-harness.ts";
 
 const a = "process:a";
 const b = "process:b";
@@ -107,6 +107,26 @@ describe("disarm ignore", () => {
     manager.command(a, "located", "node2");
     arming(manager, "armed");
     assert.equal(manager.where(a), "started node2");
+  });
+
+  test("takes that word also when the cluster is armed again before a manager has heard it", () => {
+    const manager = two();
+    arming(manager, "ignore");
+    const command = { id: "c1", kind: "located", target: nodeId("node2"), timeoutMs: undefined };
+    manager.sendAll([
+      { kind: "arming-changed", mode: "armed" },
+      { kind: "command", service: serviceId(a), command: { ...command, kind: "located" } },
+    ]);
+    assert.equal(manager.where(a), "started node2");
+  });
+
+  test("does not take it for a node that is not up", () => {
+    const manager = two();
+    arming(manager, "ignore");
+    manager.lose("node2", 1);
+    manager.command(a, "located", "node2");
+    arming(manager, "armed");
+    assert.equal(manager.where(a), "started node1");
   });
 
   test("a suspended service of a lost node is fenced after arming, and waits for a confirmation", () => {

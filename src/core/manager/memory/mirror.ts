@@ -27,6 +27,7 @@ export function dropNode(state: ManagerState, id: NodeId): void {
   state.fencing.delete(id);
   state.gone.delete(id);
   state.lost.delete(id);
+  state.resets.delete(id); // its epochs begin anew when it joins again
   state.rulebookStale = true;
 }
 

@@ -1,5 +1,6 @@
 /** Fencing of nodes, and nodes that are registered no longer. */
 import type { Epoch, NodeId } from "../../ids.ts";
+import type { ManagedNode } from "../../model/node.ts";
 import { after, type InstantMs } from "../../time.ts";
 import { type Context, isUp, markNodeDirty, nodeOf, setNodeState } from "../context.ts";
 import { dropNode, putNode } from "../memory/mirror.ts";
@@ -70,7 +71,7 @@ export function forgetGoneNodes(context: Context): void {
   for (const id of [...state.gone]) {
     const node = nodeOf(context, id);
     if (node.goneAtMs === undefined || context.now < dueAt(state, node.goneAtMs)) continue;
-    if (node.leaseEpoch !== undefined || (state.servicesOn.get(id)?.size ?? 0) > 0) continue;
+    if (!mayBeForgotten(state, node)) continue;
     dropNode(state, id);
     context.nodeChanges.delete(id);
     context.effects.push({
@@ -85,12 +86,16 @@ export function forgetGoneNodes(context: Context): void {
 export function nextForgetAt(state: ManagerState): InstantMs | undefined {
   let next: InstantMs | undefined;
   for (const id of state.gone) {
-    const goneAtMs = state.nodes.get(id)?.goneAtMs;
-    if (goneAtMs === undefined || (state.servicesOn.get(id)?.size ?? 0) > 0) continue;
-    const at = dueAt(state, goneAtMs);
+    const node = state.nodes.get(id);
+    if (node?.goneAtMs === undefined || !mayBeForgotten(state, node)) continue;
+    const at = dueAt(state, node.goneAtMs);
     if (next === undefined || at < next) next = at;
   }
   return next;
+}
+
+function mayBeForgotten(state: ManagerState, node: ManagedNode): boolean {
+  return node.leaseEpoch === undefined && (state.servicesOn.get(node.id)?.size ?? 0) === 0;
 }
 
 function dueAt(state: ManagerState, goneAtMs: InstantMs): InstantMs {

@@ -30,6 +30,8 @@ export function applyArming(
   const { arming } = context.state;
   if (status.suspended === true) {
     if (arming === "ignore") return onSuspended(context, service, status);
+    // What was said while it was disarmed holds, also if nobody had taken it up before.
+    if (takeLocation(context, service, status) === "changed") return "changed";
     return resume(context, status);
   }
   if (arming === "armed" || mustFinishFirst(status)) return undefined;
@@ -164,7 +166,9 @@ function armingStateNow(context: Context): ArmingState {
 function isReleased(context: Context, status: PlacedStatus): boolean {
   const isLeft = status.suspended === true || status.state === "freeze";
   if (!isLeft) return status.state === "error" || status.state === "ignored";
-  if (!isUp(context, status.node)) return true;
+  // An agent of a newer epoch was never told to watch it.
+  const { leaseEpoch } = nodeOf(context, status.node);
+  if (!isUp(context, status.node) || leaseEpoch !== status.nodeEpoch) return true;
   const report = context.state.reports.get(status.service);
   return report?.uid === status.uid && report.result === "released";
 }

@@ -5,7 +5,7 @@
 import { compareIds, type ServiceId } from "../../ids.ts";
 import type { Service } from "../../model/service.ts";
 import { after, durationMs, type InstantMs } from "../../time.ts";
-import type { Context } from "../context.ts";
+import { type Context, markWaitingDirty, type Verdict } from "../context.ts";
 import type { ManagerState } from "../state.ts";
 
 /** A start that is not over after so long no longer holds up the others. */
@@ -26,16 +26,15 @@ export function updateBrake(context: Context): void {
     state.brake.inFlight.clear();
     state.brake.unplaced.clear();
     announce(context, "off");
-    for (const service of state.waiting) state.dirty.add(service);
+    markWaitingDirty(state);
   }
 }
 
-/** Whether the service may be recovered now. */
-export function mayRecover(context: Context, service: Service): boolean {
-  const { state } = context;
-  if (!state.brake.active) return !isHeld(context);
-  const free = freeSlots(context);
-  return free > 0 && isAmongFirst(state, service, free);
+/** Whether the service may be recovered now; under the brake only when `recoverInOrder` has it decided about. */
+export function mayRecover(context: Context, service: ServiceId): boolean {
+  const { brake } = context.state;
+  if (!brake.active) return brake.holdUntilMs === undefined;
+  return brake.turn === service;
 }
 
 /** A recovery under the brake has begun. */
@@ -45,21 +44,27 @@ export function noteRecovery(context: Context, service: ServiceId): void {
   if (brake.active) brake.inFlight.set(service, after(context.now, patienceMs));
 }
 
-/** There is no node for it now: it does not hold up those that come after it. */
+/** There is no node for it now: it holds up nobody until something changes that may give it one. */
 export function noteUnplaced(context: Context, service: ServiceId): void {
   const { brake } = context.state;
-  if (!brake.active || brake.unplaced.has(service)) return;
-  brake.unplaced.add(service);
-  markNextRecoveries(context);
+  if (brake.active) brake.unplaced.add(service);
 }
 
-/** When one that was recovered under the brake runs, the next may follow. */
-export function markNextRecoveries(context: Context): void {
+/** Has as many services as may be recovered now decided about, most important first. The answer: one has changed. */
+export function recoverInOrder(context: Context, decideOn: (id: ServiceId) => Verdict): boolean {
   const { state } = context;
-  if (!state.brake.active) return;
-  const free = freeSlots(context);
-  if (free <= 0) return;
-  for (const service of byImportance(state).slice(0, free)) state.dirty.add(service);
+  if (!state.brake.active || freeSlots(context) <= 0) return false;
+  let changed = false;
+  for (const id of byImportance(state)) {
+    if (freeSlots(context) <= 0) break;
+    state.brake.turn = id;
+    if (decideOn(id) === "changed") {
+      state.dirty.add(id);
+      changed = true;
+    }
+    state.brake.turn = undefined;
+  }
+  return changed;
 }
 
 /**
@@ -81,11 +86,7 @@ function watchForMore(context: Context): void {
   brake.lostCount = count;
   if (brake.holdUntilMs === undefined || (now < brake.holdUntilMs && !isMassFailure(state))) return;
   brake.holdUntilMs = undefined;
-  for (const service of state.waiting) state.dirty.add(service);
-}
-
-function isHeld(context: Context): boolean {
-  return context.state.brake.holdUntilMs !== undefined;
+  markWaitingDirty(state);
 }
 
 /** When a start that goes on for too long stops holding up the others, or a short wait for more losses is over. */
@@ -111,22 +112,12 @@ function isMassFailure(state: ManagerState): boolean {
   return total > 0 && state.lost.size > total * state.settings.brake.lostShare;
 }
 
-function isAmongFirst(state: ManagerState, service: Service, count: number): boolean {
-  let before = 0;
-  for (const id of recovering(state)) {
-    const other = state.services.get(id);
-    if (state.brake.unplaced.has(id)) continue;
-    if (other !== undefined && compareImportance(other, service) < 0) before += 1;
-    if (before >= count) return false;
-  }
-  return true;
-}
-
 function byImportance(state: ManagerState): readonly ServiceId[] {
   const services: Service[] = [];
   for (const id of recovering(state)) {
     const service = state.services.get(id);
-    if (service !== undefined && !state.brake.unplaced.has(id)) services.push(service);
+    if (service === undefined || service.requested === "ignored") continue;
+    if (!state.brake.unplaced.has(id)) services.push(service);
   }
   return services.sort(compareImportance).map((service) => service.id);
 }

@@ -1,7 +1,7 @@
 /** Keeps the compiled rules up to date, and tells people which rules are ignored and why. */
 import type { ServiceId } from "../../ids.ts";
 import { compileRulebook, type Rulebook } from "../../placement/rulebook.ts";
-import type { Context } from "../context.ts";
+import { type Context, markWaitingDirty } from "../context.ts";
 import type { ManagerState } from "../state.ts";
 
 /** Compiles the rules anew if anything that they rest on has changed; who is concerned is looked at. */
@@ -23,7 +23,7 @@ export function refreshRulebook(context: Context): void {
   });
   markConcerned(state, before);
   markConcerned(state, state.rulebook);
-  for (const service of state.waiting) state.dirty.add(service);
+  markWaitingDirty(state);
   tellRejections(context, before);
 }
 

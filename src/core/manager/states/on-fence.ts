@@ -3,7 +3,7 @@ import type { Service, SettledStatus } from "../../model/service.ts";
 import { refuseCommand } from "../commands.ts";
 import { type Context, isDead, isUp, nodeOf, type Verdict } from "../context.ts";
 import { requestFencing } from "../nodes/node-fencing.ts";
-import { enter, resumeHere } from "../transitions.ts";
+import { enter, enterRecovery, resumeHere } from "../transitions.ts";
 
 /** Goes on to `recovery` once fencing is acknowledged; a surviving copy goes on where it is if its node is back. */
 export function onFence(context: Context, service: Service, status: SettledStatus): Verdict {
@@ -13,7 +13,7 @@ export function onFence(context: Context, service: Service, status: SettledStatu
     const confirmed = status.mayOutliveLease;
     const code = confirmed ? "confirmed-off" : "fenced";
     const reason = { code, node: node.id, epoch: status.nodeEpoch } as const;
-    return enter(context, { status, state: "recovery", reason });
+    return enterRecovery(context, status, reason);
   }
   if (isUp(context, node.id) && node.leaseEpoch !== undefined) {
     const nodeEpoch = node.leaseEpoch;

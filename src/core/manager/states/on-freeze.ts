@@ -2,7 +2,8 @@
 import type { Service, SettledStatus } from "../../model/service.ts";
 import { refuseCommand } from "../commands.ts";
 import { type Context, isDead, isUp, nodeOf, type Verdict } from "../context.ts";
-import { enter, resumeHere } from "../transitions.ts";
+import { requestFencing } from "../nodes/node-fencing.ts";
+import { enterRecovery, resumeHere } from "../transitions.ts";
 
 /**
  * Takes it up again when its agent is active; it is never fenced from here. Only a person's word that the node is off
@@ -11,9 +12,13 @@ import { enter, resumeHere } from "../transitions.ts";
 export function onFreeze(context: Context, service: Service, status: SettledStatus): Verdict {
   refuseCommand(context, service, "it is frozen");
   const node = nodeOf(context, status.node);
-  if (node.confirmedOffEpoch >= status.nodeEpoch && isDead(context, status)) {
-    const reason = { code: "confirmed-off", node: node.id, epoch: status.nodeEpoch } as const;
-    return enter(context, { status, state: "recovery", reason });
+  if (node.confirmedOffEpoch >= status.nodeEpoch && node.leaseEpoch !== status.nodeEpoch) {
+    if (isDead(context, status)) {
+      const reason = { code: "confirmed-off", node: node.id, epoch: status.nodeEpoch } as const;
+      return enterRecovery(context, status, reason);
+    }
+    requestFencing(context, node.id); // its epoch is still to be ended in the store (S4)
+    return "settled";
   }
   if (!isUp(context, node.id) || node.agentMode === "restart") return "settled";
   const reason = { code: "managed-again" } as const;

@@ -1,6 +1,6 @@
 /** A service on its way: nothing of it may run on the source any more before the target is told to start it (S1). */
 import type { MovingStatus, Service, ServiceReport } from "../../model/service.ts";
-import { type Context, isOnline, nodeOf, type Verdict } from "../context.ts";
+import type { Context, Verdict } from "../context.ts";
 import { arrive, enter, followNode, resumeHere } from "../transitions.ts";
 
 /** Waits for the source's word, then hands the service over. */
@@ -25,7 +25,8 @@ export function onMove(context: Context, service: Service, status: MovingStatus)
 /** A target that was lost meanwhile gets nothing; one in maintenance is a node like others to a person's order. */
 function handOver(context: Context, service: Service, status: MovingStatus): Verdict {
   const { node: from, target: to } = status;
-  if (!isOnline(context, to) && nodeOf(context, to).state !== "maintenance") {
+  const target = context.state.nodes.get(to); // forgotten, if it was removed long ago
+  if (target?.state !== "online" && target?.state !== "maintenance") {
     const reason = { code: "target-lost", target: to } as const;
     return resumeHere(context, service, { status, reason });
   }

@@ -22,7 +22,7 @@ export function onRecovery(context: Context, service: Service, status: SettledSt
   }
   refuseCommand(context, service, "it is being recovered");
   if (service.requested === "ignored") return "settled";
-  if (!mayRecover(context, service)) return waitForNode(context, service, status);
+  if (!mayRecover(context, service.id)) return waitForNode(context, service, status);
   const best = chooseNode(context.state, service, { status, preference: "best-score" });
   if (best === undefined) {
     noteUnplaced(context, service.id);
