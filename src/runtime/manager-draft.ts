@@ -7,6 +7,7 @@ import type { Reason } from "../core/explain/reason.ts";
 import { sentenceOf } from "../core/explain/sentence.ts";
 import type { EpochCondition, ManagerEffect, NodeTransition } from "../core/manager/effect.ts";
 import { isMoving, isPlaced, type ServiceStatus } from "../core/model/service.ts";
+import { mutated } from "../core/mutation.ts";
 import type { InstantMs } from "../core/time.ts";
 import type { Compare, JsonValue, Operation, StoreRevision, Txn } from "../ports/store.ts";
 import { type EventRecord, keys } from "../wire/records.ts";
@@ -112,7 +113,9 @@ class DraftBuilder {
 
   constructor(options: DraftOptions) {
     this.#options = options;
-    this.#compares.set(keys.manager, election(options.createRevision));
+    if (!mutated("S5-no-election")) {
+      this.#compares.set(keys.manager, election(options.createRevision));
+    }
   }
 
   isFull(): boolean {

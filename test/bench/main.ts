@@ -14,12 +14,15 @@ import { measureFailovers } from "./failover.ts";
 import { measureIdle, serviceCount } from "./idle.ts";
 import { measureManagers } from "./manager.ts";
 import { type Spread, spreadOf, togetherBytes } from "./sample.ts";
+import { measureSimulator } from "./simulator.ts";
 
 interface Goal {
   readonly name: string;
   readonly unit: "ms" | "%" | "MB" | "x";
   readonly measured: number;
   readonly goal: number | undefined;
+  /** The goal is a least value. */
+  readonly isFloor?: boolean;
 }
 
 interface BenchContext {
@@ -41,6 +44,7 @@ interface Bench {
 
 const benches: readonly Bench[] = [
   { name: "manager", run: benchManager },
+  { name: "simulator", run: benchSimulator },
   { name: "idle", run: benchIdle },
   ...(["fast", "balanced"] as const).flatMap((profile) => [
     { name: `failover-${profile}`, run: (c: BenchContext) => benchFailover(c, profile) },
@@ -94,6 +98,29 @@ async function benchManager(context: BenchContext): Promise<BenchResult> {
   return { values, goals };
 }
 
+/** Speeds are goals from below. */
+async function benchSimulator(): Promise<BenchResult> {
+  const values = await measureSimulator(200);
+  const { quietTimes, fuzzTimes, fuzzSeeds, recordedMs } = values;
+  const fuzz = `simulator: ${fuzzSeeds} random seeds of 30 min, checked`;
+  const goals: Goal[] = [
+    {
+      name: "simulator: 3 nodes, 20 services, quiet",
+      unit: "x",
+      measured: quietTimes,
+      goal: 20_000,
+      isFloor: true,
+    },
+    { name: fuzz, unit: "x", measured: fuzzTimes, goal: 10_000, isFloor: true },
+  ];
+  if (recordedMs === undefined) console.error("the recorded scenarios are not at hand: left out");
+  else {
+    const name = "simulator: recorded scenarios, start-up included";
+    goals.push({ name, unit: "ms", measured: recordedMs, goal: 1_500 });
+  }
+  return { values, goals };
+}
+
 function spreadGoals(
   name: string,
   spread: Spread,
@@ -144,12 +171,18 @@ function randomOf(seed: number): () => number {
   };
 }
 
-function lineOf({ name, unit, measured, goal }: Goal): string {
-  const digits = unit === "%" || unit === "x" || (unit === "ms" && measured < 10) ? 2 : 0;
-  const verdict = goal === undefined ? "" : measured <= goal ? "reached" : "MISSED";
-  const aim = goal === undefined ? "" : `<= ${goal}`;
-  const shown = `${measured.toFixed(digits)} ${unit}`;
-  return `${name.padEnd(42)}  ${shown.padStart(10)}  ${aim.padStart(8)}  ${verdict}`.trimEnd();
+function isReached({ measured, goal, isFloor }: Goal): boolean {
+  if (goal === undefined) return true;
+  return isFloor === true ? measured >= goal : measured <= goal;
+}
+
+function lineOf(line: Goal): string {
+  const { name, unit, measured, goal } = line;
+  const isSmall = unit === "%" || (unit !== "MB" && measured < 10);
+  const verdict = goal === undefined ? "" : isReached(line) ? "reached" : "MISSED";
+  const aim = goal === undefined ? "" : `${line.isFloor === true ? ">=" : "<="} ${goal}`;
+  const shown = `${measured.toFixed(isSmall ? 2 : 0)} ${unit}`;
+  return `${name.padEnd(48)}  ${shown.padStart(10)}  ${aim.padStart(8)}  ${verdict}`.trimEnd();
 }
 
 /** Runs one bench; the processes that it started end with it, also when it fails. */
@@ -191,7 +224,7 @@ async function main(): Promise<void> {
   }
   const goals = Object.values(results).flatMap((result) => result.goals);
   for (const goal of goals) console.log(lineOf(goal));
-  const isMissed = goals.some(({ measured, goal }) => goal !== undefined && !(measured <= goal));
+  const isMissed = !goals.every(isReached);
   writeResults({ seed: values.seed, runCount, results });
   process.exitCode = isMissed ? 1 : 0;
 }

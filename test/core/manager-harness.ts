@@ -16,7 +16,6 @@ import {
   type ManagerEffect,
   type ManagerEvent,
   type ManagerState,
-  step,
   stepAll,
 } from "../../src/core/manager/step.ts";
 import type { NodeRegistration } from "../../src/core/model/node.ts";
@@ -95,10 +94,7 @@ export class Manager {
   }
 
   send(event: ManagerEvent): readonly ManagerEffect[] {
-    const result = step(this.state, event, instantMs(this.nowMs));
-    this.effects = result.effects;
-    this.wakeAtMs = result.wakeAtMs;
-    return result.effects;
+    return this.sendAll([event]);
   }
 
   /** Tells several things that became known at once. */

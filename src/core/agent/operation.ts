@@ -1,6 +1,7 @@
 /** Starts and stops: who waits for one, who goes first, and how one begins. */
 import { assert } from "../assert.ts";
-import { compareIds } from "../ids.ts";
+import { compareIds, type InstructionUid } from "../ids.ts";
+import { mutated } from "../mutation.ts";
 import type { AgentEffect } from "./effect.ts";
 import type { AgentState, Slot } from "./state.ts";
 import { mayStart, mustBeTracked, type Wish, wishFor } from "./wish.ts";
@@ -53,12 +54,17 @@ function wantsOperation(state: AgentState, slot: Slot, now: number): boolean {
     case "silent-down":
       return phase.kind === "running";
     case "move":
-      if (slot.moveOutcome?.uid === wish.instruction.uid || !mayStart(state, now)) return false;
+      if (isMoved(slot, wish.instruction.uid) || !mayStart(state, now)) return false;
       return phase.kind === "running" || phase.kind === "down";
     case "stay":
     case "leave":
       return false;
   }
+}
+
+/** Whether this very move was carried out already, well or badly. */
+function isMoved(slot: Slot, uid: InstructionUid): boolean {
+  return slot.moveOutcome?.uid === uid && !mutated("S6-moved-again");
 }
 
 function beginOperation(state: AgentState, slot: Slot, effects: AgentEffect[]): void {
@@ -74,6 +80,7 @@ function beginOperation(state: AgentState, slot: Slot, effects: AgentEffect[]): 
   assert(wish.kind === "up", "only what shall run is started");
   const { uid } = wish.instruction;
   const { epoch } = wish.lease;
+  if (mutated("S2-unasked")) slot.owned = { uid, epoch };
   if (slot.owned?.uid === uid && slot.owned.epoch === epoch) {
     beginStart(state, slot, wish, effects);
     return;

@@ -1,4 +1,6 @@
 /** What the manager is told about each service. It follows from the slot, and is repeated until it was heard. */
+
+import { mutated } from "../mutation.ts";
 import type { AgentEffect } from "./effect.ts";
 import {
   type AgentInstruction,
@@ -105,7 +107,8 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
   if (wish.kind === "leave" && isReleased(slot, instruction)) {
     return { ...base, result: "released", detail: "" };
   }
-  if (wish.kind === "down" && phase.kind === "down") {
+  const isEnded = phase.kind === "down" || (mutated("S1-early-word") && phase.kind === "stopping");
+  if (wish.kind === "down" && isEnded) {
     return { ...base, result: "stopped", detail: "" };
   }
   if (wish.kind === "down" && phase.kind === "stuck") {

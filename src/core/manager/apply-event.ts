@@ -18,6 +18,7 @@ import {
   markOverdueSuspects,
   missedNode,
   seenNode,
+  suspectAnew,
 } from "./nodes/nodes.ts";
 import { changedArming } from "./policy/arming.ts";
 import { retryRemoval } from "./states/on-error.ts";
@@ -28,7 +29,9 @@ export function applyEvent(context: Context, event: ManagerEvent): void {
   switch (event.kind) {
     case "settings-changed":
       state.settings = event.settings;
-      if (state.loaded) markWaitingDirty(state);
+      if (!state.loaded) return;
+      markWaitingDirty(state);
+      suspectAnew(context);
       return;
     case "service-changed":
       changeService(context, event.service);

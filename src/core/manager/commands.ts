@@ -120,7 +120,8 @@ function moveGroupAlong(
   const { state } = context;
   for (const id of state.rulebook.together.get(service.id) ?? []) {
     const status = state.statuses.get(id);
-    if (status?.state !== "started" || status.node === move.target) continue;
+    if (status?.state !== "started" && status?.state !== "stopped") continue;
+    if (status.node === move.target) continue;
     if (!isUp(context, status.node)) continue;
     beginMove(context, { ...move, status });
   }
@@ -134,7 +135,7 @@ function stopByCommand(
   const { status, command } = order;
   const reason = { code: "command", command: "stop", target: undefined } as const;
   finish(context, service, { command, reason });
-  if (service.requested !== "stopped") {
+  if (service.requested === "started") {
     putService(context.state, { ...service, requested: "stopped" });
     markNeighboursDirty(context.state, service.id);
     context.effects.push({

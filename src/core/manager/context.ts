@@ -13,6 +13,7 @@ import {
 } from "../ids.ts";
 import type { ManagedNode, NodeState } from "../model/node.ts";
 import { isMoving, isPlaced, type PlacedStatus, type ServiceStatus } from "../model/service.ts";
+import { mutated } from "../mutation.ts";
 import type { InstantMs } from "../time.ts";
 import type { EpochCondition, ManagerEffect, NodeTransition } from "./effect.ts";
 import { dropService, putNode } from "./memory/mirror.ts";
@@ -78,6 +79,7 @@ export function isDead(context: Context, status: PlacedStatus): boolean {
   if (report?.uid === status.uid && report.result === "stopped") return true;
   const { state } = context;
   const node = nodeOf(context, status.node);
+  if (mutated("S4-silence") && node.lostAtMs !== undefined) return true;
   if (node.epoch <= status.nodeEpoch) return false;
   if (node.confirmedOffEpoch >= status.nodeEpoch) return true;
   return !status.mayOutliveLease || (state.resets.get(status.node) ?? 0) >= status.nodeEpoch;
@@ -164,16 +166,26 @@ export function setNodeState(
 export function markNeighboursDirty(state: ManagerState, id: ServiceId): void {
   if (!state.loaded) return;
   const service = state.services.get(id);
-  for (const other of state.dependentsOf.get(id) ?? []) state.dirty.add(other);
+  for (const other of dependentsOf(state, id)) state.dirty.add(other);
   for (const other of service?.after ?? []) state.dirty.add(other);
   for (const other of service?.requires ?? []) state.dirty.add(other);
   for (const other of state.rulebook.together.get(id) ?? []) state.dirty.add(other);
   for (const other of state.rulebook.apart.get(id) ?? []) state.dirty.add(other);
 }
 
+/** Those that wait for the service or cannot do without it, those that wait for them, and so on. */
+function dependentsOf(state: ManagerState, id: ServiceId): Iterable<ServiceId> {
+  const found = new Set<ServiceId>(state.dependentsOf.get(id));
+  // A set that grows while it is walked through is walked to its end.
+  for (const dependent of found) {
+    for (const other of state.dependentsOf.get(dependent) ?? []) found.add(other);
+  }
+  return found;
+}
+
 /** Marks those to be looked at that found no node: there may be one now. */
 export function markWaitingDirty(state: ManagerState): void {
-  state.brake.unplaced.clear();
+  if (mutated("S9-forgotten-waiting")) return;
   for (const service of state.waiting) state.dirty.add(service);
 }
 

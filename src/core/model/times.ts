@@ -3,6 +3,7 @@
  * deadline that follows from them. Safety rule S3 in docs/safety.md rests on the relations checked here.
  */
 import { assert } from "../assert.ts";
+import { mutated } from "../mutation.ts";
 import { type DurationMs, durationMs, type InstantMs, instantMs } from "../time.ts";
 
 /** How long a node's lease lives, by when its node has killed its services, how often it renews. */
@@ -53,7 +54,8 @@ export function faultOfTimes(value: LeaseTimes): string | undefined {
  * the last successful renewal + TTL x (1 - 0.001) - kill margin, where the kill margin is TTL - watchdog time.
  */
 export function runUntil(sentAt: InstantMs, value: LeaseTimes): InstantMs {
-  const killMarginMs = value.ttlMs - value.watchdogMs;
+  const isLate = mutated("S3-late-deadline");
+  const killMarginMs = isLate ? -value.ttlMs : value.ttlMs - value.watchdogMs;
   return instantMs(sentAt + value.ttlMs * (1 - clockRateErrorMax) - killMarginMs);
 }
 

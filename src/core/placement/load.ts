@@ -25,7 +25,10 @@ export function countsAsLoad(status: ServiceStatus): boolean {
   }
 }
 
-/** Whether the service's memory is spoken for on its own node: also while it waits to start there. */
+/**
+ * Whether the service's memory is spoken for on its own node: also while it waits to start there, and while it is not
+ * known dead there.
+ */
 export function commitsMemory(status: ServiceStatus): boolean {
   switch (status.state) {
     case "request_start":
@@ -36,11 +39,11 @@ export function commitsMemory(status: ServiceStatus): boolean {
     case "migrate":
     case "relocate":
     case "error":
+    case "fence":
       return true;
     case "queued":
     case "stopped":
     case "ignored":
-    case "fence":
     case "recovery":
       return false;
     default:

@@ -11,15 +11,16 @@ import type { Commit } from "../store/simulated-store.ts";
 import type { World } from "../world.ts";
 import type { Check, CheckContext } from "./check.ts";
 import { Ledger } from "./ledger.ts";
-import { createOneCopyCheck } from "./s1-one-copy.ts";
-import { createConfirmedStartCheck } from "./s2-confirmed-start.ts";
-import { createLeaseDeadlineCheck } from "./s3-lease-deadline.ts";
-import { createProvenLossCheck } from "./s4-proven-loss.ts";
-import { createOwnElectionCheck } from "./s5-own-election.ts";
-import { createKeptWordCheck } from "./s6-kept-word.ts";
-import { createOneWayCheck } from "./s7-one-way.ts";
-import { createPeoplesWordCheck } from "./s8-peoples-word.ts";
-import { createLivenessCheck } from "./s9-liveness.ts";
+import { createOneCopyCheck } from "./rules/s1-one-copy.ts";
+import { createConfirmedStartCheck } from "./rules/s2-confirmed-start.ts";
+import { createLeaseDeadlineCheck } from "./rules/s3-lease-deadline.ts";
+import { createProvenLossCheck } from "./rules/s4-proven-loss.ts";
+import { createOwnElectionCheck } from "./rules/s5-own-election.ts";
+import { createKeptWordCheck } from "./rules/s6-kept-word.ts";
+import { createOneWayCheck } from "./rules/s7-one-way.ts";
+import { createPeoplesWordCheck } from "./rules/s8-peoples-word.ts";
+import { createPlacesCheck } from "./rules/s8-places.ts";
+import { createLivenessCheck } from "./rules/s9-liveness.ts";
 import type { RuleName, Violation, WorldView } from "./view.ts";
 
 /** More violations of one play are not kept. */
@@ -108,6 +109,7 @@ function createChecks(context: CheckContext): readonly Check[] {
     createKeptWordCheck(context),
     createOneWayCheck(context),
     createPeoplesWordCheck(context),
+    createPlacesCheck(context),
     createLivenessCheck(context),
   ];
 }

@@ -66,14 +66,17 @@ export function* handMade(
   { node, driver, slots }: Pick<AdoptionOptions, "node" | "driver"> & Pick<AgentState, "slots">,
   instructions: readonly AgentInstruction[],
 ): Iterable<AgentEvent> {
-  for (const { service, node: where, state, suspended } of instructions) {
+  const { copies } = driver.options;
+  for (const instruction of instructions) {
+    const { service, node: where, state, suspended, uid, nodeEpoch } = instruction;
     if (where !== node || state === "ignored" || suspended === true) continue;
     const phase = slots.get(service)?.phase.kind ?? "down";
     if (phase !== "down" && phase !== "failed") continue;
-    const copy = driver.options.copies
+    const copy = copies
       .of(service)
       .find((one) => one.node === node && one.startedUnder === undefined);
     if (copy?.state !== "running") continue;
+    copies.put({ ...copy, startedUnder: { uid, epoch: nodeEpoch } }); // from now on it is on the agent's disk
     const keys = { restartKey: "", configurationKey: "" };
     yield { kind: "adopted", service, instanceId: copy.instanceId, ...keys, tracked: false };
   }

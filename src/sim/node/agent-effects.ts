@@ -220,7 +220,13 @@ class Effects {
   }
 
   #report({ service, sequence, content }: EffectOf<"report">): void {
-    const { calling, node, dispatch } = this.#options;
+    const { calling, node, dispatch, state, driver } = this.#options;
+    const assignment = state.slots.get(service)?.assignment;
+    const ordered = assignment?.kind === "given" ? assignment.instruction.state : undefined;
+    // Taken over from a lost node, only to be stopped: it belongs here although it never started.
+    if (ordered === "request_stop" && content.result === "stopped") {
+      driver.options.facts.configure(service, node);
+    }
     if (this.#unguarded.has(service)) {
       dispatch({ kind: "report-answered", service, sequence, answer: "unknown" });
       return;

@@ -67,7 +67,7 @@ export class Agent {
       calling,
       state: this.state,
       process: this.process,
-      dispatch: (event) => this.dispatch(event),
+      dispatch: (event) => this.#onAnswer(event),
       onRequestLease: () => this.#keeper?.allowNew(),
       onLeaving: () => this.#finishLeaving(),
     });
@@ -200,6 +200,12 @@ export class Agent {
   #onMessage(event: AgentEvent): void {
     if (this.#options.engine.plan.pace.roundMs === 0) this.dispatch(event);
     else this.#inbound.push(event);
+  }
+
+  /** With rounds an agent that leaves does not go before the manager has had its turn. */
+  #onAnswer(event: AgentEvent): void {
+    if (event.kind === "mode-answered") this.#onMessage(event);
+    else this.dispatch(event);
   }
 
   /** With rounds only the lease's deadlines are looked at between them. */

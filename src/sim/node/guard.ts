@@ -134,9 +134,10 @@ export class Guard {
     if (this.#tracked.size === 0 && this.#armed) this.#wantsDisarm = true;
   }
 
-  /** Nothing is to be guarded any more. */
+  /** Nothing is to be guarded any more. A kernel watchdog stays armed as long as the store may count on a reset. */
   disarm(): void {
-    if (this.#tracked.size > 0 || this.saysResets) return;
+    const isCountedOn = this.#options.kind === "reset" && this.#armed;
+    if (this.#tracked.size > 0 || isCountedOn) return;
     this.#armed = false;
     this.#runUntilMs = undefined;
     this.#deadline.clear();

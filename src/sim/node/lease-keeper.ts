@@ -20,7 +20,7 @@ export interface LeaseKeeperOptions {
   readonly guard: Guard;
   readonly disk: LeaseDisk;
   readonly incarnation: string;
-  /** A new lease is asked for only when a round comes. */
+  /** A new lease that was refused is asked for again only when a round comes. */
   readonly inRounds: boolean;
   /** The lease on disk, and until when it may be taken up again. */
   readonly resume: { readonly lease: HeldLease; readonly untilMs: number } | undefined;
@@ -58,6 +58,7 @@ export class LeaseKeeper {
   #held: Holding | undefined;
   #previous: HeldLease | undefined;
   #mayAsk = false;
+  #refused = false;
   #busy = false;
   #stopped = false;
 
@@ -149,7 +150,7 @@ export class LeaseKeeper {
   #next(): void {
     if (this.#stopped || this.#busy) return;
     if (this.#held !== undefined) this.#renew(this.#held);
-    else if (this.#mayAsk && !this.#options.inRounds) this.#grant();
+    else if (this.#mayAsk && !(this.#options.inRounds && this.#refused)) this.#grant();
   }
 
   #later(delayMs: number): void {
@@ -229,6 +230,7 @@ export class LeaseKeeper {
     const request = { kind: "grant", node, incarnation, resetsOnLoss: guard.saysResets } as const;
     caller.call(request, firstTimeoutMs, (answer, sentAtMs) => {
       if (this.#stopped) return;
+      this.#refused = answer.kind === "refused";
       if (answer.kind === "lease") this.#later(this.#takeGrant(answer, sentAtMs));
       else this.#later(answer.kind === "refused" ? conflictRetryMs : retryMs * 2);
     });

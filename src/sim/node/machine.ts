@@ -36,6 +36,8 @@ const agentRestartMs = 1_000;
 const leaveWithinMs = 120_000;
 const leaveWithinRounds = 8;
 const migrateWithinMs = 3_600_000;
+/** After a round's begin: manager and agents have had their turn. */
+const powerDownOffsetMs = 1_000;
 
 /** One machine. Its disk survives everything. */
 export class Machine {
@@ -221,17 +223,32 @@ export class Machine {
         });
         return;
       case "reboot":
-        this.server?.stop();
-        this.powerOff();
-        this.powerOn(engine.plan.pace.bootMs);
-        return;
       case "power-off":
-        this.server?.stop();
-        this.powerOff();
+        this.#afterPowerDownWait(() => {
+          this.server?.stop();
+          this.powerOff();
+          if (kind === "reboot") this.powerOn(engine.plan.pace.bootMs);
+        });
         return;
       case undefined:
         return;
     }
+  }
+
+  /** Where parts look once a round, the machine goes down in the round after the one in which its agent left. */
+  #afterPowerDownWait(powerDown: () => void): void {
+    const { engine } = this.#options;
+    const { schedule, network } = engine;
+    const { roundMs } = engine.plan.pace;
+    if (roundMs === 0) {
+      powerDown();
+      return;
+    }
+    const bootCount = this.#bootCount;
+    const nextRoundMs = (Math.floor(schedule.nowMs / roundMs) + 1) * roundMs;
+    schedule.at(nextRoundMs + Math.min(powerDownOffsetMs, roundMs / 10), () => {
+      if (this.#bootCount === bootCount && network.isPowered(this.node)) powerDown();
+    });
   }
 
   /** The world begins with it on and at work: `prepare` gives its guard what it knew before. */

@@ -7,7 +7,7 @@ import { jsonOf } from "../../runtime/manager-records.ts";
 import { type CommandRecord, keys } from "../../wire/records.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Action } from "../plan.ts";
-import { readEpoch, readNode, readNodeState, readService } from "../store/records.ts";
+import { readCommand, readEpoch, readNode, readNodeState, readService } from "../store/records.ts";
 import { ruleRecordOf, serviceRecordOf } from "./service-records.ts";
 
 type ApiKind =
@@ -152,6 +152,10 @@ export class Api {
   ): readonly Operation[] {
     if (this.#entry(`${keys.services}${service}`) === undefined) {
       return this.#refuse(service, "there is no such service");
+    }
+    const pending = this.#entry(`${keys.commands}${service}`);
+    if (pending !== undefined && readCommand(pending).kind === "located") {
+      return this.#refuse(service, "it is being looked for where a person has moved it");
     }
     this.#commandCount += 1;
     const record = { version: 1, id: `person-${this.#commandCount}`, by: "person", ...order };

@@ -19,6 +19,7 @@ export function moveByHand(
   target: NodeId,
 ): string | undefined {
   const { engine, driver } = options;
+  if (engine.store.get(`${keys.leases}${target}`) === undefined) return "its node is not up";
   const why = whyNot(options, service);
   if (why !== undefined) return why;
   const { copies, facts } = driver.options;

@@ -5,8 +5,8 @@ import type { Machine } from "../node/machine.ts";
 import type { Action } from "../plan.ts";
 
 /** After a round's begin: people's orders come first, and writes get through before the agents look. */
-const managerOffsetMs = 100;
-const agentsOffsetMs = 500;
+const managerOffsetMs = 300;
+const agentsOffsetMs = 700;
 
 /** Calls the rounds of a world, if it has any. */
 export class Rounds {
@@ -41,7 +41,7 @@ export class Rounds {
 
   #plan(beginMs: number, roundMs: number): void {
     const { schedule } = this.#engine;
-    schedule.at(beginMs + Math.min(managerOffsetMs, roundMs / 100), () => this.#managers());
+    schedule.at(beginMs + Math.min(managerOffsetMs, roundMs / 40), () => this.#managers());
     schedule.at(beginMs + Math.min(agentsOffsetMs, roundMs / 20), () => {
       this.#agents();
       this.#plan(beginMs + roundMs, roundMs);

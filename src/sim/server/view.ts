@@ -1,6 +1,6 @@
 /** What a server knows of the store for its agents: instructions by node, and the settings. */
 import type { AgentInstruction } from "../../core/agent/state.ts";
-import { compareIds, epochOf, type NodeId, type ServiceId } from "../../core/ids.ts";
+import { compareIds, epochOf, type NodeId, type ServiceId, serviceTypeOf } from "../../core/ids.ts";
 import type { StoreChange, StoredEntry } from "../../ports/store.ts";
 import { nodeIdIn, serviceIdIn } from "../../runtime/manager-records.ts";
 import { keys, type ServiceRecord, type StatusRecord } from "../../wire/records.ts";
@@ -18,6 +18,11 @@ export interface Instructed {
 
 /** What a failed start or a crash costs before it is tried again, as in the process driver's defaults. */
 const restart = { delayMs: 500, delayMsMax: 30_000, resetAfterMs: 60_000 };
+
+/** Failing services move live when a person orders it; the manager by itself stops and hands them over. */
+function movesWhenOrdered(service: ServiceId): boolean {
+  return serviceTypeOf(service) === "fa";
+}
 
 /** One server's view. */
 export class View {
@@ -72,7 +77,7 @@ export class View {
       node: status.node,
       nodeEpoch: status.nodeEpoch ?? epochOf(0),
       target: status.target,
-      moveBy: config.moveBy,
+      moveBy: movesWhenOrdered(service) ? "live" : config.moveBy,
       suspended: status.suspended,
       clearLocks: status.clearLocks,
       stopTimeoutMs: status.stopTimeoutMs,

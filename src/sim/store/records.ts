@@ -3,6 +3,7 @@ import type { StoredEntry } from "../../ports/store.ts";
 import { readRecord } from "../../runtime/manager-records.ts";
 import {
   armingRecordSchema,
+  commandRecordSchema,
   epochRecordSchema,
   leaseRecordSchema,
   nodeRecordSchema,
@@ -28,6 +29,7 @@ function reader<T>(schema: Schema<T>): (entry: StoredEntry) => T {
 
 /** The records that the simulator's own parts look into. */
 export const readArming = reader(armingRecordSchema);
+export const readCommand = reader(commandRecordSchema);
 export const readEpoch = reader(epochRecordSchema);
 export const readLease = reader(leaseRecordSchema);
 export const readNode = reader(nodeRecordSchema);

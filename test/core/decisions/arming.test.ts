@@ -120,13 +120,24 @@ describe("disarm ignore", () => {
     assert.equal(manager.where(a), "started node2");
   });
 
-  test("does not take it for a node that is not up", () => {
+  test("on a node without a lease it belongs to the next epoch, whatever was confirmed before", () => {
     const manager = two();
     arming(manager, "ignore");
     manager.lose("node2", 1);
+    manager.confirmOff("node2", 1);
     manager.command(a, "located", "node2");
     arming(manager, "armed");
+    assert.equal(manager.where(a), "fence node2", "nobody has confirmed that epoch off");
+    manager.grant("node2", 2);
+    assert.equal(manager.where(a), "started node2");
+  });
+
+  test("is refused for a node that there is not", () => {
+    const manager = two();
+    arming(manager, "ignore");
+    manager.command(a, "located", "node9");
     assert.equal(manager.where(a), "started node1");
+    assert.equal(manager.has("finish-command"), true);
   });
 
   test("a suspended service of a lost node is fenced after arming, and waits for a confirmation", () => {

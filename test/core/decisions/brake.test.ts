@@ -1,7 +1,7 @@
 /** Losing most of the cluster at once: the most important first, a few at a time. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Manager, nodeId } from "../manager-harness.ts";
+import { Manager, nodeId, registration, serviceId } from "../manager-harness.ts";
 
 const nodes = ["node1", "node2", "node3", "node4", "node5"];
 
@@ -133,5 +133,89 @@ describe("the mass-failure brake", () => {
     manager.nowMs += 1_000;
     manager.send({ kind: "tick" });
     assert.match(manager.where("process:s1"), /^started/);
+  });
+
+  test("does not count to the bound of a step when no node has room for anybody", () => {
+    const manager = new Manager().online(...nodes);
+    const { settings } = manager.state;
+    const brake = { lostShare: 0.5, recoveriesAtOnce: 1 };
+    manager.send({ kind: "settings-changed", settings: { ...settings, brake } });
+    const limits = { cpuCores: 1, memoryBytes: 2 };
+    for (let index = 0; index < 300; index += 1) {
+      const id = `process:s${String(index).padStart(3, "0")}`;
+      manager.add(id, { home: nodeId(nodes[index % 3] ?? ""), priority: index, limits });
+      manager.report(id, "running");
+    }
+    const capacity = { cpuCores: 1, memoryBytes: 1 };
+    for (const node of nodes.slice(3)) {
+      manager.send({ kind: "node-changed", node: registration(node, { capacity }) });
+    }
+    for (const node of nodes.slice(0, 3)) manager.lose(node, 1);
+    for (const node of nodes.slice(0, 3)) manager.fenced(node, 2);
+    assert.equal(manager.state.brake.active, true);
+    assert.equal(manager.status("process:s299").state, "recovery");
+  });
+
+  test("an ignored service, or one that waits for another, holds up nobody", () => {
+    const manager = new Manager().online(...nodes);
+    const { settings } = manager.state;
+    const brake = { lostShare: 0.5, recoveriesAtOnce: 1 };
+    manager.send({ kind: "settings-changed", settings: { ...settings, brake } });
+    const home = nodeId("node1");
+    manager.add("process:low", { home }).add("process:ignored", { home, priority: 3 });
+    manager.add("process:high", { home, priority: 2, requires: [serviceId("process:low")] });
+    for (const id of ["process:low", "process:ignored", "process:high"])
+      manager.report(id, "running");
+    for (const node of nodes.slice(0, 3)) manager.lose(node, 1);
+    manager.set("process:ignored", { requested: "ignored" });
+    for (const node of nodes.slice(0, 3)) manager.fenced(node, 2);
+    assert.equal(manager.state.brake.active, true);
+    assert.equal(manager.status("process:high").state, "request_start");
+    assert.equal(manager.status("process:low").state, "started");
+  });
+
+  test("who found no node has its turn again when room is made and a place among those in flight is free", () => {
+    const manager = new Manager().online(...nodes);
+    const { settings } = manager.state;
+    const brake = { lostShare: 0.5, recoveriesAtOnce: 1 };
+    manager.send({ kind: "settings-changed", settings: { ...settings, brake } });
+    const home = nodeId("node1");
+    const limits = { cpuCores: 1, memoryBytes: 2 };
+    for (const id of ["process:a", "process:b"]) {
+      manager.add(id, { home, limits });
+      manager.report(id, "running");
+    }
+    const small = { cpuCores: 1, memoryBytes: 1 };
+    const large = { cpuCores: 1, memoryBytes: 9 };
+    for (const node of nodes.slice(3)) {
+      manager.send({ kind: "node-changed", node: registration(node, { capacity: small }) });
+    }
+    for (const node of nodes.slice(0, 3)) manager.lose(node, 1);
+    for (const node of nodes.slice(0, 3)) manager.fenced(node, 2);
+    assert.equal(manager.status("process:b").state, "recovery");
+    manager.send({ kind: "node-changed", node: registration("node4", { capacity: large }) });
+    assert.equal(manager.status("process:a").state, "started");
+    assert.equal(manager.status("process:b").state, "recovery");
+    manager.report("process:a", "running");
+    assert.equal(manager.status("process:b").state, "started");
+  });
+
+  test("who found no node has its turn again when the one that it is kept apart from stops", () => {
+    const names = ["node1", "node2"];
+    const manager = new Manager().online(...names);
+    const { settings } = manager.state;
+    const brake = { lostShare: 0, recoveriesAtOnce: 1 };
+    manager.send({ kind: "settings-changed", settings: { ...settings, brake } });
+    const [here, there] = ["process:a", "process:b"];
+    manager.add(here, { home: nodeId("node1") }).add(there, { home: nodeId("node2") });
+    const services = [serviceId(here), serviceId(there)];
+    const rule = { kind: "resource-affinity", affinity: "negative", name: "r", services } as const;
+    manager.send({ kind: "rule-changed", rule: { ...rule, disabled: false } });
+    manager.lose("node1", 1);
+    manager.fenced("node1", 2);
+    assert.equal(manager.where(here), "recovery node1");
+    manager.set(there, { requested: "stopped" });
+    manager.report(there, "stopped");
+    assert.equal(manager.where(here), "started node2");
   });
 });

@@ -109,3 +109,40 @@ describe("after and requires differ", () => {
     assert.equal(manager.where(web), "started node1");
   });
 });
+
+describe("a chain of services", () => {
+  const top = "process:top";
+
+  function chain(): Manager {
+    const manager = new Manager()
+      .online("node1")
+      .add(db)
+      .add(web, { requires: [serviceId(db)] })
+      .add(top, { requires: [serviceId(web)] });
+    for (const id of [db, web, top]) manager.report(id, "running");
+    return manager;
+  }
+
+  test("is stopped from its end when what all rest on is not to run", () => {
+    const manager = chain();
+    manager.set(db, { requested: "stopped" });
+    assert.equal(manager.where(top), "request_stop node1");
+    assert.equal(manager.where(web), "started node1");
+    manager.report(top, "stopped");
+    assert.equal(manager.where(web), "request_stop node1");
+    manager.report(web, "stopped");
+    assert.equal(manager.where(db), "request_stop node1");
+    manager.report(db, "stopped");
+    manager.set(db, { requested: "started" });
+    for (const id of [db, web, top]) manager.report(id, "running");
+    assert.equal(manager.where(top), "started node1");
+  });
+
+  test("does not hold up a service that only comes after one that is not to run", () => {
+    const manager = chain();
+    manager.set(db, { requested: "stopped" });
+    for (const id of [top, web, db]) manager.report(id, "stopped");
+    manager.add("process:last", { after: [serviceId(web)] });
+    assert.equal(manager.where("process:last"), "started node1");
+  });
+});

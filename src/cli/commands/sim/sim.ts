@@ -1,6 +1,7 @@
 /** `sim`: clusters that are simulated, with the decisions that real ones make. */
 import type { Command } from "commander";
 import type { CommandContext } from "../../command-context.ts";
+import { addSimFuzz } from "./fuzz.ts";
 import { addPlay } from "./play.ts";
 import { addSimRun } from "./run.ts";
 
@@ -11,4 +12,5 @@ export function addSimCommands(program: Command, context: CommandContext): void 
     .description("simulated clusters: play with one, or run scenario files");
   addPlay(sim, context);
   addSimRun(sim, context);
+  addSimFuzz(sim, context);
 }

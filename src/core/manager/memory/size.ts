@@ -29,6 +29,5 @@ export function isRunning(state: ManagerState, id: ServiceId): boolean {
 export function retally(state: ManagerState, id: ServiceId): void {
   const freed = tally(state.tallies, id, state.statuses.get(id), sizeOf(state, id));
   if (!freed || !state.loaded) return;
-  state.brake.unplaced.clear();
   for (const waiting of state.waiting) state.dirty.add(waiting);
 }

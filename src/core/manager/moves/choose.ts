@@ -3,7 +3,8 @@ import type { NodeId, ServiceId } from "../../ids.ts";
 import type { Capacity } from "../../model/capacity.ts";
 import type { PlacedStatus, Service } from "../../model/service.ts";
 import { isMoving, isPlaced } from "../../model/service.ts";
-import { countsAsLoad } from "../../placement/load.ts";
+import { mutated } from "../../mutation.ts";
+import { commitsMemory, countsAsLoad } from "../../placement/load.ts";
 import { type NodeLoad, scoreNodes } from "../../placement/scores.ts";
 import {
   type SelectInput,
@@ -43,7 +44,8 @@ export function selectInputOf(
   const group = service.group === undefined ? undefined : state.groups.get(service.group);
   return {
     service: service.id,
-    current: status?.node,
+    // Room is not asked of the present node, unless the service has given it up there.
+    current: status !== undefined && commitsMemory(status) ? status.node : undefined,
     preference,
     failback: service.failback && group?.nofailback !== true,
     failedNodes: status?.failedNodes ?? [],
@@ -72,6 +74,7 @@ export function refusalOf(state: ManagerState, service: Service, node: NodeId): 
   const needed = service.limits?.memoryBytes ?? 0;
   const capacity = state.nodes.get(node)?.capacity;
   if (service.mayOvercommit || needed === 0 || capacity === undefined) return undefined;
+  if (mutated("S8-overcommit")) return undefined;
   const free = capacity.memoryBytes - tallyOf(state.tallies, node).committedBytes;
   if (needed <= free) return undefined;
   return `it needs ${mebibytes(needed)} MiB of memory and ${mebibytes(Math.max(0, free))} MiB are free`;

@@ -139,6 +139,14 @@ function markGone(context: Context, id: NodeId): void {
   putNode(state, { ...nodeOf(context, id), goneAtMs: context.now });
 }
 
+/** The suspect time may have changed: every lost node is looked at when the present one is over. */
+export function suspectAnew(context: Context): void {
+  const { state } = context;
+  for (const { id, lostAtMs } of state.nodes.values())
+    if (lostAtMs !== undefined) state.suspects.add(id);
+  markOverdueSuspects(context);
+}
+
 /** Nodes whose suspect time is over: their services are looked at. */
 export function markOverdueSuspects(context: Context): void {
   const { state } = context;

@@ -2,9 +2,18 @@
  * Suspending high availability as a whole and taking it up again. `freeze`: services are frozen. `ignore`: they are
  * left alone in whatever state they are. While something is being fenced, recovered or moved, only that goes on.
  */
+import { epochOf, type NodeId } from "../../ids.ts";
 import { isMoving, isPlaced, type PlacedStatus, type Service } from "../../model/service.ts";
 import { refuseCommand } from "../commands.ts";
-import { type Context, isUp, nodeOf, setStatus, successor, type Verdict } from "../context.ts";
+import {
+  type Context,
+  isUp,
+  nodeOf,
+  type PlacedBase,
+  setStatus,
+  successor,
+  type Verdict,
+} from "../context.ts";
 import type { ArmingState } from "../effect.ts";
 import type { ArmingMode } from "../event.ts";
 
@@ -71,21 +80,34 @@ function isFreezable(status: PlacedStatus): boolean {
   );
 }
 
+/** Whether the node's agent is about to restart; what an agent that is lost now once said of that is over. */
+export function agentRestarts(context: Context, id: NodeId): boolean {
+  return isUp(context, id) && nodeOf(context, id).agentMode === "restart";
+}
+
 /** Leaves the service as it is: from here on no watchdog kills it, so its node's loss proves nothing about it. */
 export function freeze(
   context: Context,
   status: PlacedStatus,
   reason: PlacedStatus["reason"],
 ): void {
-  const base = successor(context, status);
-  const alone = { survivesIsolation: true, mayOutliveLease: true } as const;
-  setStatus(context, { ...base, ...alone, state: "freeze", reason });
+  setStatus(context, { ...leftAlone(context, status), state: "freeze", reason });
 }
 
 function suspend(context: Context, status: PlacedStatus): void {
-  const base = successor(context, status);
-  const alone = { survivesIsolation: true, mayOutliveLease: true, suspended: true } as const;
-  setStatus(context, { ...status, ...base, ...alone, reason: { code: "disarmed" } });
+  const alone = leftAlone(context, status);
+  setStatus(context, { ...status, ...alone, suspended: true, reason: { code: "disarmed" } });
+}
+
+/**
+ * The same place, where no watchdog looks after the copy from here on. A copy of an epoch that is over already was
+ * never let go of: what was known of it holds.
+ */
+function leftAlone(context: Context, status: PlacedStatus): PlacedBase {
+  const { id, leaseEpoch } = nodeOf(context, status.node);
+  const base = successor(context, status, isUp(context, id) ? leaseEpoch : undefined);
+  if (leaseEpoch === undefined) return base;
+  return { ...base, survivesIsolation: true, mayOutliveLease: true };
 }
 
 /** Only where it is can change: a person moves it by hand and says so. */
@@ -96,8 +118,8 @@ function onSuspended(context: Context, service: Service, status: PlacedStatus): 
 }
 
 /**
- * Takes a person's word for where a service is that nobody watches; undefined: nobody has said anything. The node has
- * to be up: a copy on one without a lease would belong to an epoch that nobody knows yet.
+ * Takes a person's word for where a service is that nobody watches; undefined: nobody has said anything. A copy on a
+ * node without a lease belongs to the node's next epoch: what was confirmed of earlier ones says nothing about it.
  */
 export function takeLocation(
   context: Context,
@@ -108,11 +130,12 @@ export function takeLocation(
   const command = state.commands.get(service.id);
   if (command?.kind !== "located" || command.target === undefined) return undefined;
   const { target } = command;
-  const nodeEpoch = isUp(context, target) ? state.nodes.get(target)?.leaseEpoch : undefined;
-  if (nodeEpoch === undefined) {
-    refuseCommand(context, service, `node "${target}" is not up`);
+  const node = state.nodes.get(target);
+  if (node === undefined || node.goneAtMs !== undefined) {
+    refuseCommand(context, service, `there is no node "${target}"`);
     return "settled";
   }
+  const nodeEpoch = node.leaseEpoch ?? epochOf(node.epoch + 1);
   state.commands.delete(service.id);
   context.effects.push({
     kind: "finish-command",
@@ -123,7 +146,8 @@ export function takeLocation(
   const base = { ...successor(context, status), node: target, nodeEpoch };
   const reason = { code: "located", node: target } as const;
   // Nobody has seen yet that a watchdog knows of it there.
-  setStatus(context, { ...status, ...base, mayOutliveLease: true, reason });
+  const alone = { survivesIsolation: true, mayOutliveLease: true } as const;
+  setStatus(context, { ...status, ...base, ...alone, reason });
   return "changed";
 }
 

@@ -34,7 +34,9 @@ export function updateBrake(context: Context): void {
 export function mayRecover(context: Context, service: ServiceId): boolean {
   const { brake } = context.state;
   if (!brake.active) return brake.holdUntilMs === undefined;
-  return brake.turn === service;
+  if (brake.turn === service) return true;
+  brake.unplaced.delete(service); // something has changed about it, or it would not be looked at: it has its turn
+  return false;
 }
 
 /** A recovery under the brake has begun. */

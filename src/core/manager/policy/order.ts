@@ -68,9 +68,12 @@ function isToStop(service: Service): boolean {
   return service.removing || service.requested === "stopped" || service.requested === "disabled";
 }
 
-/** Whether it is to run, and has not failed for good. */
-function isWanted(context: Context, id: ServiceId): boolean {
+/** Whether it is to run and has not failed for good, and the same holds for all that it cannot do without. */
+function isWanted(context: Context, id: ServiceId, asked = new Set<ServiceId>()): boolean {
+  if (asked.has(id)) return true; // answered already
+  asked.add(id);
   const service = context.state.services.get(id);
   if (service === undefined || service.requested !== "started" || service.removing) return false;
-  return context.state.statuses.get(id)?.state !== "error";
+  if (context.state.statuses.get(id)?.state === "error") return false;
+  return service.requires.every((other) => isWanted(context, other, asked));
 }

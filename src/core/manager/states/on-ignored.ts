@@ -7,12 +7,10 @@ import { requestedTarget } from "../transitions.ts";
 
 /** Comes back under management where it was; its node lost, a copy may be alive there and must be confirmed dead. */
 export function onIgnored(context: Context, service: Service, status: SettledStatus): Verdict {
-  if (service.requested === "ignored" && !service.removing) {
-    const located = takeLocation(context, service, status);
-    if (located === undefined) refuseCommand(context, service, "it is ignored");
-    return located ?? "settled";
-  }
-  refuseCommand(context, service, "it is about to be managed again");
+  // Said while nobody managed it: it holds, also if it is to be managed again by now.
+  if (takeLocation(context, service, status) === "changed") return "changed";
+  refuseCommand(context, service, "it is ignored");
+  if (service.requested === "ignored" && !service.removing) return "settled";
   const node = nodeOf(context, status.node);
   const reason = { code: "managed-again" } as const;
   const base = successor(context, status, isUp(context, node.id) ? node.leaseEpoch : undefined);

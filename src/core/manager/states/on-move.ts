@@ -1,10 +1,15 @@
 /** A service on its way: nothing of it may run on the source any more before the target is told to start it (S1). */
 import type { MovingStatus, Service, ServiceReport } from "../../model/service.ts";
+import { mutated } from "../../mutation.ts";
+import { takeUpCommand } from "../commands.ts";
 import type { Context, Verdict } from "../context.ts";
 import { arrive, enter, followNode, resumeHere } from "../transitions.ts";
 
 /** Waits for the source's word, then hands the service over. */
 export function onMove(context: Context, service: Service, status: MovingStatus): Verdict {
+  if (mutated("S7-two-ways") && takeUpCommand(context, service, status) === "changed") {
+    return "changed";
+  }
   const report = context.state.reports.get(service.id);
   const current = report?.uid === status.uid ? report : undefined;
   // Said while the lease lived: nothing of it is there, whatever has become of the node since.

@@ -2,12 +2,13 @@
 import type { PlacedStatus, Service } from "../../model/service.ts";
 import { type Context, setStatus, successor, type Verdict } from "../context.ts";
 import { chooseNode } from "../moves/choose.ts";
-import { waitReason } from "../policy/order.ts";
+import { lostRequirement, waitReason } from "../policy/order.ts";
 import { beginMove, enter, followNode, isolationOrder, reasonToStop } from "../transitions.ts";
 
 /** Goes on to `started`, or to `request_stop` when the person has changed their mind. */
 export function onRequestStart(context: Context, service: Service, status: PlacedStatus): Verdict {
-  const stop = reasonToStop(service);
+  // What was frozen or failed to move may run still: without what it needs it is stopped here too.
+  const stop = reasonToStop(service) ?? lostRequirement(context, service);
   if (stop !== undefined) {
     return enter(context, { status, state: "request_stop", reason: stop });
   }

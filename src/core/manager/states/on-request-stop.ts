@@ -1,14 +1,7 @@
 /** A service that is being stopped on its node. */
 import type { Service, SettledStatus } from "../../model/service.ts";
-import {
-  type Context,
-  forgetService,
-  nodeOf,
-  setStatus,
-  successor,
-  type Verdict,
-} from "../context.ts";
-import { freeze } from "../policy/arming.ts";
+import { type Context, forgetService, setStatus, successor, type Verdict } from "../context.ts";
+import { agentRestarts, freeze } from "../policy/arming.ts";
 import { enter, followNode } from "../transitions.ts";
 
 /** Waits for its agent's word: stopped, or `error`, because what cannot be stopped cannot be moved either. */
@@ -18,7 +11,7 @@ export function onRequestStop(context: Context, service: Service, status: Settle
   // What was said to be stopped is, whatever has become of its node since.
   if (!isStopped && followNode(context, status) === "changed") return "changed";
   if (report?.uid !== status.uid) {
-    if (nodeOf(context, status.node).agentMode !== "restart") return "settled";
+    if (!agentRestarts(context, status.node)) return "settled";
     freeze(context, status, { code: "agent-restarts", node: status.node });
     return "changed";
   }

@@ -1,10 +1,10 @@
 /** A service that is to run on its node: follows the node, the person's wish, commands and its agent's reports. */
 import { assertNever } from "../../assert.ts";
 import type { PlacedStatus, Service, ServiceReport, SettledStatus } from "../../model/service.ts";
-import { takeUpCommand } from "../commands.ts";
+import { refuseCommand, takeUpCommand } from "../commands.ts";
 import { type Context, isUp, nextUid, nodeOf, setStatus, type Verdict } from "../context.ts";
 import { considerMove, tryNextNode } from "../moves/policy-move.ts";
-import { freeze } from "../policy/arming.ts";
+import { agentRestarts, freeze } from "../policy/arming.ts";
 import { lostRequirement, stopsFirst } from "../policy/order.ts";
 import { enter, followNode, reasonToStop } from "../transitions.ts";
 
@@ -17,6 +17,7 @@ export function onStarted(context: Context, service: Service, status: SettledSta
   const stop = reasonToStop(service) ?? lostRequirement(context, service);
   if (stop !== undefined) {
     if (stopsFirst(context, service) !== undefined) return "settled";
+    refuseCommand(context, service, "it is to be stopped");
     return enter(context, { status, state: "request_stop", reason: stop });
   }
   if (service.requested === "ignored") {
@@ -26,7 +27,7 @@ export function onStarted(context: Context, service: Service, status: SettledSta
     setStatus(context, { ...base, ...ignored, reason: { code: "ignored" } });
     return "changed";
   }
-  if (node.agentMode === "restart") {
+  if (agentRestarts(context, node.id)) {
     freeze(context, status, { code: "agent-restarts", node: node.id });
     return "changed";
   }

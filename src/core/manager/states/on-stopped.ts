@@ -2,7 +2,7 @@
 import type { Service, SettledStatus } from "../../model/service.ts";
 import { takeUpCommand } from "../commands.ts";
 import { type Context, isLost, nodeOf, setStatus, type Verdict } from "../context.ts";
-import { freeze, takeLocation } from "../policy/arming.ts";
+import { agentRestarts, freeze, takeLocation } from "../policy/arming.ts";
 import { lostRequirement } from "../policy/order.ts";
 import { enter, followNode } from "../transitions.ts";
 
@@ -22,13 +22,14 @@ export function onStopped(context: Context, service: Service, status: SettledSta
     const located = takeLocation(context, service, status);
     if (located === "changed") return located;
   }
+  if (takeUpCommand(context, service, status) === "changed") return "changed";
   const node = nodeOf(context, status.node);
   if (isLost(context, status.node) && node.state !== "maintenance") {
     if (service.requested === "disabled") return "settled";
     return followNode(context, status);
   }
   if (node.state !== "maintenance" && followNode(context, status) === "changed") return "changed";
-  if (node.agentMode === "restart" && service.requested !== "disabled") {
+  if (agentRestarts(context, node.id)) {
     freeze(context, status, { code: "agent-restarts", node: node.id });
     return "changed";
   }
@@ -36,7 +37,6 @@ export function onStopped(context: Context, service: Service, status: SettledSta
     const reason = { code: "requested", requested: "started" } as const;
     return enter(context, { status, state: "request_start", reason });
   }
-  if (takeUpCommand(context, service, status) === "changed") return "changed";
   return noteConfirmedStop(context, status);
 }
 

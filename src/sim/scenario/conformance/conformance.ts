@@ -130,7 +130,7 @@ function entriesOf<Id extends string, T>(
 /** The brake never acts: that system recovers everything at once. */
 function settingsOf({ settings }: ConformanceScenario): Settings {
   return settingsSchema.parse({
-    times: { ttlMs: 120_000, watchdogMs: 60_000, renewEveryMs: 10_000 },
+    times: { ttlMs: 120_000, watchdogMs: 60_000, renewEveryMs: roundMs },
     suspectMs: 60_000,
     roundMs,
     shutdownPolicy: settings.shutdownPolicy,

@@ -113,8 +113,10 @@ function powerActions(
   const on = onOffOf(words);
   if (on === undefined) return undefined;
   const power: Action = { kind: "power", node, on };
-  if (!on || !faults.delete(node)) return [power];
-  return [{ kind: "store", mode: "ok", server: node }, power];
+  if (!on) return [power];
+  const network: Action = { kind: "network", node, on };
+  const store: Action = { kind: "store", mode: "ok", server: node };
+  return faults.delete(node) ? [store, power, network] : [power, network];
 }
 
 function alone(

@@ -2,11 +2,11 @@
  * S3: when a node's lease ends in the store, nothing executes there any more that may be started elsewhere from then
  * on. What may outlive the lease, by the store's own word, is left out.
  */
-import type { NodeId } from "../../core/ids.ts";
-import { nodeIdIn } from "../../runtime/manager-records.ts";
-import { keys, type LeaseRecord } from "../../wire/records.ts";
-import { type Copy, isExecuting } from "../node/copies.ts";
-import type { Check, CheckContext } from "./check.ts";
+import type { NodeId } from "../../../core/ids.ts";
+import { nodeIdIn } from "../../../runtime/manager-records.ts";
+import { keys, type LeaseRecord } from "../../../wire/records.ts";
+import { type Copy, isExecuting } from "../../node/copies.ts";
+import type { Check, CheckContext } from "../check.ts";
 
 /** Looks at the node's copies at the instant at which its lease ends. */
 export function createLeaseDeadlineCheck({ view, ledger, accuse }: CheckContext): Check {

@@ -2,12 +2,12 @@
  * S6: what a server said is written is written, what a person wrote is not lost under a manager's write, and no move
  * is begun twice under one instruction.
  */
-import type { Operation, StoreChange, Txn } from "../../ports/store.ts";
-import { serviceIdIn } from "../../runtime/manager-records.ts";
-import { keys } from "../../wire/records.ts";
-import type { Check, CheckContext } from "./check.ts";
-import { fieldIn, reportFactsOf, textIn } from "./ledger.ts";
-import type { Answered } from "./view.ts";
+import type { Operation, StoreChange, Txn } from "../../../ports/store.ts";
+import { serviceIdIn } from "../../../runtime/manager-records.ts";
+import { keys } from "../../../wire/records.ts";
+import type { Check, CheckContext } from "../check.ts";
+import { fieldIn, reportFactsOf, textIn } from "../ledger.ts";
+import type { Answered } from "../view.ts";
 
 interface Order {
   readonly kind: string;

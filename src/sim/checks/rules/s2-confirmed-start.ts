@@ -2,13 +2,13 @@
  * S2: a copy is started only under a live lease of the epoch that its instruction names, and after the store has
  * confirmed that instruction. A confirmation holds for restarts until the agent gives the service up.
  */
-import type { NodeId, ServiceId } from "../../core/ids.ts";
-import { keys } from "../../wire/records.ts";
-import type { Copy } from "../node/copies.ts";
-import type { RequestOf } from "../server/agent-protocol.ts";
-import type { Commit } from "../store/simulated-store.ts";
-import type { Check, CheckContext } from "./check.ts";
-import { reportFactsOf } from "./ledger.ts";
+import type { NodeId, ServiceId } from "../../../core/ids.ts";
+import { keys } from "../../../wire/records.ts";
+import type { Copy } from "../../node/copies.ts";
+import type { RequestOf } from "../../server/agent-protocol.ts";
+import type { Commit } from "../../store/simulated-store.ts";
+import type { Check, CheckContext } from "../check.ts";
+import { reportFactsOf } from "../ledger.ts";
 
 type Confirmed = Pick<RequestOf<"confirm">, "uid" | "epoch">;
 

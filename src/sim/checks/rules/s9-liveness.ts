@@ -2,16 +2,16 @@
  * S9: once all faults are over, every service that is to run and that some node may take runs within a bound, and the
  * manager's memory is what the store says. A plan that ends with a calm of more than the bound can be checked.
  */
-import { compareIds, type NodeId, type ServiceId } from "../../core/ids.ts";
-import { selectInputOf } from "../../core/manager/moves/choose.ts";
-import type { ManagerState } from "../../core/manager/state.ts";
-import { isPlaced } from "../../core/model/service.ts";
-import { selectNode } from "../../core/placement/select-node.ts";
-import { statusRecordOf } from "../../runtime/manager-records.ts";
-import type { ServiceRecord, StatusRecord } from "../../wire/records.ts";
-import { keys } from "../../wire/records.ts";
-import { livenessBoundMs } from "./bound.ts";
-import type { Check, CheckContext } from "./check.ts";
+import { compareIds, type NodeId, type ServiceId } from "../../../core/ids.ts";
+import { selectInputOf } from "../../../core/manager/moves/choose.ts";
+import type { ManagerState } from "../../../core/manager/state.ts";
+import { isPlaced } from "../../../core/model/service.ts";
+import { selectNode } from "../../../core/placement/select-node.ts";
+import { statusRecordOf } from "../../../runtime/manager-records.ts";
+import type { ServiceRecord, StatusRecord } from "../../../wire/records.ts";
+import { keys } from "../../../wire/records.ts";
+import { livenessBoundMs } from "../bound.ts";
+import type { Check, CheckContext } from "../check.ts";
 import { PlacementFacts } from "./placement-facts.ts";
 
 /** Keeps, for each service, since when no copy of it runs; looks at all of them at the end. */

@@ -1,7 +1,7 @@
 /** S1: a service executes at most once at any instant, wherever that is. */
-import type { ServiceId } from "../../core/ids.ts";
-import { type Copy, isExecuting } from "../node/copies.ts";
-import type { Check, CheckContext } from "./check.ts";
+import type { ServiceId } from "../../../core/ids.ts";
+import { type Copy, isExecuting } from "../../node/copies.ts";
+import type { Check, CheckContext } from "../check.ts";
 
 /** Looks, after each event, at the services whose copies have changed in it. */
 export function createOneCopyCheck({ view, accuse }: CheckContext): Check {

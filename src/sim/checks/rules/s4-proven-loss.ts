@@ -2,14 +2,14 @@
  * S4: a service leaves a node only with a proof that it is dead there, an epoch grows only while no lease of it lives,
  * and words of an older epoch, or about an older instruction, are not recorded.
  */
-import type { NodeId, ServiceId } from "../../core/ids.ts";
-import type { StoreChange, StoredEntry } from "../../ports/store.ts";
-import { nodeIdIn, serviceIdIn } from "../../runtime/manager-records.ts";
-import { keys, type StatusRecord } from "../../wire/records.ts";
-import { readEpoch, readLease, readStatus } from "../store/records.ts";
-import type { Commit } from "../store/simulated-store.ts";
-import type { Check, CheckContext } from "./check.ts";
-import { fieldIn, reportFactsOf, textIn } from "./ledger.ts";
+import type { NodeId, ServiceId } from "../../../core/ids.ts";
+import type { StoreChange, StoredEntry } from "../../../ports/store.ts";
+import { nodeIdIn, serviceIdIn } from "../../../runtime/manager-records.ts";
+import { keys, type StatusRecord } from "../../../wire/records.ts";
+import { readEpoch, readLease, readStatus } from "../../store/records.ts";
+import type { Commit } from "../../store/simulated-store.ts";
+import type { Check, CheckContext } from "../check.ts";
+import { fieldIn, reportFactsOf, textIn } from "../ledger.ts";
 
 /** Compares each commit with what was true just before it. */
 export function createProvenLossCheck(context: CheckContext): Check {

@@ -2,8 +2,8 @@
  * What rules and room say about a service's place, worked out from the store's records in the plainest way: a second
  * opinion, which shares nothing with the placement of the core.
  */
-import type { NodeId, ServiceId } from "../../core/ids.ts";
-import type { JsonValue, StoreChange } from "../../ports/store.ts";
+import type { NodeId, ServiceId } from "../../../core/ids.ts";
+import type { JsonValue, StoreChange } from "../../../ports/store.ts";
 import {
   groupRecordSchema,
   keys,
@@ -11,8 +11,8 @@ import {
   rejectedRulesRecordSchema,
   ruleRecordSchema,
   type StatusRecord,
-} from "../../wire/records.ts";
-import type { Ledger } from "./ledger.ts";
+} from "../../../wire/records.ts";
+import type { Ledger } from "../ledger.ts";
 
 type Rule = RuleRecord["rule"];
 type Group = ReturnType<typeof groupRecordSchema.parse>["group"];
@@ -77,12 +77,21 @@ export class PlacementFacts {
     return group.nodes.some((listed) => listed.node === node) ? undefined : `group ${name}`;
   }
 
-  /** A service on the node, or on its way there, that this one must be apart from; undefined: none. */
-  counterpartOn(service: ServiceId, node: NodeId): ServiceId | undefined {
+  /**
+   * A service on the node, or on its way there, that this one must be apart from; undefined: none. `passing`: those
+   * that came there at the same time without being about to run.
+   */
+  counterpartOn(
+    service: ServiceId,
+    node: NodeId,
+    passing: ReadonlySet<ServiceId>,
+  ): ServiceId | undefined {
     for (const rule of this.#rules.values()) {
       if (rule.type !== "resource-affinity" || rule.affinity !== "negative") continue;
       if (!this.#counts(rule) || !rule.services.includes(service)) continue;
-      const found = rule.services.find((other) => other !== service && this.#isOn(other, node));
+      const found = rule.services.find(
+        (other) => other !== service && !passing.has(other) && this.#isOn(other, node),
+      );
       if (found !== undefined) return found;
     }
     return undefined;

@@ -1,10 +1,10 @@
 /** S5: every write of a manager names its own election, which holds at that instant. */
 
-import type { Operation, Txn } from "../../ports/store.ts";
-import { serviceIdIn } from "../../runtime/manager-records.ts";
-import { keys } from "../../wire/records.ts";
-import { readStatus } from "../store/records.ts";
-import type { Check, CheckContext } from "./check.ts";
+import type { Operation, Txn } from "../../../ports/store.ts";
+import { serviceIdIn } from "../../../runtime/manager-records.ts";
+import { keys } from "../../../wire/records.ts";
+import { readStatus } from "../../store/records.ts";
+import type { Check, CheckContext } from "../check.ts";
 
 /** What nobody but a manager writes. */
 const managerPrefixes: readonly string[] = [

@@ -2,12 +2,12 @@
  * When what a manager decides by was last changed. A manager may decide by what was true a moment ago, as long as its
  * election lives: its decisions are compared only with what has been true for longer.
  */
-import type { ServiceId } from "../../core/ids.ts";
-import type { RequestedState } from "../../core/model/service.ts";
-import type { StoreChange } from "../../ports/store.ts";
-import { serviceIdIn } from "../../runtime/manager-records.ts";
-import { keys } from "../../wire/records.ts";
-import { readService } from "../store/records.ts";
+import type { ServiceId } from "../../../core/ids.ts";
+import type { RequestedState } from "../../../core/model/service.ts";
+import type { StoreChange } from "../../../ports/store.ts";
+import { serviceIdIn } from "../../../runtime/manager-records.ts";
+import { keys } from "../../../wire/records.ts";
+import { readService } from "../../store/records.ts";
 
 /** A slow store and the delays of messages on top of an election's life. */
 const delayMsMax = 3_000;

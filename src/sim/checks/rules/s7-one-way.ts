@@ -3,11 +3,11 @@
  * service is on one way at a time. The instruction for a move is replaced by another operation only after its
  * source's word on that very move, or with the end of the source's lease.
  */
-import type { Epoch } from "../../core/ids.ts";
-import { serviceIdIn } from "../../runtime/manager-records.ts";
-import { keys, type StatusRecord } from "../../wire/records.ts";
-import { readStatus } from "../store/records.ts";
-import type { Check, CheckContext } from "./check.ts";
+import type { Epoch } from "../../../core/ids.ts";
+import { serviceIdIn } from "../../../runtime/manager-records.ts";
+import { keys, type StatusRecord } from "../../../wire/records.ts";
+import { readStatus } from "../../store/records.ts";
+import type { Check, CheckContext } from "../check.ts";
 
 const movingStates: ReadonlySet<string> = new Set(["migrate", "relocate", "request_start_balance"]);
 

@@ -1,0 +1,43 @@
+/**
+ * Spots of the core that can be broken on purpose, one at a time, so that a test can prove that the simulator's checks
+ * see it. Nothing in production chooses a mutant; only tests do, by `setMutant`.
+ */
+
+/** The rule that each one breaks comes first in its name. */
+export const mutantNames = [
+  /** An agent says "stopped" as soon as it has begun to stop. */
+  "S1-early-word",
+  /** An agent starts what it was told without asking whether that holds. */
+  "S2-unasked",
+  /** The deadline by which all must be dead lies after the lease's end. */
+  "S3-late-deadline",
+  /** A node that is silent counts as dead. */
+  "S4-silence",
+  /** A manager's writes do not name its election. */
+  "S5-no-election",
+  /** A server takes a write whose outcome nobody knows for done. */
+  "S6-unknown-is-done",
+  /** An agent forgets that it has carried out a move. */
+  "S6-moved-again",
+  /** A manager begins a second move while the first one goes on. */
+  "S7-two-ways",
+  /** A manager starts what is in error when a person only wants it started. */
+  "S8-error-forgiven",
+  /** A manager does not look at what a node has free. */
+  "S8-overcommit",
+  /** A manager forgets who waits for a node when one comes. */
+  "S9-forgotten-waiting",
+] as const;
+export type MutantName = (typeof mutantNames)[number];
+
+let chosen: MutantName | undefined;
+
+/** Whether this spot is broken now; always false outside of tests. */
+export function mutated(name: MutantName): boolean {
+  return chosen === name;
+}
+
+/** Breaks one spot, or, undefined, mends it. For tests alone. */
+export function setMutant(name: MutantName | undefined): void {
+  chosen = name;
+}
