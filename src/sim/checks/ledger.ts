@@ -3,7 +3,7 @@
  * from the commits alone, so that a check does not trust the parts that it checks.
  */
 import type { Epoch, InstructionUid, NodeId, ServiceId } from "../../core/ids.ts";
-import { isMoving, isPlaced, type ServiceStatus } from "../../core/model/service.ts";
+import type { ServiceStatus } from "../../core/model/service.ts";
 import type { JsonValue, StoreChange, StoreRevision } from "../../ports/store.ts";
 import { nodeIdIn, serviceIdIn, statusOf } from "../../runtime/manager-records.ts";
 import {
@@ -151,10 +151,4 @@ export function fieldIn(value: JsonValue | undefined, name: string): JsonValue |
 export function textIn(value: JsonValue | undefined, name: string): string {
   const field = fieldIn(value, name);
   return typeof field === "string" ? field : "";
-}
-
-/** The nodes that a status names: where it is, and where it goes. */
-export function nodesOf(status: ServiceStatus | undefined): readonly NodeId[] {
-  if (status === undefined || !isPlaced(status)) return [];
-  return isMoving(status) ? [status.node, status.target] : [status.node];
 }

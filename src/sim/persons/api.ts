@@ -7,7 +7,7 @@ import { jsonOf } from "../../runtime/manager-records.ts";
 import { type CommandRecord, keys } from "../../wire/records.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Action } from "../plan.ts";
-import { readCommand, readEpoch, readNode, readNodeState, readService } from "../store/records.ts";
+import { readArming, readCommand, readEpoch, readNode, readNodeState, readService } from "../store/records.ts";
 import { ruleRecordOf, serviceRecordOf } from "./service-records.ts";
 
 type ApiKind =
@@ -115,12 +115,15 @@ export class Api {
     }
   }
 
-  /** Only of an online node; its end is always allowed. */
+  /** Only of an online node, and not in a disarmed cluster, where nothing would move; its end is always allowed. */
   #maintenance(node: NodeId, on: boolean): readonly Operation[] {
     const entry = this.#entry(`${keys.nodes}${node}`);
     if (entry === undefined) return this.#refuse(node, "there is no such node");
     const stateEntry = this.#entry(`${keys.nodeStates}${node}`);
     const state = stateEntry === undefined ? "unknown" : readNodeState(stateEntry).state;
+    const armingEntry = this.#entry(keys.arming);
+    const isArmed = armingEntry === undefined || readArming(armingEntry).mode === "armed";
+    if (on && !isArmed) return this.#refuse(node, "the cluster is disarmed");
     if (on && state !== "online") return this.#refuse(node, `it is ${state}, not online`);
     return [put(entry.key, { ...readNode(entry), maintenance: on })];
   }

@@ -3,7 +3,7 @@ import type { AgentState } from "../../core/agent/state.ts";
 import type { NodeId, ServiceId } from "../../core/ids.ts";
 import { keys } from "../../wire/records.ts";
 import type { Engine } from "../engine/engine.ts";
-import { readArming, readService, readStatus } from "../store/records.ts";
+import { readArming, readLease, readService, readStatus } from "../store/records.ts";
 import type { Driver } from "../workloads/driver.ts";
 
 export interface HandMoveOptions {
@@ -19,7 +19,7 @@ export function moveByHand(
   target: NodeId,
 ): string | undefined {
   const { engine, driver } = options;
-  if (engine.store.get(`${keys.leases}${target}`) === undefined) return "its node is not up";
+  if (!isUp(options, target)) return "its node is not up";
   const why = whyNot(options, service);
   if (why !== undefined) return why;
   const { copies, facts } = driver.options;
@@ -34,7 +34,13 @@ export function moveByHand(
   return undefined;
 }
 
-/** Only what is ignored, or suspended in a disarmed cluster, and of which its agent knows that. */
+/** A person puts nothing on a machine that is just coming up. */
+function isUp({ engine, agentState }: HandMoveOptions, node: NodeId): boolean {
+  const entry = engine.store.get(`${keys.leases}${node}`);
+  return entry !== undefined && agentState(node)?.lease?.epoch === readLease(entry).epoch;
+}
+
+/** Only what is ignored, stopped, or suspended in a disarmed cluster, and of which its agent knows that. */
 function whyNot({ engine, agentState }: HandMoveOptions, service: ServiceId): string | undefined {
   const { store } = engine;
   const statusEntry = store.get(`${keys.statuses}${service}`);
@@ -42,13 +48,12 @@ function whyNot({ engine, agentState }: HandMoveOptions, service: ServiceId): st
   const status = readStatus(statusEntry);
   const configEntry = store.get(`${keys.services}${service}`);
   const armingEntry = store.get(keys.arming);
-  const isIgnored =
-    status.state === "ignored" &&
-    configEntry !== undefined &&
-    readService(configEntry).config.state === "ignored";
+  const requested = configEntry === undefined ? undefined : readService(configEntry).config.state;
+  const isIgnored = status.state === "ignored" && requested === "ignored";
+  const isStopped = status.state === "stopped" && requested !== "started";
   const isDisarmed = armingEntry !== undefined && readArming(armingEntry).mode === "ignore";
   const isSuspended = status.suspended === true && isDisarmed;
-  if (!isIgnored && !isSuspended) return "it is managed";
+  if (!isIgnored && !isStopped && !isSuspended) return "it is managed";
   const agent = status.node === undefined ? undefined : agentState(status.node);
   const slot = agent?.slots.get(service);
   if (agent === undefined || slot === undefined) return undefined;

@@ -2,7 +2,7 @@
 import type { AgentInstruction } from "../../core/agent/state.ts";
 import { compareIds, epochOf, type NodeId, type ServiceId, serviceTypeOf } from "../../core/ids.ts";
 import type { StoreChange, StoredEntry } from "../../ports/store.ts";
-import { nodeIdIn, serviceIdIn } from "../../runtime/manager-records.ts";
+import { serviceIdIn } from "../../runtime/manager-records.ts";
 import { keys, type ServiceRecord, type StatusRecord } from "../../wire/records.ts";
 import { type Settings, settingsSchema } from "../../wire/settings.ts";
 import { readService, readSettings, readStatus } from "../store/records.ts";
@@ -109,9 +109,4 @@ export class View {
     if (node !== undefined) nodes.add(node);
     return { service, nodes: [...nodes] };
   }
-}
-
-/** The node whose lease record a key names; undefined: it is another kind of key. */
-export function leasedNodeIn(key: string): NodeId | undefined {
-  return key.startsWith(keys.leases) ? nodeIdIn(key, keys.leases) : undefined;
 }

@@ -228,3 +228,16 @@ describe("balance", () => {
     assert.equal(manager.where("process:c"), "started node1");
   });
 });
+
+describe("a strict rule against a new service's configured node", () => {
+  test("has the service wait while no other node will do", () => {
+    const manager = new Manager().online("node1", "node2");
+    manager.lose("node2", 1);
+    rule(manager, prefer([a], { node2: 0 }, true));
+    manager.add(a, { home: nodeId("node1") });
+    assert.equal(manager.where(a), "queued");
+    manager.grant("node2", 2);
+    assert.notEqual(manager.where(a), "started node1");
+    assert.equal(manager.where(a), "relocate node1 -> node2");
+  });
+});

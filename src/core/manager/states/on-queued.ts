@@ -1,6 +1,6 @@
 /** A service without a node: new, or added while no node was online. */
 import type { Reason } from "../../explain/reason.ts";
-import type { NodeId } from "../../ids.ts";
+import type { NodeId, ServiceId } from "../../ids.ts";
 import type { QueuedStatus, Service } from "../../model/service.ts";
 import { refuseCommand } from "../commands.ts";
 import {
@@ -14,6 +14,7 @@ import {
 } from "../context.ts";
 import { tallyOf } from "../memory/tally.ts";
 import { chooseNode } from "../moves/choose.ts";
+import type { ManagerState } from "../state.ts";
 import { isolationOrder, requestedTarget } from "../transitions.ts";
 
 /** Gives a new service its first node, or lets it wait for one. `ignored` ones are left alone. */
@@ -51,18 +52,31 @@ export function onQueued(
   return "changed";
 }
 
-/** The configured node if it is online, whatever rules say: they move it from there before it starts. */
+/**
+ * The configured node if it is online, whatever rules say: they move it from there before it starts. Where a strict rule
+ * forbids it and no other node will do, the service waits (S8).
+ */
 function firstNode(
   context: Context,
   service: Service,
 ): { readonly node: NodeId; readonly reason: Reason } | undefined {
   const { state } = context;
-  if (service.home !== undefined && isOnline(context, service.home)) {
-    return { node: service.home, reason: { code: "home", node: service.home } };
-  }
+  const { home } = service;
+  const isHomeOnline = home !== undefined && isOnline(context, home);
+  if (isHomeOnline && !isForbidden(state, service.id, home)) return atHome(home);
   const best = chooseNode(state, service, { status: undefined, preference: "best-score" });
   if (best === undefined) return undefined;
+  if (isHomeOnline) return atHome(home);
   const { serviceCount } = tallyOf(state.tallies, best.node);
   const reason = { code: "placed", node: best.node, because: best.because, serviceCount } as const;
   return { node: best.node, reason };
+}
+
+function atHome(home: NodeId) {
+  return { node: home, reason: { code: "home", node: home } } as const;
+}
+
+function isForbidden(state: ManagerState, service: ServiceId, node: NodeId): boolean {
+  const affinity = state.rulebook.nodeAffinity.get(service);
+  return affinity?.strict === true && !affinity.priorities.has(node);
 }

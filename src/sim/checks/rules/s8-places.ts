@@ -59,20 +59,22 @@ export function createPlacesCheck(context: CheckContext): Check {
   };
 }
 
+/** States of services that take up no place yet, or no longer. */
+const placelessStates: ReadonlySet<string> = new Set(["queued", "fence", "recovery"]);
+
 function momentOf({ ledger }: CheckContext, changed: readonly StatusRecord[]): Moment {
   const choices: Choice[] = [];
   const passing = new Set<ServiceId>();
   const careless = new Set<ServiceId>();
   for (const next of changed) {
     const before = ledger.statuses.get(next.service);
-    const isNew = before === undefined || before.state === "recovery" || before.state === "queued";
+    const isNew = before === undefined || placelessStates.has(before.state);
     if (!isNew && before.node === next.node && before.target === next.target) continue;
     if (!toRunStates.has(next.state)) passing.add(next.service);
-    if (ledger.services.get(next.service)?.config.mayOvercommit === true) {
-      careless.add(next.service);
-    }
     const choice = choiceOf(before, next);
     if (choice !== undefined) choices.push(choice);
+    const mayOvercommit = ledger.services.get(next.service)?.config.mayOvercommit === true;
+    if (mayOvercommit || next.reason.code === "home") careless.add(next.service);
   }
   return { choices, passing, careless };
 }
