@@ -36,7 +36,14 @@ const service = "vm:101";
 
 describe("parseScenario() on the recorded form", () => {
   for (const [order, actions] of [
-    ["power node1 on", [{ kind: "power", node, on: true }]],
+    // Its network comes up with it.
+    [
+      "power node1 on",
+      [
+        { kind: "power", node, on: true },
+        { kind: "network", node, on: true },
+      ],
+    ],
     ["network node1 off", [{ kind: "network", node, on: false }]],
     ["reboot node1", [{ kind: "reboot", node }]],
     ["shutdown node1", [{ kind: "shutdown", node }]],
@@ -114,7 +121,7 @@ describe("parseScenario() on the recorded form", () => {
 
   it("takes the times of that system, which hold the relations of safe ones", () => {
     const { settings, pace } = planOf({});
-    assert.deepEqual(settings.times, { ttlMs: 120_000, watchdogMs: 60_000, renewEveryMs: 10_000 });
+    assert.deepEqual(settings.times, { ttlMs: 120_000, watchdogMs: 60_000, renewEveryMs: 20_000 });
     assert.deepEqual(
       [settings.suspectMs, settings.roundMs, pace.roundMs],
       [60_000, 20_000, 20_000],
