@@ -160,13 +160,33 @@ export function faultsOfIssue(issue: z.core.$ZodIssue): FieldFault[] {
     return issue.keys.map((key) => ({ path: [...path, key], message: "unknown field" }));
   }
   if (issue.code === "invalid_key") return issue.issues.map(({ message }) => ({ path, message }));
-  if (issue.code !== "invalid_type") return [{ path, message: issue.message }];
-  return [{ path, message: messageOfType(issue.expected, issue.message) }];
+  if (issue.code === "invalid_type") {
+    return [{ path, message: messageOfType(issue.expected, issue.message) }];
+  }
+  return [{ path, message: boundOf(issue) ?? choiceOf(issue) ?? issue.message }];
+}
+
+/** A number beyond its bounds, in words; undefined: it is something else, or the schema has words of its own. */
+function boundOf(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code === "too_big" && issue.message.startsWith("Too big: expected number")) {
+    return `it ${issue.inclusive === false ? "must be less than" : "can be at most"} ${issue.maximum}`;
+  }
+  if (issue.code === "too_small" && issue.message.startsWith("Too small: expected number")) {
+    return `it must be ${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}`;
+  }
+  return undefined;
+}
+
+/** Of a fixed list of words none, or nothing at all, was written. */
+function choiceOf(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code !== "invalid_value" || !issue.message.startsWith("Invalid option")) return undefined;
+  return `write one of ${issue.values.map(String).join(", ")}`;
 }
 
 function messageOfType(expected: string, message: string): string {
   if (message.endsWith("received undefined")) return `is missing (expected ${expected})`;
-  return message.endsWith("received NaN") ? "is no number" : message;
+  if (message.endsWith("received NaN")) return "is no number";
+  return expected === "int" ? "a whole number is expected" : message;
 }
 
 /** A schema's complaints as path and message, e.g. `process.health.port`. */

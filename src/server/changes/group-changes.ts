@@ -12,7 +12,7 @@ import { groupsMax } from "../limits.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 import { type ChangePlan, nothingToDo, unchanged, withRelations } from "./change.ts";
 import { checkReferences, referencesIn } from "./references.ts";
-import { checkRules, ruleFactsOf, withEntry } from "./rulebook.ts";
+import { checkRules, ruleFactsOf, ruleNameOfGroup, withEntry } from "./rulebook.ts";
 
 const namedMax = 10;
 
@@ -36,7 +36,8 @@ export function planPutGroup(
   const known = checkReferences(tables, { nodes: referencesIn("nodes", nodes, "node") }, named);
   if (!known.ok) return known;
   const facts = ruleFactsOf(tables);
-  const rules = checkRules(facts, { ...facts, groups: withEntry(facts.groups, name, group) });
+  const groups = withEntry(facts.groups, name, group);
+  const rules = checkRules(facts, { ...facts, groups }, ruleNameOfGroup(name));
   if (!rules.ok) return rules;
   const key = `${keys.groups}${name}`;
   const plan: ChangePlan = {

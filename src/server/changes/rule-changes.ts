@@ -31,7 +31,7 @@ export function planPutRule(
   const known = checkReferences(tables, referencesOf(rule), namesIn(before));
   if (!known.ok) return known;
   const facts = ruleFactsOf(tables);
-  const rules = checkRules(facts, { ...facts, rules: withEntry(facts.rules, name, rule) });
+  const rules = checkRules(facts, { ...facts, rules: withEntry(facts.rules, name, rule) }, name);
   if (!rules.ok) return rules;
   const key = `${keys.rules}${name}`;
   const plan: ChangePlan = {

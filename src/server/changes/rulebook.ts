@@ -50,15 +50,36 @@ function* membersOf(facts: RuleFacts): Iterable<{ service: ServiceId; group: str
 
 /**
  * Refuses a change by which a rule would be ignored from then on that is in force now, or that is itself ignored.
- * Rules that are ignored already stand in nobody's way.
+ * Rules that are ignored already stand in nobody's way. `changed` is the rule that the change is about: if that one
+ * could not hold, its own reasons say it all, for the others only tell the same from their side.
  */
-export function checkRules(before: RuleFacts, after: RuleFacts): Result<void, Problem> {
+export function checkRules(
+  before: RuleFacts,
+  after: RuleFacts,
+  changed?: string,
+): Result<void, Problem> {
   if (after.rules.size === 0 && after.groups.size === 0) return ok(undefined);
   const known = new Set(compile(before).rejections.map(({ rule }) => rule));
   const broken = compile(after).rejections.filter(({ rule }) => !known.has(rule));
   if (broken.length === 0) return ok(undefined);
-  const sentences = broken.map(({ rule, because }) => `rule "${rule}" could not hold: ${because}`);
-  return err(problemOf("refused", sentences.join("; ")));
+  const own = broken.filter(({ rule }) => rule === changed);
+  return err(problemOf("refused", sentencesOf(own.length > 0 ? own : broken).join("; ")));
+}
+
+/** One sentence a rule, with all its reasons. */
+function sentencesOf(rejections: Rulebook["rejections"]): readonly string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { rule, because } of rejections) {
+    reasons.set(rule, [...(reasons.get(rule) ?? []), because]);
+  }
+  return [...reasons].map(
+    ([rule, because]) => `${subjectOf(rule)} could not hold: ${because.join("; and ")}`,
+  );
+}
+
+function subjectOf(rule: string): string {
+  const [group] = /(?<=^group ).*/.exec(rule) ?? [];
+  return group === undefined ? `rule "${rule}"` : `group "${group}"`;
 }
 
 /** Why the rule (of a group: `group <name>`) is ignored; undefined: it is in force. */

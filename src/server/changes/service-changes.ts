@@ -18,7 +18,7 @@ import type { Row, ViewTables } from "../view/view-tables.ts";
 import { checkRoom } from "./admission.ts";
 import { type ChangePlan, nothingToDo, unchanged, withRelations } from "./change.ts";
 import { checkReferences, referencesIn } from "./references.ts";
-import { checkRules, ruleFactsOf, withEntry } from "./rulebook.ts";
+import { checkRules, ruleFactsOf, ruleNameOfGroup, withEntry } from "./rulebook.ts";
 import { findCycle } from "./service-order.ts";
 
 type ServiceChange = ReturnType<typeof serviceChangeSchema.parse>;
@@ -92,7 +92,7 @@ function checkFit(
   if (config.group !== undefined && config.group !== before?.group) {
     const facts = ruleFactsOf(tables);
     const services = withEntry(facts.services, config.id, config.group);
-    const rules = checkRules(facts, { ...facts, services });
+    const rules = checkRules(facts, { ...facts, services }, ruleNameOfGroup(config.group));
     if (!rules.ok) return rules;
   }
   return checkRoom(tables, config);

@@ -7,7 +7,14 @@ import { jsonOf } from "../../runtime/manager-records.ts";
 import { type CommandRecord, keys } from "../../wire/records.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Action } from "../plan.ts";
-import { readArming, readCommand, readEpoch, readNode, readNodeState, readService } from "../store/records.ts";
+import {
+  readArming,
+  readCommand,
+  readEpoch,
+  readNode,
+  readNodeState,
+  readService,
+} from "../store/records.ts";
 import { ruleRecordOf, serviceRecordOf } from "./service-records.ts";
 
 type ApiKind =

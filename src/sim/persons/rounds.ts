@@ -4,7 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Machine } from "../node/machine.ts";
 import type { Action } from "../plan.ts";
 
-/** After a round's begin: people's orders come first, and writes get through before the agents look. */
+/** After a round's begin: orders come first, machines that were switched on have leases, writes get through. */
 const managerOffsetMs = 300;
 const agentsOffsetMs = 700;
 

@@ -13,9 +13,9 @@ for (const name of mutantNames) {
   test(`mutant ${name} is caught by ${rule} within ${seedsMax} seeds`, (context) => {
     setMutant(name);
     for (let seed = 1; seed <= seedsMax; seed += 1) {
-      const [violation] = runSeed(seed, { minutes: 5 }).violations;
+      // What is broken can break other rules first, e.g. what never comes to rest; its own has to be seen too.
+      const violation = runSeed(seed, { minutes: 5 }).violations.find((one) => one.rule === rule);
       if (violation === undefined) continue;
-      assert.equal(violation.rule, rule, `seed ${seed}: ${violation.sentence}`);
       context.diagnostic(`seed ${seed}: ${violation.sentence}`);
       return;
     }
