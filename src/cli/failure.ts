@@ -30,8 +30,23 @@ export function fail(exitCode: Failure["exitCode"], what: string, hint?: string)
   return err({ exitCode, what, hint });
 }
 
-/** A request's failure as a command's: the server's words, its hint, its exit code; Ctrl-C ends with 130. */
+/** A request's failure as a command's: the server's words, what to do, its exit code; Ctrl-C ends with 130. */
 export function failOfApi(error: ApiError): Failed {
   const exitCode = error.kind === "aborted" ? 130 : error.exitCode;
-  return fail(exitCode, error.message, error.hint);
+  return fail(exitCode, error.message, hintOf(error));
+}
+
+/** At a command line some of the server's hints, which are for programs too, say nothing that helps. */
+function hintOf(error: ApiError): string | undefined {
+  switch (error.code) {
+    case "bad-input":
+    case "refused":
+      return undefined;
+    case "not-found": {
+      const noun = /^there is no (service|node|group|rule|token) /.exec(error.message)?.[1];
+      return noun === undefined ? error.hint : `see what there is with: holdfast ${noun} list`;
+    }
+    default:
+      return error.hint;
+  }
 }

@@ -7,7 +7,7 @@ import { type Failure, fail, failOfApi } from "./failure.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import type { Session } from "./session.ts";
 
-/** What is still missing, as a sentence; undefined: it is reached. A failure ends the wait. */
+/** What is still missing, as a sentence; empty: it is not known yet; undefined: it is reached. A failure ends the wait. */
 type Look = (update: WatchUpdate) => Promise<Result<string | undefined, Failure>>;
 
 interface Wait {
@@ -28,7 +28,7 @@ async function waitUntil(
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, io.signal, AbortSignal.timeout(wait.timeoutMs)]);
   const progress: Progress = createProgress(io);
-  let missing = "nothing is known yet";
+  let missing = "no server has answered yet";
   try {
     const watch = client.watch({ kinds: wait.kinds, signal, firstFailure: "retry" });
     for await (const update of watch) {
@@ -36,6 +36,7 @@ async function waitUntil(
       const looked = await wait.look(update.value);
       if (!looked.ok) return looked;
       if (looked.value === undefined) return ok(io.nowMs() - startedAtMs);
+      if (looked.value === "") continue;
       missing = looked.value;
       progress.show(wait.subject, missing);
     }
@@ -95,7 +96,7 @@ export function waitForMaintenance(
       else if (update.kind === "node" && update.resource.id === goal.node) node = update.resource;
       else if (update.kind === "ready") isReady = true;
       const known = isReady ? node : undefined;
-      if (known === undefined) return Promise.resolve(ok("nothing is known yet"));
+      if (known === undefined) return Promise.resolve(ok(""));
       const missing =
         goal.wish === "on" ? missingFromEmpty(known, services) : missingFromOnline(known);
       return Promise.resolve(ok(missing));

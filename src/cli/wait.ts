@@ -11,7 +11,12 @@ import { createProgress, type Progress } from "./progress.ts";
 import type { Session } from "./session.ts";
 
 /** Where a service is to end; `revision`: ignore what was seen of it before the change that is waited for. */
-export type Goal = { readonly service: string; readonly revision?: number | undefined } & (
+export type Goal = {
+  readonly service: string;
+  readonly revision?: number | undefined;
+  /** The newest event before the order that is waited for: a refusal since then is one of this order. */
+  readonly eventsAfter?: number | undefined;
+} & (
   | { readonly kind: "running"; readonly node?: string | undefined }
   | { readonly kind: "stopped"; readonly node?: string | undefined }
   | { readonly kind: "gone" }
@@ -25,6 +30,9 @@ export interface WaitOptions {
 export const waitMsDefault = 60_000;
 /** The longest wait that can be asked for: a week, far below what a timer can count. */
 export const waitMsMax = 604_800_000;
+
+/** So many of a service's latest events are looked through for a refusal. */
+const eventsReadMax = 20;
 
 type Verdict = "met" | "pending" | Failure;
 
@@ -55,7 +63,9 @@ export async function waitForGoals(
     const kinds = ["service", "event"] as const;
     for await (const update of client.watch({ kinds, signal, firstFailure: "retry" })) {
       if (!update.ok) return failOfApi(update.error);
-      const failure = take(waiting, update.value, progress);
+      const failure =
+        take(waiting, update.value, progress) ??
+        (update.value.kind === "ready" ? await refusedAlready(client, waiting) : undefined);
       if (failure !== undefined) return err(failure);
       if (waiting.size === 0) return ok(session.io.nowMs() - startedAtMs);
     }
@@ -150,6 +160,24 @@ function judgeRunning(entry: Waiting, service: ServiceResource, node: string | u
 function movedElsewhere(service: ServiceResource, node: string): Failure {
   const what = `${service.id} did not go to ${node}, it runs on ${service.node ?? "no node"}: ${service.reason}`;
   return { exitCode: 1, what, hint: `look with: holdfast why ${service.id}` };
+}
+
+/** A manager is often quicker with its refusal than the watch with its beginning, which tells no earlier events. */
+async function refusedAlready(
+  client: Client,
+  waiting: ReadonlyMap<string, Waiting>,
+): Promise<Failure | undefined> {
+  for (const entry of waiting.values()) {
+    const { service, eventsAfter } = entry.goal;
+    if (eventsAfter === undefined) continue;
+    const page = await client.events({ subject: service, limit: eventsReadMax });
+    const since = page.ok ? page.value.items.filter(({ revision }) => revision > eventsAfter) : [];
+    for (const event of since) {
+      const failure = judgeEvent(entry, event);
+      if (failure !== undefined) return failure;
+    }
+  }
+  return undefined;
 }
 
 /** The manager's own refusal of a command comes as an event about it. */

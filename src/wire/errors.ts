@@ -179,7 +179,8 @@ function boundOf(issue: z.core.$ZodIssue): string | undefined {
 
 /** Of a fixed list of words none, or nothing at all, was written. */
 function choiceOf(issue: z.core.$ZodIssue): string | undefined {
-  if (issue.code !== "invalid_value" || !issue.message.startsWith("Invalid option")) return undefined;
+  if (issue.code !== "invalid_value" || !issue.message.startsWith("Invalid option"))
+    return undefined;
   return `write one of ${issue.values.map(String).join(", ")}`;
 }
 

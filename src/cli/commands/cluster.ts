@@ -21,7 +21,7 @@ export function addClusterCommands(program: Command, context: CommandContext): v
   const disarm = cluster
     .command("disarm")
     .description("suspend all decisions, e.g. for work on the network; services run on")
-    .addArgument(new Argument("<how>").choices(["freeze", "ignore"]))
+    .addArgument(new Argument("<freeze|ignore>").choices(["freeze", "ignore"]))
     .option("--reason <text>", "for those who wonder why")
     .addHelpText("after", disarmHelp);
   addWaitFlags(disarm);

@@ -14,25 +14,25 @@ import { addWaitFlags, waitFlagsOf } from "./service/change.ts";
 export function addNodeCommands(program: Command, context: CommandContext): void {
   const node = program.command("node").description("machines that run services");
   context.handle(node.command("list").description("all nodes"), listNodes);
-  const show = node.command("show").description("one node in full").argument("<name>");
+  const show = node.command("show").description("one node in full").argument("<node>");
   context.handle(show, showNode);
   const confirm = node
     .command("confirm-off")
     .description("confirm that a lost node is switched off: its services are then recovered")
-    .argument("<name>")
+    .argument("<node>")
     .option("--yes", "do not ask");
   context.handle(confirm, confirmOff);
   const maintenance = node
     .command("maintenance")
     .description("have a node's services move away before work on it, or come back after it")
-    .addArgument(new Argument("<wish>").choices(["on", "off"]))
-    .argument("<name>");
+    .addArgument(new Argument("<on|off>").choices(["on", "off"]))
+    .argument("<node>");
   addWaitFlags(maintenance);
   context.handle(maintenance, setMaintenance);
   const remove = node
     .command("remove")
     .description("take a node out of the cluster, once its agent has ended")
-    .argument("<name>");
+    .argument("<node>");
   context.handle(remove, removeNode);
 }
 

@@ -14,22 +14,27 @@ import { type Draft, draftAt, putDraft } from "./draft.ts";
 
 /** How a value is read and written. */
 interface Kind {
+  /** The form of its values, for help. */
+  readonly form: string;
   parse(text: string): Result<unknown, string>;
   write(value: unknown): string;
 }
 
 const duration: Kind = {
+  form: "DURATION",
   parse: parseDuration,
   write: (value) => writeDuration(Number(value)),
 };
-const number: Kind = { parse: parseNumber, write: String };
+const number: Kind = { form: "NUMBER", parse: parseNumber, write: String };
 const onOff: Kind = {
+  form: "on|off",
   parse: (text) =>
     text === "on" || text === "off" ? ok(text === "on") : err(`"${text}" is neither on nor off`),
   write: (value) => (value === true ? "on" : "off"),
 };
 /** A part that is there or not; it is switched on with its defaults. */
 const part: Kind = {
+  form: "on|off",
   parse: (text) => {
     const read = onOff.parse(text);
     return read.ok ? ok(read.value === true ? {} : null) : read;
@@ -37,6 +42,7 @@ const part: Kind = {
   write: (value) => (value === undefined || value === null ? "off" : "on"),
 };
 const oneOf = (names: readonly string[]): Kind => ({
+  form: names.join("|"),
   parse: (text) =>
     names.includes(text) ? ok(text) : err(`"${text}" is none of ${names.join(", ")}`),
   write: String,
@@ -49,7 +55,7 @@ interface Setting {
 }
 
 const settings: readonly Setting[] = [
-  { key: "profile", kind: oneOf(profileNames), words: "named times: fast, balanced or patient" },
+  { key: "profile", kind: oneOf(profileNames), words: "named times" },
   { key: "times.ttlMs", kind: duration, words: "how long a node's lease lives" },
   { key: "times.watchdogMs", kind: duration, words: "by then a cut-off node has killed all" },
   { key: "times.renewEveryMs", kind: duration, words: "how often a lease is renewed" },
@@ -96,10 +102,20 @@ const settings: readonly Setting[] = [
   },
 ];
 
-/** The keys with their meaning, for help. */
+/** So wide is the column of keys with their values, in help. */
+const formWidth = 33;
+
+/** The keys with their values and meaning, for help. */
 export function settingsHelp(): string {
-  const width = Math.max(...settings.map(({ key }) => key.length));
-  return settings.map(({ key, words }) => `  ${key.padEnd(width)}  ${words}\n`).join("");
+  const forms = settings.map(({ key, kind, words }) => [`${key}=${kind.form}`, words] as const);
+  // The longest ones would push all others aside: their meaning stands on a line of its own.
+  return forms
+    .map(([form, words]) =>
+      form.length > formWidth
+        ? `  ${form}\n${" ".repeat(formWidth + 4)}${words}\n`
+        : `  ${form.padEnd(formWidth)}  ${words}\n`,
+    )
+    .join("");
 }
 
 /** The settings in force, a line each, as `cluster settings set` takes them. */

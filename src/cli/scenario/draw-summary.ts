@@ -73,7 +73,13 @@ function endWords({ end, node, state }: ServiceFate): string {
   }
 }
 
+/** In these a service is about to run: it was the end of the play that came too early. */
+const statesOnTheWay = ["started", "migrate", "relocate", "request_start_balance"];
+
 function lineOfLost({ colours }: Session, fate: ServiceFate): string {
+  if (fate.state !== undefined && statesOnTheWay.includes(fate.state)) {
+    return `${colours.paint("yellow", `${fate.service} was on its way`)}: ${oneLine(fate.reason ?? fate.state)}\n`;
+  }
   const what = fate.end === "down" ? "did not come back" : "never ran";
   const why = fate.reason === undefined ? "the manager has not seen it" : oneLine(fate.reason);
   const refusals = fate.refusals.map(({ node, sentence }) => `  ${node}: ${oneLine(sentence)}\n`);

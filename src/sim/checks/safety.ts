@@ -26,6 +26,9 @@ import type { RuleName, Violation, WorldView } from "./view.ts";
 /** More violations of one play are not kept. */
 const violationsMax = 20;
 
+/** What the checks look at of a world. */
+export type CheckedWorld = Pick<World, "nowMs" | "copies" | "managers" | "agentState">;
+
 export interface SafetyChecks {
   /** For `createWorld`. */
   readonly observer: Required<
@@ -34,7 +37,7 @@ export interface SafetyChecks {
   /** What was found so far, oldest first. */
   readonly violations: readonly Violation[];
   /** Once the world is made, before it moves. */
-  attach(world: World): void;
+  attach(world: CheckedWorld): void;
   /** The play is over: what has to be true at the end is looked at. */
   end(): void;
   /** Something else is wrong, which only who plays can see. */
@@ -47,7 +50,7 @@ export interface SafetyChecks {
 export function createSafetyChecks(plan: Plan): SafetyChecks {
   const ledger = new Ledger();
   const violations: Violation[] = [];
-  let world: World | undefined;
+  let world: CheckedWorld | undefined;
   const view = viewOf(plan, () => world);
   const accuse = (rule: RuleName, sentence: string): void => {
     if (violations.length < violationsMax) violations.push({ atMs: view.nowMs, rule, sentence });
@@ -114,7 +117,7 @@ function createChecks(context: CheckContext): readonly Check[] {
   ];
 }
 
-function viewOf(plan: Plan, world: () => World | undefined): WorldView {
+function viewOf(plan: Plan, world: () => CheckedWorld | undefined): WorldView {
   return {
     plan,
     get nowMs() {

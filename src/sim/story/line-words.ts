@@ -139,8 +139,11 @@ export function lineOfRest(
     }
     case "manager":
       return { tone: "aside", subjects: [line.node], text: "is manager now", because: undefined };
-    case "note":
-      return { tone: "aside", subjects: [line.about], text: line.sentence, because: undefined };
+    case "note": {
+      // Who is named in the sentence need not stand before it as well.
+      const subjects = line.sentence.includes(`"${line.about}"`) ? [] : [line.about];
+      return { tone: "aside", subjects, text: line.sentence, because: undefined };
+    }
     case "violation": {
       const text = `safety rule ${line.rule} is broken: ${line.sentence}`;
       return { tone: "violation", subjects: [], text, because: undefined };

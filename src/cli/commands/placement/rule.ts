@@ -71,7 +71,7 @@ async function listRules(session: Session): Promise<Outcome> {
   if (!answer.ok) return failOfApi(answer.error);
   session.print(answer.body, () => {
     const { items } = answer.value;
-    if (items.length === 0) return "no rules; add one with: holdfast rule add NAME --type TYPE\n";
+    if (items.length === 0) return "no rules; see how to add one with: holdfast rule add --help\n";
     return session.table(
       ["RULE", "KIND", "SERVICES", "NODES", "IN FORCE"],
       items.map((item) => [

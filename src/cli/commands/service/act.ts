@@ -106,16 +106,44 @@ async function act(
     session.print(current.body, () => `${id} is already ${already}\n`);
     return done;
   }
+  const flags = waitFlagsOf(options);
+  const eventsAfter = flags.wait ? await newestEvent(client.value) : undefined;
   const answer = await action.send(client.value, id);
   if (!answer.ok) return failOfOrder(answer.error, id);
-  const change = {
-    service: id,
-    body: answer.body ?? current.body,
-    sentence: `${id} ${action.words}`,
-    next: follow(id),
-    goal: action.goal(id, current.value),
-  };
-  return finishChange(session, client.value, change, waitFlagsOf(options));
+  const sentence = `${id} ${action.words}`;
+  const body = answer.body ?? current.body;
+  if (await waitsForArming(client.value, current.value)) {
+    return finishDisarmed(session, { sentence, body, wait: flags.wait });
+  }
+  const goal = { ...action.goal(id, current.value), eventsAfter };
+  const change = { service: id, body, sentence, next: follow(id), goal };
+  return finishChange(session, client.value, change, flags);
+}
+
+/** The revision of the newest event; undefined: there is none, or it cannot be had. */
+async function newestEvent(client: Client): Promise<number | undefined> {
+  const page = await client.events({ limit: 1 });
+  return page.ok ? page.value.items[0]?.revision : undefined;
+}
+
+/** Whether a wish is carried out only when the cluster acts again. */
+async function waitsForArming(client: Client, service: ServiceResource): Promise<boolean> {
+  if (service.suspended !== true && service.state !== "freeze") return false;
+  const arming = await client.arming();
+  return arming.ok && arming.value.state !== "armed";
+}
+
+/** What was asked of a disarmed cluster stands, and there is nothing to wait for. */
+function finishDisarmed(
+  session: Session,
+  change: { readonly sentence: string; readonly body: unknown; readonly wait: boolean },
+): Outcome {
+  const { sentence, body, wait } = change;
+  const what = `${sentence} as soon as the cluster, which is disarmed, is armed again`;
+  const next = "arm it with: holdfast cluster arm";
+  if (wait) return fail(1, what, next);
+  session.print(body, () => `${what}; ${next}\n`);
+  return done;
 }
 
 /** What stands against an order is explained by `why`, better than by any hint of the server. */

@@ -3,10 +3,12 @@
  * or suspended is not touched.
  */
 import type { AgentEffect } from "../../../core/agent/effect.ts";
-import type { ServiceId } from "../../../core/ids.ts";
+import { parseServiceId, type ServiceId } from "../../../core/ids.ts";
+import type { StoredEntry } from "../../../ports/store.ts";
 import { keys, type StatusRecord } from "../../../wire/records.ts";
 import { readStatus } from "../../store/records.ts";
 import type { Check, CheckContext } from "../check.ts";
+import { textIn } from "../ledger.ts";
 import type { CarriedOut } from "../view.ts";
 import { Recent } from "./recent.ts";
 
@@ -23,7 +25,9 @@ export function createPeoplesWordCheck(context: CheckContext): Check {
   return {
     beforeCommit({ changes }) {
       for (const change of changes) {
-        if (change.kind !== "put" || !change.entry.key.startsWith(keys.statuses)) continue;
+        if (change.kind !== "put") continue;
+        if (change.entry.key.startsWith(keys.events)) checkHistory(context, recent, change.entry);
+        if (!change.entry.key.startsWith(keys.statuses)) continue;
         const next = readStatus(change.entry);
         const before = ledger.statuses.get(next.service);
         checkError(context, recent, before, next);
@@ -48,6 +52,20 @@ function checkError(
   if (before?.state !== "error" || next.state === "error") return;
   if (recent.mayBeDisabled(next.service, view.nowMs)) return;
   accuse("S8", `${next.service} leaves error for ${next.state}, and nobody asked for that`);
+}
+
+/** A state that a step only went through is no status; the history tells of it all the same. */
+function checkHistory(
+  { accuse, view }: CheckContext,
+  recent: Recent,
+  { value }: StoredEntry,
+): void {
+  if (textIn(value, "kind") !== "service" || textIn(value, "from") !== "error") return;
+  const to = textIn(value, "to");
+  const service = parseServiceId(textIn(value, "subject"));
+  if (!service.ok || to === "error" || to === "" || to === "removed") return;
+  if (recent.mayBeDisabled(service.value, view.nowMs)) return;
+  accuse("S8", `${service.value} leaves error for ${to}, and nobody asked for that`);
 }
 
 function checkStart(

@@ -86,7 +86,7 @@ function readPlan(data: unknown, faults: Faults): Plan | undefined {
     faults.add([], "write fields such as nodes, services and steps");
     return undefined;
   }
-  const top = readPart(topSchema, data, [], faults);
+  const top = readTop(data, faults);
   if (top === undefined) return undefined;
   const references = createReferences(data);
   const settings = readSettings(top, faults);
@@ -114,6 +114,15 @@ function readPlan(data: unknown, faults: Faults): Plan | undefined {
     actions,
     endAtMs: endOf(top.until, actions, faults),
   };
+}
+
+/** Faults of single fields are no reason not to look into the others: they are read as if these were not there. */
+function readTop(data: object, faults: Faults): Top | undefined {
+  const top = readPart(topSchema, data, [], faults);
+  if (top !== undefined) return top;
+  const broken = new Set(faults.all.map(({ path }) => path[0]));
+  const rest = Object.entries(data).filter(([field]) => !broken.has(field));
+  return topSchema.safeParse(Object.fromEntries(rest)).data;
 }
 
 function endOf(until: number | undefined, actions: readonly TimedAction[], faults: Faults): number {
