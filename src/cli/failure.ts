@@ -38,15 +38,8 @@ export function failOfApi(error: ApiError): Failed {
 
 /** At a command line some of the server's hints, which are for programs too, say nothing that helps. */
 function hintOf(error: ApiError): string | undefined {
-  switch (error.code) {
-    case "bad-input":
-    case "refused":
-      return undefined;
-    case "not-found": {
-      const noun = /^there is no (service|node|group|rule|token) /.exec(error.message)?.[1];
-      return noun === undefined ? error.hint : `see what there is with: holdfast ${noun} list`;
-    }
-    default:
-      return error.hint;
-  }
+  if (error.code === "bad-input" || error.code === "refused") return undefined;
+  if (error.code !== "not-found") return error.hint;
+  const noun = /^there is no (service|node|group|rule|token) /.exec(error.message)?.[1];
+  return noun === undefined ? error.hint : `see what there is with: holdfast ${noun} list`;
 }

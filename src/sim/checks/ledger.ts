@@ -143,8 +143,11 @@ export function reportFactsOf(value: JsonValue): ReportFacts {
 
 /** A field of a stored record; undefined: it is not there. */
 export function fieldIn(value: JsonValue | undefined, name: string): JsonValue | undefined {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return undefined;
-  return new Map<string, JsonValue>(Object.entries(value)).get(name);
+  return isRecord(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+}
+
+function isRecord(value: JsonValue | undefined): value is { readonly [key: string]: JsonValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A text field of a stored record; empty: it is not there. */

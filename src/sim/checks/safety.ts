@@ -57,6 +57,9 @@ export function createSafetyChecks(plan: Plan): SafetyChecks {
   };
   const checks = createChecks({ view, ledger, accuse });
   const setup: Commit[] = [];
+  // Called for every event of the play: only those are asked that want to hear.
+  const onEvents = checks.flatMap(({ onEvent }) => (onEvent === undefined ? [] : [onEvent]));
+  const onAnswers = checks.flatMap(({ onAnswer }) => (onAnswer === undefined ? [] : [onAnswer]));
 
   function onCommit(commit: Commit): void {
     if (world === undefined) {
@@ -74,7 +77,7 @@ export function createSafetyChecks(plan: Plan): SafetyChecks {
     observer: {
       onCommit,
       onEvent() {
-        for (const check of checks) check.onEvent?.();
+        for (const onEvent of onEvents) onEvent();
       },
       onCopy(change) {
         for (const check of checks) check.onCopy?.(change);
@@ -83,7 +86,7 @@ export function createSafetyChecks(plan: Plan): SafetyChecks {
         for (const check of checks) check.onEffect?.(carriedOut);
       },
       onAnswer(answered) {
-        for (const check of checks) check.onAnswer?.(answered);
+        for (const onAnswer of onAnswers) onAnswer(answered);
       },
     },
     attach(made) {
