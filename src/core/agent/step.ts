@@ -181,7 +181,8 @@ function slotWakeAt(state: AgentState, slot: Slot, now: number): number {
   }
   const stableAtMs = stableAt(slot);
   const content = slot.report?.content;
-  if (stableAtMs !== undefined && content?.result === "running" && !content.stable) {
+  const isAhead = stableAtMs !== undefined && stableAtMs > now;
+  if (isAhead && content?.result === "running" && !content.stable) {
     wakeAtMs = Math.min(wakeAtMs, stableAtMs);
   }
   if (slot.report?.progress === "due") wakeAtMs = Math.min(wakeAtMs, slot.report.retryAtMs);

@@ -1,6 +1,7 @@
 /** The agent of a node: the production core with a lease keeper, a stream of instructions, a guard and a driver. */
 import type { AgentEffect } from "../../core/agent/effect.ts";
 import type { AgentEvent } from "../../core/agent/event.ts";
+import { hasTrackedLife } from "../../core/agent/lease.ts";
 import { type AgentState, createAgentState } from "../../core/agent/state.ts";
 import { step } from "../../core/agent/step.ts";
 import type { Epoch, NodeId, ServiceId } from "../../core/ids.ts";
@@ -231,7 +232,10 @@ export class Agent {
       guard.disarm();
       if (this.process.isAlive) onLeft();
     };
-    if (this.#keeper === undefined) finish();
+    // What the guard still watches is the guard's: it waits for the next agent until its deadline (S3).
+    if (this.state.closing === "released" && hasTrackedLife(this.state)) {
+      if (this.process.isAlive) onLeft();
+    } else if (this.#keeper === undefined) finish();
     else this.#keeper.release(this.#nothingRuns, finish);
   }
 }

@@ -48,6 +48,10 @@ export function applyArming(
     context.state.held.add(service.id);
     return "settled";
   }
+  // Nobody manages it, so a person's word about it holds as at any other time.
+  if (status.state === "ignored" && takeLocation(context, service, status) === "changed") {
+    return "changed";
+  }
   refuseCommand(context, service, "the cluster is disarmed");
   if (arming === "ignore") {
     suspend(context, status);
