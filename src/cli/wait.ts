@@ -199,7 +199,7 @@ export function inError(service: ServiceResource): Failure {
 
 function timedOut(waiting: ReadonlyMap<string, Waiting>, timeoutMs: number): Failure {
   const states = [...waiting.values()].map(({ goal, last }) =>
-    last === undefined ? `${goal.service} is not seen yet` : lineOf(last),
+    last === undefined ? `${goal.service} is not seen yet` : `${lineOf(last)}: ${last.reason}`,
   );
   const first = [...waiting.keys()][0] ?? "";
   return {

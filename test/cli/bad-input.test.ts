@@ -399,7 +399,7 @@ const cases: readonly BadCase[] = [
     words:
       "rule add place --type node-affinity --service process:a --node node1 --affinity positive",
     code: 2,
-    says: /--affinity: unknown field/,
+    says: /--affinity does not go with this type of rule/,
   },
   {
     criterion: "maintenance neither on nor off",

@@ -135,6 +135,37 @@ test("--wait ends with 5 when the manager refuses the command", async (context) 
   assert.equal(code, 5);
 });
 
+test("--wait ends with 5 when the manager was quicker with its refusal than the watch", async (context) => {
+  const bench = await createBench(context);
+  bench.server.putService(api, running);
+  const refusal = { kind: "command", code: "command-refused" };
+  bench.server.addEvent("process:api", "migrate was refused: that was another time", refusal);
+  bench.server.override = (request) => {
+    if (!request.path.endsWith("/commands")) return false;
+    bench.server.addEvent("process:api", "migrate was refused: a rule keeps it here", refusal);
+    return false;
+  };
+  const { err, code } = await bench.run(["service", "migrate", "process:api", "node2", "--wait"]);
+  assert.match(err, /migrate was refused: a rule keeps it here/);
+  assert.equal(code, 5);
+});
+
+test("--wait does not wait for a cluster that is disarmed", async (context) => {
+  const bench = await createBench(context);
+  bench.server.putService(api, { ...running, state: "freeze" });
+  bench.server.override = (request, response) => {
+    if (request.path !== "/v1/arming") return false;
+    response.end(JSON.stringify({ revision: 9, mode: "freeze", state: "disarmed", waitsFor: [] }));
+    return true;
+  };
+  const told = await bench.run(["service", "stop", "process:api"]);
+  assert.match(told.out, /^process:api is being stopped as soon as the cluster, which is disarmed/);
+  assert.equal(told.code, 0);
+  const waited = await bench.run(["service", "stop", "process:api", "--wait"]);
+  assert.match(waited.err, /is armed again; arm it with: holdfast cluster arm\n$/);
+  assert.equal(waited.code, 1);
+});
+
 test("--wait ends when its time is over, with where the service is", async (context) => {
   const bench = await createBench(context);
   bench.server.putService(api, stopped);
@@ -148,7 +179,7 @@ test("--wait ends when its time is over, with where the service is", async (cont
   ]);
   assert.match(
     err,
-    /after 0\.05 s: process:api is stopped on node1, stopped; look with: holdfast why process:api/,
+    /after 0\.05 s: process:api is stopped on node1, stopped: it was added; look with: holdfast why process:api/,
   );
   assert.equal(code, 1);
 });

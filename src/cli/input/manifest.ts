@@ -16,6 +16,7 @@ import { type Settings, settingsSchema } from "../../wire/settings.ts";
 import { type Failure, usage } from "../failure.ts";
 import type { CliIo } from "../io.ts";
 import { isDraft } from "./draft.ts";
+import { withUnits } from "./units.ts";
 import { failOfFaults, parseYamlDocuments, readInputFile, type YamlDocument } from "./yaml-file.ts";
 
 /** A service of a file: as it is sent, and with all defaults filled in. */
@@ -153,6 +154,6 @@ function check<T>(
   document: YamlDocument,
   file: string,
 ): Result<T, Failure> {
-  const parsed = schema.safeParse(fields);
+  const parsed = schema.safeParse(withUnits(fields));
   return parsed.success ? ok(parsed.data) : failOfFaults(file, document, parsed.error);
 }

@@ -150,6 +150,21 @@ until: 2m
     assert.ok(told.lines.some((line) => line.startsWith("vm:a could not be started on node1")));
   });
 
+  it("a rule that is ignored in one sentence, which names it once", () => {
+    const told = tell(`
+nodes: 3
+services: [vm:a, vm:b]
+rules: { apart: { type: resource-affinity, services: [vm:a, vm:b], affinity: negative } }
+steps:
+  - at: 30s
+    put rule: { name: close, type: resource-affinity, services: [vm:a, vm:b], affinity: positive }
+until: 1m
+`);
+    const ignored = told.lines.filter((line) => line.includes("is ignored"));
+    assert.equal(ignored.length, 2);
+    for (const line of ignored) assert.match(line, /^rule "(?:apart|close)" is ignored: /);
+  });
+
   it("the same aside only once in a while", () => {
     const told = tell(`
 nodes: 3

@@ -107,6 +107,25 @@ describe("parseScenario() on the form that people write", () => {
 });
 
 describe("parseScenario() refuses, with line, column and reason", () => {
+  it("all faults of a file at once, also when one is in a field of the whole", () => {
+    const text = [
+      "nodes: 2",
+      "profile: quick",
+      "services: { web: { prioriti: 1 } }",
+      "steps:",
+      "  - { at: 1, power off: node1 }",
+      "until: 4",
+      "setings: {}",
+    ].join("\n");
+    assert.deepEqual(faultsOf(text), [
+      "case.yaml line 2, column 1: profile: write one of fast, balanced, patient",
+      "case.yaml line 3, column 20: services.web.prioriti: unknown field",
+      "case.yaml line 5, column 7: steps[0].at: 1 has no unit: write e.g. 1s",
+      "case.yaml line 6, column 1: until: 4 has no unit: write e.g. 4s",
+      "case.yaml line 7, column 1: setings: unknown field",
+    ]);
+  });
+
   for (const [what, text, fault] of [
     ["broken YAML", "nodes: [", /^case\.yaml line \d+, column \d+: /],
     ["an empty file", "", /^case\.yaml line 1, column 1: .*write/],

@@ -59,9 +59,16 @@ export function checkFields<T>(schema: Schema<T>, draft: Draft): Result<T, Failu
   const parsed = schema.safeParse(draft);
   if (parsed.success) return ok(parsed.data);
   const line = faultsOf(parsed.error)
-    .map(({ path, message }) => `${flagOf(path)}${message}`)
+    .map(({ path, message }) => faultText(flagOf(path), message))
     .join("; ");
   return err(usage(line).error);
+}
+
+function faultText(flag: string, message: string): string {
+  if (flag === "") return message;
+  if (message.startsWith("is missing")) return `${flag} is missing`;
+  if (message === "unknown field") return `${flag} does not go with this type of rule`;
+  return `${flag}: ${message}`;
 }
 
 const flags: Readonly<Record<string, string>> = {
@@ -69,10 +76,10 @@ const flags: Readonly<Record<string, string>> = {
   services: "--service",
   type: "--type",
   affinity: "--affinity",
+  strict: "--strict",
 };
 
 function flagOf(path: string): string {
   const [field = ""] = path.split(".");
-  const flag = flags[field] ?? field;
-  return flag === "" ? "" : `${flag}: `;
+  return flags[field] ?? field;
 }
