@@ -304,4 +304,16 @@ describe("step() on the list of services", () => {
     const confirm = next.find((effect) => effect.kind === "confirm");
     assert.equal(confirm?.service, names[4]);
   });
+
+  test("does not go on killing what is to be left alone by now", () => {
+    const one = machine();
+    one.running();
+    one.tell(instruction("u2", { state: "request_stop" }));
+    const failed = { kind: "stop-failed", service, instanceId: "i-1", detail: "it hangs" } as const;
+    one.send(failed);
+    one.tell(instruction("u3", { state: "ignored", survivesIsolation: true }));
+    assert.deepEqual(kinds(one.send({ kind: "tick" }, 5_000)), []);
+    assert.ok((one.wakeAtMs() ?? 0) > 5_000);
+    assert.deepEqual(kinds(one.tell(instruction("u4", { state: "stopped" }))).at(-1), "stop");
+  });
 });

@@ -4,12 +4,12 @@ import type { AgentEffect } from "./effect.ts";
 import { beginOperations } from "./operation.ts";
 import { refreshReport } from "./report.ts";
 import { type AgentState, liveInstanceOf, type Slot } from "./state.ts";
-import { mayStart, mustBeTracked, type Wish, wishFor } from "./wish.ts";
+import { isLeftAlone, mayStart, mustBeTracked, type Wish, wishFor } from "./wish.ts";
 
 /** Looks at every service: what has to change, what may begin, what has to be reported. */
 export function reconcile(state: AgentState, now: number, effects: AgentEffect[]): void {
   for (const slot of state.slots.values()) {
-    retryStuck(slot, now, effects);
+    if (!isLeftAlone(state, slot)) retryStuck(slot, now, effects);
     const wish = wishFor(state, slot);
     applyWish(state, slot, wish, now, effects);
     if (wish.kind === "silent-down" && slot.assignment.kind === "gone" && isSettledDown(slot)) {

@@ -18,7 +18,7 @@ import {
 import { reconcile } from "./reconcile.ts";
 import { onReportAnswered } from "./report.ts";
 import { type AgentInstruction, type AgentState, type Slot, slotOf, stableAt } from "./state.ts";
-import { mayStart, wishFor } from "./wish.ts";
+import { isLeftAlone, mayStart, wishFor } from "./wish.ts";
 
 export interface AgentStep {
   /** To be carried out in their order. */
@@ -175,7 +175,7 @@ function wakeAt(state: AgentState, now: number): number | undefined {
 function slotWakeAt(state: AgentState, slot: Slot, now: number): number {
   let wakeAtMs = Number.POSITIVE_INFINITY;
   const phase = slot.phase;
-  if (phase.kind === "stuck") wakeAtMs = phase.retryAtMs;
+  if (phase.kind === "stuck" && !isLeftAlone(state, slot)) wakeAtMs = phase.retryAtMs;
   if (phase.kind === "down" && phase.retryAtMs > now && mayStart(state, now)) {
     if (wishFor(state, slot).kind === "up") wakeAtMs = phase.retryAtMs;
   }

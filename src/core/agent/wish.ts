@@ -64,6 +64,15 @@ function moveOf(instruction: AgentInstruction): Wish {
   return { kind: "move", instruction, target };
 }
 
+/** Whether a live instruction says that nobody touches the service: frozen, ignored or suspended. */
+export function isLeftAlone(state: AgentState, slot: Slot): boolean {
+  if (slot.assignment.kind !== "given" || state.closing !== "no") return false;
+  const { instruction } = slot.assignment;
+  if (instruction.node !== state.node || instruction.nodeEpoch !== state.lease?.epoch) return false;
+  const isLeft = instruction.state === "freeze" || instruction.state === "ignored";
+  return isLeft || instruction.suspended === true;
+}
+
 /** Whether a start may begin: a live lease with time left before services are asked to end (S2, S3). */
 export function mayStart(state: AgentState, now: number): boolean {
   return state.lease !== undefined && !state.isolating && now < state.lease.isolateAtMs;

@@ -21,6 +21,7 @@ import {
 import { timesOf } from "../../wire/settings.ts";
 import type { ServerContext } from "../context.ts";
 import { fromStore, refuse } from "../http/problem-error.ts";
+import { changeAttemptsMax } from "../limits.ts";
 
 type LeaseRequest = ReturnType<typeof leaseRequestSchema.parse>;
 type ReleaseRequest = ReturnType<typeof releaseRequestSchema.parse>;
@@ -168,8 +169,25 @@ export async function releaseLease(
   if (!held.ok) return held;
   if (held.value?.record.epoch !== request.epoch) return ok(undefined);
   if (request.nothingRuns) await noteNothingRuns(context, node, held.value);
-  // The store's lease may have been replaced by a longer one of the same epoch.
-  return fromStore(await context.store.revokeLease(held.value.record.leaseId));
+  return await revokeUntilGone(context, node, held.value.record);
+}
+
+/** A renewal may move the key to a longer lease of the store meanwhile: done is what the store has no key of. */
+async function revokeUntilGone(
+  context: ServerContext,
+  node: NodeId,
+  first: LeaseRecord,
+): Promise<Result<void, Problem>> {
+  let { leaseId } = first;
+  for (let attempt = 0; attempt < changeAttemptsMax; attempt += 1) {
+    const revoked = fromStore(await context.store.revokeLease(leaseId));
+    if (!revoked.ok) return revoked;
+    const held = await readLease(context, node);
+    if (!held.ok) return held;
+    if (held.value?.record.epoch !== first.epoch) return ok(undefined);
+    leaseId = held.value.record.leaseId;
+  }
+  return refuse("unavailable", `the lease of epoch ${first.epoch} is being renewed all the time`);
 }
 
 /**

@@ -199,7 +199,9 @@ export function releaseLease(
     }
     const revoke = (): void => {
       context.link.revokeLease(held.record.leaseId, (revoked) => {
-        reply(revoked.ok ? { kind: "done" } : unavailable(revoked.error));
+        if (!revoked.ok) reply(unavailable(revoked.error));
+        // A renewal may have moved the key to a longer lease meanwhile: done is what the store has no key of.
+        else releaseLease(context, { ...request, nothingRuns: false }, reply);
       });
     };
     if (request.nothingRuns) noteNothingRuns(context, request.node, { lease: held, then: revoke });
