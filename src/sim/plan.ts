@@ -9,6 +9,12 @@ import type { RequestedState } from "../core/model/service.ts";
 import type { StatusRecord } from "../wire/records.ts";
 import type { Settings } from "../wire/settings.ts";
 
+/**
+ * A clock can be made to run so many millionths fast or slow: a hundred times the bound that safety rests on, and
+ * far from a clock that stands still, at which a play would never end.
+ */
+export const clockErrorPpmMax = 100_000;
+
 /** How quickly the parts of the simulated cluster react. Milliseconds of virtual time. */
 export interface Pace {
   /** 0: manager and agents react to each event at once, as in production; else they look once a round. */

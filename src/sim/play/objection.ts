@@ -1,7 +1,7 @@
 /** What would change nothing, or what a real cluster would refuse, is told before it is done. */
 import { assertNever } from "../../core/assert.ts";
 import type { NodeId, ServiceId } from "../../core/ids.ts";
-import type { Action } from "../plan.ts";
+import { type Action, clockErrorPpmMax } from "../plan.ts";
 import type { ClusterView, NodeView, ServiceView } from "./view.ts";
 
 /** `already`: it would change nothing. `refused`: it cannot be done now. */
@@ -35,6 +35,10 @@ export function objectionTo(action: Action, view: ClusterView): Verdict {
       return action.from === action.to
         ? refused("name two nodes: none is cut off from itself")
         : undefined;
+    case "clock":
+      return Math.abs(action.ppm) > clockErrorPpmMax
+        ? refused(`a clock can run ${clockErrorPpmMax} ppm fast or slow at most`)
+        : undefined;
     case "confirm-off":
       return nodeIn(view, action.node)?.leaseLeftMs === undefined
         ? undefined
@@ -52,7 +56,6 @@ export function objectionTo(action: Action, view: ClusterView): Verdict {
         ? refused(`nothing of ${action.service} runs`)
         : undefined;
     case "add":
-    case "clock":
     case "crash-manager":
     case "driver":
     case "limits":

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { clockErrorPpmMax } from "../../../src/sim/plan.ts";
+import { objectionTo } from "../../../src/sim/play/objection.ts";
 import { createWorld } from "../../../src/sim/world.ts";
 import { createPlayer, nodeOf, say, sayAll, seenBy, serviceOf } from "./support.ts";
 
@@ -128,4 +130,17 @@ test("two players with the same seed and commands see the same", () => {
     sayAll(player, "run 20s", "cut node1 node2", "run 15s", "mend node1 node2", "run 30s");
   }
   assert.equal(seenBy(left), seenBy(right));
+});
+
+test("objectionTo() refuses a clock that is so wrong that a play would never end", () => {
+  const { view } = createPlayer();
+  const [node] = view.nodes;
+  assert.ok(node !== undefined);
+  for (const [ppm, kind] of [
+    [clockErrorPpmMax, undefined],
+    [clockErrorPpmMax + 1, "refused"],
+    [-clockErrorPpmMax - 1, "refused"],
+  ] as const) {
+    assert.equal(objectionTo({ kind: "clock", node: node.node, ppm }, view)?.kind, kind);
+  }
 });

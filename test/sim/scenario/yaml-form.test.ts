@@ -136,6 +136,11 @@ describe("parseScenario() refuses, with line, column and reason", () => {
       "nodes: 5000",
       /line 1, column 1: nodes: write a whole number from 1 to 1000/,
     ],
+    [
+      "a clock that stands still",
+      "nodes: 1\nsteps:\n  - { at: 1s, clock: { node: node1, ppm: -1000000 } }",
+      /line 3, column \d+: steps\[0\]\.clock\.ppm: it must be at least -100000/,
+    ],
     ["an unknown field", "nodes: 1\nstep: []", /line 2, column 1: step: unknown field/],
     [
       "an unknown node",

@@ -7,6 +7,7 @@ import type { NodeId, ServiceId } from "../../../core/ids.ts";
 import { armingModes } from "../../../core/manager/event.ts";
 import type { RequestedState } from "../../../core/model/service.ts";
 import { faultsOfIssue } from "../../../wire/errors.ts";
+import { clockErrorPpmMax } from "../../plan.ts";
 import { fieldOf, type References } from "../yaml/names.ts";
 import {
   duration,
@@ -25,7 +26,6 @@ import type { StepAction, WordSchema } from "./step-action.ts";
 const restartAfterMsDefault = 1_000;
 const lockDefault = "backup";
 const roundsMax = 10_000;
-const ppmMax = 1_000_000;
 const amount = z.number().min(0);
 
 /** Every word with its schema. */
@@ -99,9 +99,10 @@ function machineWords(references: References): Words {
     ],
     [
       "clock",
-      fields({ node, ppm: z.number().min(-ppmMax).max(ppmMax) }, ({ node: id, ppm }) => [
-        { kind: "clock", node: id, ppm },
-      ]),
+      fields(
+        { node, ppm: z.number().min(-clockErrorPpmMax).max(clockErrorPpmMax) },
+        ({ node: id, ppm }) => [{ kind: "clock", node: id, ppm }],
+      ),
     ],
     ["confirm off", forNodes(references, (id) => ({ kind: "confirm-off", node: id }))],
     ["reboot", forNodes(references, (id) => ({ kind: "reboot", node: id }))],
