@@ -73,6 +73,24 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
       because: storeReason,
     },
   ],
+  [
+    "adapters/certificates",
+    {
+      folders: ["ports", "core"],
+      node: "allowed",
+      packages: ["@peculiar/x509", "reflect-metadata"],
+      because: adapterReason,
+    },
+  ],
+  [
+    "stores/etcd",
+    {
+      folders: ["ports", "core", "wire", "stores/shared"],
+      node: "allowed",
+      packages: ["@grpc/grpc-js", "@grpc/proto-loader", "zod"],
+      because: storeReason,
+    },
+  ],
   ["adapters/clock", { folders: ["ports"], node: "allowed", packages: [], because: adapterReason }],
   [
     "adapters/host",
@@ -89,6 +107,36 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
   [
     "adapters/workloads/process",
     { folders: adapterFolders, node: "allowed", packages: [], because: adapterReason },
+  ],
+  [
+    "adapters/etcd",
+    { folders: adapterFolders, node: "allowed", packages: [], because: adapterReason },
+  ],
+  [
+    "setup",
+    {
+      folders: [
+        ...["adapters/certificates", "adapters/etcd", "stores/etcd", "stores/sqlite"],
+        ...["core", "ports", "runtime", "server", "wire"],
+      ],
+      node: "allowed",
+      packages: ["zod"],
+      because:
+        "what makes a machine a server or a node brings real parts together, as main.ts does, and speaks to no person",
+    },
+  ],
+  [
+    "roles",
+    {
+      folders: [
+        ...["adapters/certificates", "adapters/clock", "adapters/log"],
+        ...["agent", "cli", "client", "core", "ports", "runtime", "server", "setup", "wire"],
+      ],
+      node: "allowed",
+      packages: [],
+      because:
+        "commands that need real parts are a piece of main.ts, loaded when they are asked for",
+    },
   ],
   [
     "runtime",
@@ -129,6 +177,25 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
     },
   ],
   [
+    "balancer",
+    {
+      folders: ["balancer/config", "client", "core", "ports", "wire"],
+      node: "allowed",
+      packages: ["zod"],
+      because:
+        "the balancer stands before the servers and knows no more of them than a client does",
+    },
+  ],
+  [
+    "balancer/config",
+    {
+      folders: ["core"],
+      node: "forbidden",
+      packages: [],
+      because: "a configuration is made from the list of servers alone, by the command line too",
+    },
+  ],
+  [
     "client",
     {
       folders: ["wire"],
@@ -150,7 +217,7 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
   [
     "cli",
     {
-      folders: ["client", "sim", "wire", "core"],
+      folders: ["balancer/config", "client", "sim", "wire", "core"],
       node: "allowed",
       packages: ["commander", "yaml", "zod"],
       because:

@@ -1,0 +1,224 @@
+/** keepCertificateFresh(): when it renews, what it does about failures, and that a running server follows. */
+import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { swapCertificate } from "../../src/adapters/certificates/hot-swap.ts";
+import { systemClock } from "../../src/adapters/clock/system-clock.ts";
+import { err, ok } from "../../src/core/result.ts";
+import { until } from "../agent/support/tools.ts";
+import { issuer, lifeMs, type RotationBench, rotationBench } from "./support/rotation-bench.ts";
+import {
+  connect,
+  handshake,
+  issuePair,
+  makeAuthority,
+  material,
+  must,
+  refusal,
+  startEcho,
+} from "./support/tools.ts";
+
+function rotationTest(name: string, run: (bench: RotationBench) => Promise<void>): void {
+  test(`keepCertificateFresh() ${name}`, async () => {
+    const bench = await rotationBench();
+    try {
+      await run(bench);
+    } finally {
+      await bench.end();
+    }
+  });
+}
+
+/** The loop sleeps until its next look. */
+async function asleep({ clock }: RotationBench): Promise<void> {
+  await until("it waits for a timer", () => clock.timerCount === 1);
+}
+
+async function renewed(bench: RotationBench, times: number): Promise<void> {
+  await until(`renewed ${times} times`, () => bench.changes.length === times);
+}
+
+rotationTest("renews at two thirds of the life, not before, and again and again", async (bench) => {
+  bench.begin();
+  const { notBeforeMs, notAfterMs } = bench.first.facts;
+  const dueInMs = notBeforeMs + ((notAfterMs - notBeforeMs) * 2) / 3 - bench.clock.wallMs();
+  await asleep(bench);
+  bench.clock.advance(dueInMs - 1);
+  await asleep(bench);
+  assert.equal(bench.changes.length, 0);
+  for (let times = 1; times <= 3; times += 1) {
+    bench.clock.advance(times === 1 ? 1 : lifeMs);
+    await renewed(bench, times);
+    await asleep(bench);
+  }
+  const stored = must(await bench.directory.readPair("server"));
+  assert.deepEqual(stored?.certificatePem.trim(), bench.changes[2]?.certificatePem.trim());
+  assert.equal(new Set(bench.changes.map(({ keyPem }) => keyPem)).size, 3, "a new key each time");
+});
+
+const reasons: readonly (readonly [string, (bench: RotationBench) => void])[] = [
+  ["is due", ({ clock }) => clock.jump((lifeMs * 2) / 3)],
+  ["has expired", ({ clock }) => clock.jump(lifeMs * 2)],
+  ["is damaged", ({ directory }) => writeFileSync(directory.pathOf("server.key"), "x")],
+  [
+    "is missing",
+    ({ directory }) => rmSync(join(dirname(directory.pathOf("server.key")), "server.now")),
+  ],
+];
+for (const [what, prepare] of reasons) {
+  rotationTest(`renews at once a pair that ${what} when it begins`, async (bench) => {
+    prepare(bench);
+    bench.begin();
+    await renewed(bench, 1);
+    const stored = must(await bench.directory.readPair("server"));
+    assert.equal(stored?.keyPem, bench.changes[0]?.keyPem);
+  });
+}
+
+rotationTest("notices a wall clock that was set, within the hour", async (bench) => {
+  bench.issue = issuer(bench.ca, bench.clock, 100 * 86_400_000);
+  must(await bench.begin().reissueNow());
+  await asleep(bench);
+  bench.clock.jump(90 * 86_400_000);
+  bench.clock.advance(0);
+  await renewed(bench, 2);
+});
+
+rotationTest("tries again with growing waits until it succeeds", async (bench) => {
+  const { issue } = bench;
+  const triedAtMs: number[] = [];
+  bench.issue = async (requestPem, signal) => {
+    triedAtMs.push(bench.clock.wallMs());
+    return triedAtMs.length < 6 ? err("no server answers") : await issue(requestPem, signal);
+  };
+  assert.equal(refusal(await bench.begin().reissueNow()), "no server answers");
+  for (let tries = 1; tries < 6; tries += 1) {
+    await asleep(bench);
+    bench.clock.advance(1_000 * 2 ** (tries - 1) - 1);
+    assert.equal(triedAtMs.length, tries, "not before its time");
+    bench.clock.advance(1);
+    await until("tried again", () => triedAtMs.length === tries + 1);
+  }
+  await renewed(bench, 1);
+  const warnings = bench.log.lines.filter((line) => line.startsWith("warn"));
+  assert.equal(warnings.length, 5);
+  assert.match(warnings[0] ?? "", /cannot renew the certificate "server".*no server answers/);
+});
+
+rotationTest("gives up on an issuer that never answers, and tries again", async (bench) => {
+  const { issue } = bench;
+  let asked = 0;
+  bench.issue = async (requestPem, signal) => {
+    asked += 1;
+    return asked > 1 ? await issue(requestPem, signal) : await new Promise(() => undefined);
+  };
+  const outcome = bench.begin().reissueNow();
+  await until("asked", () => asked === 1);
+  bench.clock.advance(60_000);
+  assert.match(refusal(await outcome), /no answer within 60 s/);
+  await asleep(bench);
+  bench.clock.advance(1_000);
+  await renewed(bench, 1);
+});
+
+rotationTest(
+  "refuses what does not fit its key or its time, and keeps what it has",
+  async (bench) => {
+    const { issue } = bench;
+    const stranger = await issuePair(await makeAuthority());
+    const expired = await issuePair(bench.ca, {}, { nowMs: Date.now() - 86_400_000, lifeMs });
+    const other = await issuePair(bench.ca, {}, { nowMs: bench.clock.wallMs(), lifeMs });
+    const answers = [
+      ["not even a certificate", /is refused: there is no/],
+      [expired.certificatePem, /due for rotation already: compare the clocks/],
+      [other.certificatePem, /does not belong to the private key/],
+      [stranger.certificatePem, /does not belong/],
+    ] as const;
+    const rotation = bench.begin();
+    for (const [certificatePem, why] of answers) {
+      bench.issue = async () => await Promise.resolve(ok({ certificatePem }));
+      assert.match(refusal(await rotation.reissueNow()), why);
+      const stored = must(await bench.directory.readPair("server"));
+      assert.equal(stored?.keyPem, bench.first.keyPem);
+    }
+    bench.issue = issue;
+    must(await rotation.reissueNow());
+  },
+);
+
+rotationTest(
+  "issues anew for whoever asks, once more for who asks in the middle",
+  async (bench) => {
+    const { issue } = bench;
+    let asked = 0;
+    let goOn = (): void => {};
+    bench.issue = async (requestPem, signal) => {
+      asked += 1;
+      if (asked === 1) await new Promise<void>((resolve) => (goOn = resolve));
+      return await issue(requestPem, signal);
+    };
+    const rotation = bench.begin();
+    const early = [rotation.reissueNow(), rotation.reissueNow()];
+    await until("asked", () => asked === 1);
+    const late = rotation.reissueNow();
+    goOn();
+    for (const outcome of [...early, late]) must(await outcome);
+    assert.equal(asked, 2, "one for both early ones; names may have changed for the late one");
+  },
+);
+
+rotationTest("keeps the key where that is wanted", async (bench) => {
+  const rotation = bench.begin({ key: "kept" });
+  must(await rotation.reissueNow());
+  const stored = must(await bench.directory.readPair("server"));
+  assert.equal(stored?.keyPem, bench.first.keyPem);
+  assert.notEqual(stored.certificatePem, bench.first.certificatePem);
+});
+
+rotationTest(
+  "ends when it is told, whatever it waits for, and answers who waits",
+  async (bench) => {
+    let asked = 0;
+    bench.issue = async () => {
+      asked += 1;
+      return await new Promise(() => undefined);
+    };
+    const rotation = bench.begin();
+    const inFlight = rotation.reissueNow();
+    await until("asked", () => asked === 1);
+    const waiting = rotation.reissueNow();
+    await bench.end();
+    assert.equal(bench.clock.timerCount, 0, "no timer is left");
+    for (const outcome of [inFlight, waiting, rotation.reissueNow()]) refusal(await outcome);
+  },
+);
+
+test("a server with certificates of three seconds goes on for several lives without a restart", async () => {
+  const bench = await rotationBench();
+  const forMs = 3_000;
+  const short = await issuePair(bench.ca, {}, { lifeMs: forMs });
+  must(await bench.directory.writePair("server", short));
+  const client = material(await issuePair(bench.ca), bench.ca);
+  const echo = await startEcho(material(short, bench.ca));
+  bench.begin({
+    clock: systemClock,
+    issue: issuer(bench.ca, systemClock, forMs),
+    onChanged: (pair) => must(swapCertificate(echo.server, material(pair, bench.ca))),
+  });
+  try {
+    const open = await connect(echo.port, client);
+    const seen = new Set<string>();
+    const endAtMs = performance.now() + 20_000;
+    // Every handshake counts: OpenSSL refuses a certificate the second it has expired.
+    while (seen.size < 4 && performance.now() < endAtMs) {
+      seen.add(await handshake(echo.port, client));
+      await open.echo("ping");
+    }
+    assert.equal(seen.size, 4);
+    open.socket.destroy();
+  } finally {
+    await bench.end();
+    await echo.close();
+  }
+});
