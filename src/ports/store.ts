@@ -79,7 +79,7 @@ export interface RangeOptions {
   readonly afterKey?: string;
 }
 
-/** What one revision did to one key. */
+/** What one revision did to one key. Whether a key was deleted or died with its lease is not told. */
 export type StoreChange =
   | { readonly kind: "put"; readonly entry: StoredEntry }
   | {
@@ -87,7 +87,6 @@ export type StoreChange =
       readonly key: string;
       /** What the key held before. */
       readonly previous: JsonValue;
-      readonly because: "deleted" | "lease-ended";
     };
 
 /** All changes of one revision below the watched prefix, never part of them. */
@@ -154,6 +153,16 @@ export interface Store {
   keepLeaseAlive(leaseId: LeaseId): Promise<Result<void, StoreError>>;
   /** Ends the lease and deletes its keys in one revision. A lease that is not there is a success. */
   revokeLease(leaseId: LeaseId): Promise<Result<void, StoreError>>;
+  /**
+   * The era of leases that are granted from now on, where the store has eras. A lease of an earlier one may end too
+   * early: whoever renews it replaces it by one of the present era before the renewal is acknowledged (S3).
+   */
+  leaseEra?(): number | undefined;
+  /**
+   * From when on, on the monotonic clock, the end of a lease of that era (undefined: of any) proves that no renewal of it
+   * was acknowledged for `ttlMs`, as everybody who renews does what `leaseEra` asks for. 0, or no such method: always.
+   */
+  leaseEndIsProofAtMs?(era: number | undefined, ttlMs: number): number;
   /** Ends all watches, finishes what was acknowledged, lets go of the lock. Idempotent. */
   close(): Promise<void>;
 }

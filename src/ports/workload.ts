@@ -107,6 +107,41 @@ export interface LogRequest {
   readonly signal: AbortSignal;
 }
 
+/** A command that is to run beside an instance. */
+export interface ExecRequest {
+  /** The program, looked up as the instance's own would be, and its arguments; at least one word. */
+  readonly command: readonly string[];
+  /** Added to the instance's environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Takes what the command writes; more is read once it has resolved. Never rejects. */
+  output(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<void>;
+}
+
+/** Why a command was not run: there is no such program, it may not be run, or something else. */
+export interface ExecError {
+  readonly kind: "not-found" | "not-executable" | "failed";
+  /** One sentence for a person. */
+  readonly message: string;
+}
+
+/** How a command ended. */
+export interface ExecExit extends WorkloadExit {
+  /** It was killed because its instance ended, or was ended. */
+  readonly withInstance: boolean;
+}
+
+/** A command that runs beside an instance. */
+export interface RunningExec {
+  /** Hands it input; resolves when it takes more. What a command that reads no more is given is dropped. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** There is no more input. */
+  endInput(): void;
+  /** Kills it and all that it has started, at once. */
+  kill(): void;
+  /** Resolves when it has ended, nothing that it started is left, and all its output was taken. Never rejects. */
+  readonly ended: Promise<ExecExit>;
+}
+
 /** Runs workloads of one type. Methods never reject for what the world does; they return it. */
 export interface WorkloadDriver {
   /** The part of a service id before the colon. */
@@ -141,6 +176,11 @@ export interface WorkloadDriver {
   ): Promise<Result<void, MoveError>>;
   /** What each has used so far, by instance id; one that is gone is missing. Without it nothing is known. */
   readUses?(instances: readonly WorkloadInstance[]): Promise<ReadonlyMap<string, WorkloadUse>>;
+  /**
+   * Runs a command beside a running instance: as its user, in its directory and environment, among its processes.
+   * It is no workload: it dies with the instance, whoever kills that (S3), and with the agent.
+   */
+  exec?(instance: WorkloadInstance, request: ExecRequest): Promise<Result<RunningExec, ExecError>>;
   /** The service's output on this node, oldest first, as text chunks. */
   readLog(service: ServiceId, request: LogRequest): AsyncIterable<string>;
 }

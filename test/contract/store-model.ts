@@ -9,6 +9,7 @@ import {
   type MakeStore,
   must,
   revisionOf,
+  type StoreTime,
   type StoreUnderTest,
   until,
 } from "./store-support.ts";
@@ -111,7 +112,7 @@ class Model {
       const entry = this.entries.get(key);
       if (entry?.lease !== lease) continue;
       this.entries.delete(key);
-      changes.push(`lease-ended ${key} ${JSON.stringify(entry.value)}`);
+      changes.push(`deleted ${key} ${JSON.stringify(entry.value)}`);
     }
     this.commit(changes);
   }
@@ -148,23 +149,40 @@ const compareArbitrary: fc.Arbitrary<ModelCompare> = fc.oneof(
     back: fc.nat({ max: 1 }),
   }),
 );
-const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      kind: fc.constant("txn"),
-      compare: fc.array(compareArbitrary, { maxLength: 2 }),
-      then: operationsArbitrary,
-      otherwise: operationsArbitrary,
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("grant") }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constantFrom("revoke", "renew"), lease: leaseArbitrary }),
-  },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait"), thirds: fc.nat({ max: 3 }) }) },
-);
+const stepsOf = (weights: Weights): fc.Arbitrary<Step> =>
+  fc.oneof(
+    {
+      weight: weights.txn,
+      arbitrary: fc.record({
+        kind: fc.constant("txn"),
+        compare: fc.array(compareArbitrary, { maxLength: 2 }),
+        then: operationsArbitrary,
+        otherwise: operationsArbitrary,
+      }),
+    },
+    { weight: weights.grant, arbitrary: fc.record({ kind: fc.constant("grant") }) },
+    {
+      weight: weights.lease,
+      arbitrary: fc.record({ kind: fc.constantFrom("revoke", "renew"), lease: leaseArbitrary }),
+    },
+    {
+      weight: weights.wait,
+      arbitrary: fc.record({ kind: fc.constant("wait"), thirds: fc.nat({ max: 3 }) }),
+    },
+  );
+
+interface Weights {
+  readonly txn: number;
+  readonly grant: number;
+  readonly lease: number;
+  readonly wait: number;
+}
+
+const weightsByTime: Readonly<Record<StoreTime, Weights>> = {
+  simulated: { txn: 6, grant: 1, lease: 2, wait: 2 },
+  real: { txn: 30, grant: 6, lease: 8, wait: 1 },
+};
+const runsByTime: Readonly<Record<StoreTime, number>> = { simulated: 60, real: 15 };
 
 /** Runs the same steps on both. */
 class Pair {
@@ -263,7 +281,7 @@ async function compareEntries(store: Store, model: Model): Promise<void> {
 function textOf(batch: WatchBatch): string[] {
   return batch.changes.map((change) => {
     if (change.kind === "delete") {
-      return `${change.because} ${change.key} ${JSON.stringify(change.previous)}`;
+      return `deleted ${change.key} ${JSON.stringify(change.previous)}`;
     }
     const { key, value, createRevision } = change.entry;
     return `put ${key} ${JSON.stringify(value)} ${createRevision}`;
@@ -298,14 +316,14 @@ function inAnyOrder(batches: readonly { group: number; text: string }[]): readon
     .sort((left, right) => (left < right ? -1 : 1));
 }
 
-export function modelContract(makeStore: MakeStore): void {
+export function modelContract(makeStore: MakeStore, time: StoreTime): void {
   const seed = Number(process.env["HOLDFAST_SEED"] ?? Date.now() % 1_000_000_007);
-  const numRuns = Number(process.env["HOLDFAST_RUNS"] ?? 60);
+  const numRuns = Number(process.env["HOLDFAST_RUNS"] ?? runsByTime[time]);
   describe("random operations", () => {
     it(`do the same as a dumb implementation (HOLDFAST_SEED=${seed})`, async (t) => {
       t.diagnostic(`HOLDFAST_SEED=${seed} HOLDFAST_RUNS=${numRuns}`);
       const property = fc.asyncProperty(
-        fc.array(stepArbitrary, { minLength: 5, maxLength: 40 }),
+        fc.array(stepsOf(weightsByTime[time]), { minLength: 5, maxLength: 40 }),
         async (steps) => {
           const made = await makeStore();
           try {

@@ -21,6 +21,9 @@ export interface StoreUnderTest {
   dispose(): Promise<void>;
 }
 
+/** Whose clock leases run by; `real` time is dear, so less of it is spent. */
+export type StoreTime = "simulated" | "real";
+
 export interface MakeStoreOptions {
   /** Keep about so many revisions for watches. */
   readonly historyRevisionsMax?: number;

@@ -1,6 +1,7 @@
 /** What the SQLite store keeps from one opening to the next. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { after, it } from "node:test";
 import {
   entryOf,
@@ -126,6 +127,28 @@ it("watch() history is bounded in bytes too", async () => {
   assert.equal((await read(second, "", last - 12).error()).kind, "compacted");
   const reader = read(second, "", last - 5);
   assert.equal((await reader.batch()).revision, last - 5);
+  reader.stop();
+  await second.close();
+});
+
+it("openSqliteStore() reads what an older Holdfast wrote of keys that ended with their lease", async () => {
+  const file = directory.file("lease-ended.db");
+  const first = await openStore({ file });
+  await write(first, put("a", 1));
+  const revision = await write(first, remove("a"));
+  await first.close();
+  const database = new DatabaseSync(file);
+  const { changes } = database
+    .prepare("UPDATE change SET because = 'lease-ended' WHERE because = 'deleted'")
+    .run();
+  assert.equal(changes, 1);
+  database.close();
+  const second = await openStore({ file });
+  const reader = read(second, "", revision);
+  assert.deepEqual(await reader.batch(), {
+    revision,
+    changes: [{ kind: "delete", key: "a", previous: 1 }],
+  });
   reader.stop();
   await second.close();
 });

@@ -8,6 +8,7 @@ import {
   leaseRecordSchema,
   nodeRecordSchema,
   nodeStateRecordSchema,
+  removedNodeRecordSchema,
   serviceRecordSchema,
   settingsRecordSchema,
   statusRecordSchema,
@@ -34,6 +35,7 @@ export const readEpoch = reader(epochRecordSchema);
 export const readLease = reader(leaseRecordSchema);
 export const readNode = reader(nodeRecordSchema);
 export const readNodeState = reader(nodeStateRecordSchema);
+export const readRemovedNode = reader(removedNodeRecordSchema);
 export const readService = reader(serviceRecordSchema);
 export const readSettings = reader(settingsRecordSchema);
 export const readStatus = reader(statusRecordSchema);

@@ -135,7 +135,7 @@ export class SimulatedStore {
     lease.timer.clear();
     this.#leases.delete(leaseId);
     const changes: StoreChange[] = [];
-    for (const key of [...lease.keys].sort(compareIds)) this.#remove(key, "lease-ended", changes);
+    for (const key of [...lease.keys].sort(compareIds)) this.#remove(key, changes);
     this.#append(changes, undefined);
   }
 
@@ -157,7 +157,7 @@ export class SimulatedStore {
 
   #apply(operation: Operation, revision: StoreRevision, changes: StoreChange[]): void {
     if (operation.kind === "delete") {
-      this.#remove(operation.key, "deleted", changes);
+      this.#remove(operation.key, changes);
       return;
     }
     const { key, value, leaseId } = operation;
@@ -170,12 +170,12 @@ export class SimulatedStore {
     changes.push({ kind: "put", entry });
   }
 
-  #remove(key: string, because: "deleted" | "lease-ended", changes: StoreChange[]): void {
+  #remove(key: string, changes: StoreChange[]): void {
     const before = this.#entries.get(key);
     if (before === undefined) return;
     if (before.leaseId !== undefined) this.#leases.get(before.leaseId)?.keys.delete(key);
     this.#entries.delete(key);
-    changes.push({ kind: "delete", key, previous: before.value, because });
+    changes.push({ kind: "delete", key, previous: before.value });
   }
 
   #append(changes: readonly StoreChange[], txn: Txn | undefined): void {

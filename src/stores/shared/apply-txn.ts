@@ -34,9 +34,7 @@ export function applyTxn(
 
 /** Deletes a lease and its keys, as one revision if there are any. */
 export function applyLeaseEnd(backend: StoreBackend, leaseId: LeaseId): void {
-  const changes = backend
-    .keysOfLease(leaseId)
-    .flatMap((key) => removeKey(backend, key, "lease-ended"));
+  const changes = backend.keysOfLease(leaseId).flatMap((key) => removeKey(backend, key));
   backend.removeLease(leaseId);
   appendChanges(backend, changes);
 }
@@ -74,7 +72,7 @@ function applyOperation(
   operation: CheckedOperation,
   revision: StoreRevision,
 ): readonly StagedChange[] {
-  if (operation.kind === "delete") return removeKey(backend, operation.key, "deleted");
+  if (operation.kind === "delete") return removeKey(backend, operation.key);
   const { key, text, leaseId } = operation;
   const entry = {
     key,
@@ -87,14 +85,10 @@ function applyOperation(
   return [{ change: { kind: "put", entry }, text }];
 }
 
-function removeKey(
-  backend: StoreBackend,
-  key: string,
-  because: "deleted" | "lease-ended",
-): readonly StagedChange[] {
+function removeKey(backend: StoreBackend, key: string): readonly StagedChange[] {
   const entry = backend.entry(key);
   if (entry === undefined) return [];
   backend.remove(key);
-  const change: StoreChange = { kind: "delete", key, previous: entry.value, because };
+  const change: StoreChange = { kind: "delete", key, previous: entry.value };
   return [{ change, text: JSON.stringify(entry.value) }];
 }

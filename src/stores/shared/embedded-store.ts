@@ -23,7 +23,8 @@ import { checkTxn } from "./check-txn.ts";
 import { Expiry } from "./expiry.ts";
 import { compareKeys, flawOfKey, flawOfPrefix, type KeyRange, rangeOfPrefix } from "./key.ts";
 import { LeaseBook } from "./lease-book.ts";
-import { leasesMax, leaseTtlMsMax } from "./limits.ts";
+import { leasesMax } from "./limits.ts";
+import { flawOfRange, flawOfTtl, onlyError } from "./requests.ts";
 import type { BackendFailure, StoreBackend } from "./store-backend.ts";
 import { closed, leaseNotFound, refused } from "./store-error.ts";
 import { WatchHub } from "./watch-hub.ts";
@@ -119,11 +120,8 @@ export class EmbeddedStore implements Store {
   }
 
   grantLease(ttlMs: number): Promise<Answer<LeaseId>> {
-    if (!(ttlMs > 0 && ttlMs <= leaseTtlMsMax)) {
-      return Promise.resolve(
-        err(refused(`a lease lasts up to ${leaseTtlMsMax} ms, ${ttlMs} ms were asked for`)),
-      );
-    }
+    const flaw = flawOfTtl(ttlMs);
+    if (flaw !== undefined) return Promise.resolve(err(refused(flaw)));
     if (this.#leases.count >= leasesMax) {
       return Promise.resolve(err(refused(`there are ${leasesMax} leases already`)));
     }
@@ -224,21 +222,9 @@ export class EmbeddedStore implements Store {
   }
 }
 
-function flawOfRange(options: RangeOptions): string | undefined {
-  const { limit, afterKey } = options;
-  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
-    return `a limit is a whole number from 0, not ${limit}`;
-  }
-  return afterKey === undefined ? undefined : flawOfPrefix(afterKey);
-}
-
 /** The part of the range after `key`; the key itself with a zero character is the next possible key. */
 function rangeAfter(range: KeyRange, key: string | undefined): KeyRange {
   if (key === undefined) return range;
   const next = `${key}\0`;
   return compareKeys(next, range.from) > 0 ? { from: next, before: range.before } : range;
-}
-
-async function* onlyError(error: StoreError): AsyncGenerator<Result<never, StoreError>> {
-  yield err(error);
 }

@@ -31,12 +31,13 @@ export function entryFromRow(row: Row): StoredEntry {
   };
 }
 
+/** Marks a row of `change` as a deletion; older files say "lease-ended" too, which is one as well. */
+export const deletedMark = "deleted";
+
 /** A change from a row of `change`. */
 export function changeFromRow(row: Row): StoreChange {
-  const because = row["because"];
-  if (because === "deleted" || because === "lease-ended") {
-    const previous = decodeValue(textIn(row, "value"));
-    return { kind: "delete", key: textIn(row, "key"), previous, because };
+  if (row["because"] !== null) {
+    return { kind: "delete", key: textIn(row, "key"), previous: decodeValue(textIn(row, "value")) };
   }
   const modRevision = numberIn(row, "revision");
   return { kind: "put", entry: entryFromRow({ ...row, mod_revision: modRevision }) };

@@ -13,7 +13,7 @@ import {
   type RevisionRecord,
   type StagedChange,
 } from "../shared/store-backend.ts";
-import { changeFromRow, numberIn, textIn } from "./rows.ts";
+import { changeFromRow, deletedMark, numberIn, textIn } from "./rows.ts";
 import type { Statements } from "./statements.ts";
 
 export interface SqliteHistoryOptions {
@@ -118,7 +118,7 @@ export class SqliteHistory {
     const { change, text } = staged;
     const key = keyOfChange(change);
     if (change.kind === "delete") {
-      this.#sql.addChange.run(revision, position, key, text, change.because, null, null);
+      this.#sql.addChange.run(revision, position, key, text, deletedMark, null, null);
       return;
     }
     const { createRevision, leaseId } = change.entry;
