@@ -25,6 +25,10 @@ export const mutantNames = [
   "S8-error-forgiven",
   /** A manager does not look at what a node has free. */
   "S8-overcommit",
+  /** A manager places services on nodes whose taints they do not tolerate. */
+  "S8-untolerated",
+  /** A manager takes services away from their volumes. */
+  "S8-unbound",
   /** A manager forgets who waits for a node when one comes. */
   "S9-forgotten-waiting",
 ] as const;

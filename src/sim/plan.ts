@@ -44,6 +44,8 @@ export interface NodePlan {
   readonly power: "on" | "off";
   readonly network: "on" | "off";
   readonly capacity: Capacity | undefined;
+  /** It takes only services that tolerate all of these. */
+  readonly taints: readonly string[];
   /** A server runs here too and has a vote in the store. */
   readonly server: boolean;
 }
@@ -74,6 +76,9 @@ export interface ServicePlan {
   readonly after: readonly ServiceId[];
   readonly requires: readonly ServiceId[];
   readonly priority: number;
+  readonly tolerations: readonly string[];
+  /** Bound to the node that it has run on. */
+  readonly volumes: readonly string[];
   /** How it moves: `live` while it runs, `cold` by a hand-over that can fail, `stop` by stop and start only. */
   readonly moveBy: "live" | "cold" | "stop";
   readonly misbehaviour: Misbehaviour | undefined;
@@ -144,6 +149,10 @@ export type Action =
     }
   | { readonly kind: "maintenance"; readonly node: NodeId; readonly on: boolean }
   | { readonly kind: "confirm-off"; readonly node: NodeId }
+  /** A person closes the node to services that do not tolerate this, or opens it again. */
+  | { readonly kind: "taint"; readonly node: NodeId; readonly name: string; readonly on: boolean }
+  /** A person takes the node out of the cluster. */
+  | { readonly kind: "remove-node"; readonly node: NodeId }
   | { readonly kind: "arming"; readonly mode: "armed" | "freeze" | "ignore" }
   | { readonly kind: "request"; readonly service: ServiceId; readonly state: RequestedState }
   | {

@@ -61,6 +61,8 @@ export function service(id: string, patch: Partial<Service> = {}): Service {
     requires: [],
     priority: 0,
     movesLive: false,
+    tolerations: [],
+    volumes: [],
     ...patch,
   };
 }
@@ -75,6 +77,7 @@ export function registration(
     confirmedOffEpoch: epochOf(0),
     maintenance: false,
     capacity: undefined,
+    taints: [],
     ...patch,
   };
 }

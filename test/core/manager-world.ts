@@ -325,6 +325,9 @@ export class World extends WorldStore {
       if (this.isWanted(other) && this.lacks(other) !== undefined) return `it waits for ${other}`;
     }
     const status = this.statuses.get(id);
+    if (status?.state === "request_start" && status.reason.code === "no-other-node") {
+      return "its node is closed to it";
+    }
     if (status === undefined || (status.state !== "queued" && status.state !== "recovery")) {
       return undefined;
     }

@@ -5,7 +5,7 @@ import type { AgentEffect } from "./effect.ts";
 import type { AgentEvent } from "./event.ts";
 import { hasTrackedLife } from "./lease.ts";
 import { type AgentState, type Leaving, liveInstanceOf, type Slot } from "./state.ts";
-import { wishFor } from "./wish.ts";
+import { isLeftAlone, wishFor } from "./wish.ts";
 
 /** Pause before a mode that nobody took is sent again; doubles up to the maximum. */
 const retryDelayMs = 100;
@@ -87,7 +87,7 @@ function sentenceFor(leaving: Leaving, isOver: boolean): AgentEffect[] {
 function isReady(state: AgentState, leaving: Leaving): boolean {
   switch (leaving.how) {
     case "restart":
-      return !hasTrackedLife(state) && everySlot(state, (slot) => isLeft(state, slot));
+      return !hasTrackedLife(state) && everySlot(state, (slot) => isLetGo(state, slot));
     case "freeze":
       return everySlot(state, (slot) => isLeft(state, slot));
     case "failover":
@@ -109,6 +109,18 @@ function isLeft(state: AgentState, slot: Slot): boolean {
   const { kind } = wishFor(state, slot);
   if (kind === "leave") return true;
   return kind !== "up" && liveInstanceOf(slot.phase) === undefined;
+}
+
+/**
+ * The same for what is to run on without this agent and its lease: the manager must have heard that it was let go of,
+ * under the very instruction. One that is over by now, because the store was away, is not taken for the present word (S3).
+ */
+function isLetGo(state: AgentState, slot: Slot): boolean {
+  if (!isLeft(state, slot)) return false;
+  const { assignment, phase, report } = slot;
+  if (liveInstanceOf(phase) === undefined || !isLeftAlone(state, slot)) return true;
+  const uid = assignment.kind === "given" ? assignment.instruction.uid : undefined;
+  return report?.progress === "settled" && report.content.uid === uid;
 }
 
 /** Whether nothing of it runs here and the manager has heard so: before that the target must not start it (S1). */

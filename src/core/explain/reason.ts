@@ -45,6 +45,31 @@ export type Reason =
     }
   | { readonly code: "moved"; readonly from: NodeId; readonly to: NodeId }
   | { readonly code: "target-lost"; readonly target: NodeId }
+  | { readonly code: "target-closed"; readonly target: NodeId; readonly because: string }
+  /** It leaves a node whose taint it does not tolerate. */
+  | {
+      readonly code: "taint-move";
+      readonly from: NodeId;
+      readonly to: NodeId;
+      readonly because: string;
+    }
+  /** The node is closed to it, and no other node takes it. */
+  | {
+      readonly code: "no-other-node";
+      readonly node: NodeId;
+      readonly closed: string;
+      readonly wants: "leave" | "start";
+      readonly because: string;
+    }
+  | { readonly code: "may-stay"; readonly node: NodeId }
+  | {
+      readonly code: "volumes-bound" | "waits-for-volumes";
+      readonly node: NodeId;
+      readonly volumes: readonly string[];
+    }
+  | { readonly code: "volumes-freed"; readonly node: NodeId }
+  /** It would be recovered, and no node takes it. */
+  | { readonly code: "waits-for-node"; readonly lost: NodeId; readonly because: string }
   | { readonly code: "command"; readonly command: string; readonly target: NodeId | undefined }
   | { readonly code: "command-refused"; readonly command: string; readonly because: string }
   | { readonly code: "lease-granted"; readonly node: NodeId; readonly epoch: Epoch }
@@ -96,6 +121,30 @@ export type Reason =
         | "node-removed"
         | "node-forgotten";
       readonly node: NodeId;
+    }
+  | { readonly code: "node-purged"; readonly node: NodeId; readonly lostForMs: number }
+  | {
+      readonly code: "server-lost" | "server-back";
+      readonly server: string;
+      readonly name: string;
+    }
+  | {
+      readonly code: "server-purged";
+      readonly server: string;
+      readonly name: string;
+      readonly lostForMs: number;
+    }
+  | {
+      readonly code: "server-removed";
+      readonly server: string;
+      readonly name: string;
+      readonly by: string;
+    }
+  | {
+      readonly code: "server-not-removed";
+      readonly server: string;
+      readonly name: string;
+      readonly because: string;
     }
   | { readonly code: "rule-rejected"; readonly rule: string; readonly because: string }
   | {

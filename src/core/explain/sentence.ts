@@ -4,6 +4,7 @@ import { type ClusterReason, clusterCodes, sentenceAboutCluster } from "./senten
 import { type MoveReason, moveCodes, sentenceAboutMove } from "./sentences/move.ts";
 import { type NodeReason, nodeCodes, sentenceAboutNode } from "./sentences/node.ts";
 import { type ReportReason, reportCodes, sentenceAboutReport } from "./sentences/report.ts";
+import { type ServerReason, sentenceAboutServer, serverCodes } from "./sentences/server.ts";
 import { sentenceAboutWish } from "./sentences/wish.ts";
 
 /** The sentence for a person. */
@@ -12,6 +13,7 @@ export function sentenceOf(reason: Reason): string {
   if (isOf<MoveReason>(reason, moveCodes)) return sentenceAboutMove(reason);
   if (isOf<NodeReason>(reason, nodeCodes)) return sentenceAboutNode(reason);
   if (isOf<ClusterReason>(reason, clusterCodes)) return sentenceAboutCluster(reason);
+  if (isOf<ServerReason>(reason, serverCodes)) return sentenceAboutServer(reason);
   return sentenceAboutWish(reason);
 }
 

@@ -4,6 +4,7 @@ import { compareIds, type NodeId, type ServiceId } from "../ids.ts";
 import type { NodeState } from "../model/node.ts";
 import { isPlaced, type ServiceStatus } from "../model/service.ts";
 import { sentenceOf } from "./sentence.ts";
+import { spanOf } from "./sentences/words.ts";
 
 export interface WhyInput {
   readonly service: ServiceId;
@@ -14,6 +15,8 @@ export interface WhyInput {
   readonly rules: readonly string[];
   /** The cluster acts by itself. */
   readonly armed: boolean;
+  /** A lost node is taken out of the cluster after so long; 0: never. */
+  readonly purgeAfterMs: number;
 }
 
 /** A node, as far as an explanation needs it. */
@@ -22,6 +25,8 @@ export interface WhyNode {
   readonly state: NodeState;
   /** Services that count as load there. */
   readonly serviceCount: number;
+  /** Why the node is closed to the service, whatever the rules say. */
+  readonly closed: string | undefined;
   /** Why placement would not take the node, though it is online. */
   readonly refusal: string | undefined;
 }
@@ -64,7 +69,9 @@ function verdictOn(node: WhyNode, status: ServiceStatus | undefined): NodeVerdic
   const count = `${node.serviceCount} ${node.serviceCount === 1 ? "service" : "services"}`;
   const failed = status?.failedNodes.includes(node.id) === true;
   if (status !== undefined && isPlaced(status) && status.node === node.id) {
-    return { node: node.id, verdict: "here", sentence: `it belongs here; node is ${node.state}` };
+    const closed = node.closed === undefined ? "" : `, but closed to it: ${node.closed}`;
+    const sentence = `it belongs here; node is ${node.state}${closed}`;
+    return { node: node.id, verdict: "here", sentence };
   }
   if (node.state !== "online") {
     return { node: node.id, verdict: "refused", sentence: `node is ${node.state}` };
@@ -78,7 +85,7 @@ function verdictOn(node: WhyNode, status: ServiceStatus | undefined): NodeVerdic
   return { node: node.id, verdict: "allowed", sentence: `online with ${count}` };
 }
 
-function nextSteps({ service, status, nodes, armed }: WhyInput): readonly string[] {
+function nextSteps({ service, status, nodes, armed, purgeAfterMs }: WhyInput): readonly string[] {
   if (!armed) return ["have the cluster act again: holdfast cluster arm"];
   if (status === undefined) return [];
   const nodeless = nodes.every((node) => node.state !== "online");
@@ -95,19 +102,22 @@ function nextSteps({ service, status, nodes, armed }: WhyInput): readonly string
       return confirmSteps(status.node);
     case "queued":
     case "recovery":
+      if (status.reason.code === "waits-for-volumes") {
+        return volumeSteps(status.reason.node, purgeAfterMs);
+      }
       if (nodeless) return ["bring a node online: holdfast node list shows them"];
       return ["no node is permitted and has room: see the verdicts on the nodes"];
     case "ignored":
       return [`have it managed again: holdfast service start ${service}`];
     case "stopped":
+      if (status.reason.code === "requirement-lost") return [seeWhy(status.reason.service)];
       return [`start it: holdfast service start ${service}`];
     case "request_start":
-      if (status.reason.code !== "waits-for") return [];
-      return [
-        `see why ${status.reason.service} does not run: holdfast why ${status.reason.service}`,
-      ];
-    case "request_start_balance":
+      if (status.reason.code === "no-other-node") return closedSteps(status.reason.node);
+      return status.reason.code === "waits-for" ? [seeWhy(status.reason.service)] : [];
     case "started":
+      return status.reason.code === "no-other-node" ? closedSteps(status.reason.node) : [];
+    case "request_start_balance":
     case "request_stop":
     case "migrate":
     case "relocate":
@@ -120,5 +130,25 @@ function nextSteps({ service, status, nodes, armed }: WhyInput): readonly string
 function confirmSteps(node: NodeId): readonly string[] {
   return [
     `bring node "${node}" back, or make sure that it is off and then: holdfast node confirm-off ${node}`,
+  ];
+}
+
+function seeWhy(service: ServiceId): string {
+  return `see why ${service} does not run: holdfast why ${service}`;
+}
+
+function closedSteps(node: NodeId): readonly string[] {
+  return [`bring another node online, or open node "${node}": holdfast node show ${node}`];
+}
+
+function volumeSteps(node: NodeId, purgeAfterMs: number): readonly string[] {
+  const steps = [
+    `bring node "${node}" back: what the volumes hold is there`,
+    `or give up what they hold: holdfast node remove ${node}`,
+  ];
+  if (purgeAfterMs === 0) return steps;
+  return [
+    ...steps,
+    `or wait: a node that is lost for ${spanOf(purgeAfterMs)} is given up by itself`,
   ];
 }

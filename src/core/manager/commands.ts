@@ -20,6 +20,7 @@ import {
   type Verdict,
 } from "./context.ts";
 import { putService } from "./memory/mirror.ts";
+import { barrierTo } from "./moves/barrier.ts";
 import { refusalOf } from "./moves/choose.ts";
 import { beginMove } from "./transitions.ts";
 
@@ -81,8 +82,14 @@ function whyNotTo(
   if (!isOnline(context, target)) return `node "${target}" is not online`;
   if (target === status.node) return `it is on node "${target}" already`;
   const { state } = context;
+  let claimedBytes = 0;
   for (const id of [service.id, ...(state.rulebook.together.get(service.id) ?? [])]) {
     const member = state.services.get(id);
+    const closed =
+      member === undefined
+        ? undefined
+        : barrierTo(state, member, id === service.id ? status : state.statuses.get(id), target);
+    if (closed !== undefined) return `node "${target}" is closed to ${id}: ${closed}`;
     const affinity = state.rulebook.nodeAffinity.get(id);
     if (affinity?.strict === true && !affinity.priorities.has(target)) {
       return `the strict rule "${affinity.rule}" does not allow node "${target}" for ${id}`;
@@ -91,8 +98,11 @@ function whyNotTo(
     if (counterpart !== undefined) {
       return `${counterpart} is on node "${target}" or on its way there, and a rule keeps it apart from ${id}`;
     }
-    const room = member === undefined ? undefined : refusalOf(state, member, target);
+    const comesAlong = id === service.id || followerOf(context, id, target) !== undefined;
+    if (member === undefined || !comesAlong) continue;
+    const room = refusalOf(state, member, target, claimedBytes);
     if (room !== undefined) return `node "${target}" has no room for ${id}: ${room}`;
+    claimedBytes += member.limits?.memoryBytes ?? 0;
   }
   return undefined;
 }
@@ -119,12 +129,16 @@ function moveGroupAlong(
 ): void {
   const { state } = context;
   for (const id of state.rulebook.together.get(service.id) ?? []) {
-    const status = state.statuses.get(id);
-    if (status?.state !== "started" && status?.state !== "stopped") continue;
-    if (status.node === move.target) continue;
-    if (!isUp(context, status.node)) continue;
-    beginMove(context, { ...move, status });
+    const status = followerOf(context, id, move.target);
+    if (status !== undefined) beginMove(context, { ...move, status });
   }
+}
+
+/** The status of a member of the group that moves along; undefined: it is there, or stays where it is. */
+function followerOf(context: Context, id: ServiceId, target: NodeId): PlacedStatus | undefined {
+  const status = context.state.statuses.get(id);
+  if (status?.state !== "started" && status?.state !== "stopped") return undefined;
+  return status.node !== target && isUp(context, status.node) ? status : undefined;
 }
 
 function stopByCommand(

@@ -81,13 +81,25 @@ export function isDead(context: Context, status: PlacedStatus): boolean {
   const node = nodeOf(context, status.node);
   if (mutated("S4-silence") && node.lostAtMs !== undefined) return true;
   if (node.epoch <= status.nodeEpoch) return false;
-  if (node.confirmedOffEpoch >= status.nodeEpoch) return true;
+  if (node.confirmedOffEpoch >= status.nodeEpoch || isRemoved(node)) return true;
   return !status.mayOutliveLease || (state.resets.get(status.node) ?? 0) >= status.nodeEpoch;
 }
 
-/** Whether the node has been without a lease for the suspect time: its services need fencing. */
+/**
+ * Whether the node was taken out of the cluster: that is done only without a lease, when nothing that could outlive it
+ * was there any more, and nothing can be started there since.
+ */
+function isRemoved({ goneAtMs, leaseEpoch }: ManagedNode): boolean {
+  return goneAtMs !== undefined && leaseEpoch === undefined;
+}
+
+/**
+ * Whether the node has been without a lease for the suspect time: its services need fencing. One that was taken out is
+ * not waited for.
+ */
 export function isLost(context: Context, id: NodeId): boolean {
   const node = nodeOf(context, id);
+  if (isRemoved(node)) return true;
   if (node.lostAtMs === undefined) return false;
   return context.now >= node.lostAtMs + context.state.settings.suspectMs;
 }
@@ -205,6 +217,7 @@ export interface PlacedBase {
   readonly survivesIsolation: boolean;
   readonly mayOutliveLease: boolean;
   readonly maintenanceNode?: NodeId | undefined;
+  readonly boundTo?: NodeId | undefined;
   readonly suspended?: boolean | undefined;
   readonly clearLocks?: boolean | undefined;
 }
@@ -225,8 +238,14 @@ export function successor(context: Context, status: PlacedStatus, nodeEpoch?: Ep
 }
 
 /** What a status remembers of where the service was, for the next one. Absent rather than undefined: it is stored. */
-export function rememberedOf(status: PlacedStatus): Pick<PlacedBase, "maintenanceNode"> {
-  return status.maintenanceNode === undefined ? {} : { maintenanceNode: status.maintenanceNode };
+export function rememberedOf(
+  status: PlacedStatus,
+): Pick<PlacedBase, "maintenanceNode" | "boundTo"> {
+  const { maintenanceNode, boundTo } = status;
+  return {
+    ...(maintenanceNode === undefined ? {} : { maintenanceNode }),
+    ...(boundTo === undefined ? {} : { boundTo }),
+  };
 }
 
 /** All that the step decided: what comes first in the store comes first here. */
@@ -247,10 +266,17 @@ export function effectsOf(context: Context): readonly ManagerEffect[] {
       conditions: change.conditions,
     });
   }
-  // A fencing is a transaction of its own and rests on nothing else; between others it would part what belongs together.
-  const isFencing = (effect: ManagerEffect) => effect.kind === "fence-node";
-  const others = context.effects.filter((effect) => !isFencing(effect));
-  return [...effects, ...others, ...context.effects.filter(isFencing)];
+  const of = (order: -1 | 0 | 1) => context.effects.filter((effect) => orderOf(effect) === order);
+  return [...of(-1), ...effects, ...of(0), ...of(1)];
+}
+
+/**
+ * Which rules are ignored is written before what rests on that. A fencing is a transaction of its own and rests on
+ * nothing else; between others it would part what belongs together.
+ */
+function orderOf({ kind }: ManagerEffect): -1 | 0 | 1 {
+  if (kind === "put-rejected-rules") return -1;
+  return kind === "fence-node" ? 1 : 0;
 }
 
 function index(state: ManagerState, status: ServiceStatus): void {

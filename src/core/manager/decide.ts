@@ -3,6 +3,7 @@ import { assertNever } from "../assert.ts";
 import type { ServiceId } from "../ids.ts";
 import type { Service, ServiceStatus } from "../model/service.ts";
 import type { Context, Verdict } from "./context.ts";
+import { freeVolumes } from "./moves/volumes.ts";
 import { applyArming } from "./policy/arming.ts";
 import { onError } from "./states/on-error.ts";
 import { onFence } from "./states/on-fence.ts";
@@ -27,6 +28,7 @@ export function decide(context: Context, id: ServiceId): Verdict {
   if (status === undefined || status.state === "queued") {
     return onQueued(context, service, status);
   }
+  if (freeVolumes(context, status) === "changed") return "changed";
   return applyArming(context, service, status) ?? onPlaced(context, service, status);
 }
 

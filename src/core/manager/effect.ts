@@ -58,6 +58,18 @@ export type ManagerEffect =
    * event `node-fenced` when that succeeded, else by what the watch tells.
    */
   | { readonly kind: "fence-node"; readonly node: NodeId; readonly epoch: Epoch }
+  /**
+   * Takes a lost node out of the cluster, if its lease is gone and its epoch is still `epoch`: deletes its registration
+   * and leaves a record of who is turned away. Answered by event `node-removed`.
+   */
+  | {
+      readonly kind: "purge-node";
+      readonly node: NodeId;
+      readonly epoch: Epoch;
+      /** For whoever comes back, as the end of a sentence about the node. */
+      readonly because: string;
+      readonly reason: Reason;
+    }
   /** Forgets a node that is registered no longer: deletes its state, epoch and mode. */
   | { readonly kind: "forget-node"; readonly node: NodeId; readonly reason: Reason }
   /** Writes `arming-state`: how far disarming has come. An event of its own. */

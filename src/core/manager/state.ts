@@ -71,6 +71,12 @@ export interface ManagerState {
   readonly gone: Set<NodeId>;
   /** Nodes that were up once and are lost now. */
   readonly lost: Set<NodeId>;
+  /** Registered nodes that are not up and not in maintenance, those that never came included. */
+  readonly missing: Set<NodeId>;
+  /** Nodes that are not open to every service: tainted ones, and those whose agent is about to leave. */
+  readonly restricted: Set<NodeId>;
+  /** The node whose purge was asked for and is not in the store yet. */
+  purging: NodeId | undefined;
   readonly brake: BrakeState;
   readonly balance: BalanceState;
   /** Services to look at before the step ends. */
@@ -144,6 +150,9 @@ export function createManagerState(options: ManagerStateOptions): ManagerState {
     registered: new Set(),
     gone: new Set(),
     lost: new Set(),
+    missing: new Set(),
+    restricted: new Set(),
+    purging: undefined,
     brake: {
       active: false,
       inFlight: new Map(),

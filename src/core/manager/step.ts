@@ -16,6 +16,7 @@ import { markDueRetries, nextRetryAt } from "./moves/retries.ts";
 import { releaseIdleFences } from "./nodes/fence-idle.ts";
 import { forgetGoneNodes, nextForgetAt } from "./nodes/node-fencing.ts";
 import { nextSuspectAt } from "./nodes/nodes.ts";
+import { nextPurgeAt, purgeLostNode } from "./nodes/purge.ts";
 import { noteArmingState, releaseHeld } from "./policy/arming.ts";
 import { nextBrakeAt, recoverInOrder, updateBrake } from "./policy/brake.ts";
 import { refreshRulebook } from "./policy/rules.ts";
@@ -51,8 +52,9 @@ export function stepAll(
   balance(context);
   settle(context);
   forgetGoneNodes(context);
+  purgeLostNode(context);
   noteArmingState(context);
-  return { effects: effectsOf(context), wakeAtMs: nextWakeAt(state) };
+  return { effects: effectsOf(context), wakeAtMs: nextWakeAt(state, now) };
 }
 
 /** Settles all that may have changed; under the brake those that wait for recovery then follow, in their order. */
@@ -85,11 +87,12 @@ function settleDirty(context: Context): void {
   }
 }
 
-function nextWakeAt(state: ManagerState): InstantMs | undefined {
+function nextWakeAt(state: ManagerState, now: InstantMs): InstantMs | undefined {
   let next: InstantMs | undefined;
   const wishes = [
     nextSuspectAt(state),
     nextForgetAt(state),
+    nextPurgeAt(state, now),
     nextBalanceAt(state),
     nextBrakeAt(state),
     nextRetryAt(state),

@@ -9,7 +9,6 @@ import {
   isLost,
   nextUid,
   nodeOf,
-  rememberedOf,
   setStatus,
   successor,
   type Verdict,
@@ -102,8 +101,8 @@ export function arrive(
   },
 ): Verdict {
   const { status, node, reason } = arrival;
-  const kept = rememberedOf(status);
-  const isBack = kept.maintenanceNode === node;
+  const { maintenanceNode, boundTo } = status;
+  const isAway = maintenanceNode !== undefined && maintenanceNode !== node;
   setStatus(
     context,
     {
@@ -115,7 +114,8 @@ export function arrive(
       node,
       nodeEpoch: nodeOf(context, node).epoch,
       ...isolationOrder(service),
-      ...(isBack ? {} : kept),
+      ...(isAway ? { maintenanceNode } : {}),
+      ...(boundTo === node ? { boundTo } : {}),
       ...(arrival.clearLocks === true ? { clearLocks: true } : {}),
       reason,
     },
@@ -162,7 +162,8 @@ export function beginMove(
     readonly maintenanceNode?: NodeId | null;
   },
 ): Verdict {
-  const { maintenanceNode: known, ...base } = successor(context, move.status);
+  // Nothing binds a service that may move; where its volumes are is noted anew where it runs next.
+  const { maintenanceNode: known, boundTo: _, ...base } = successor(context, move.status);
   const remembered = move.maintenanceNode === undefined ? known : move.maintenanceNode;
   setStatus(context, {
     ...base,

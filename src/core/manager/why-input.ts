@@ -1,9 +1,11 @@
 /** Gathers what the manager knows about one service for an explanation: the same facts that it decides with. */
+import { volumes } from "../explain/sentences/words.ts";
 import type { WhyInput, WhyNode } from "../explain/why.ts";
 import type { ServiceId } from "../ids.ts";
 import { isPlaced, type Service } from "../model/service.ts";
 import { refusalsOf } from "../placement/select-node.ts";
 import { tallyOf } from "./memory/tally.ts";
+import { barrierTo, boundNode } from "./moves/barrier.ts";
 import { selectInputOf } from "./moves/choose.ts";
 import type { ManagerState } from "./state.ts";
 
@@ -17,6 +19,7 @@ export function whyInputOf(state: ManagerState, id: ServiceId): WhyInput {
     nodes: nodesFor(state, id),
     rules: service === undefined ? [] : rulesFor(state, service),
     armed: state.arming === "armed",
+    purgeAfterMs: state.settings.purgeAfterMs,
   };
 }
 
@@ -28,18 +31,23 @@ function nodesFor(state: ManagerState, id: ServiceId): readonly WhyNode[] {
     service === undefined
       ? undefined
       : refusalsOf(selectInputOf(state, service, { status: placed, preference: "best-score" }));
-  return [...state.nodes.values()].map((node) => ({
-    id: node.id,
-    state: node.state,
-    serviceCount: tallyOf(state.tallies, node.id).serviceCount,
-    refusal: refusals?.get(node.id),
-  }));
+  return [...state.nodes.values()].map((node) => {
+    const closed = service === undefined ? undefined : barrierTo(state, service, placed, node.id);
+    return {
+      id: node.id,
+      state: node.state,
+      serviceCount: tallyOf(state.tallies, node.id).serviceCount,
+      closed,
+      refusal: closed ?? refusals?.get(node.id),
+    };
+  });
 }
 
 function rulesFor(state: ManagerState, service: Service): readonly string[] {
   return [
     ...affinitySentences(state, service),
     ...orderSentences(service),
+    ...nodeSentences(state, service),
     ...limitSentences(service),
     ...rejectionSentences(state, service),
   ];
@@ -73,6 +81,21 @@ function orderSentences(service: Service): readonly string[] {
   }
   if (service.after.length > 0) sentences.push(`it starts after ${service.after.join(", ")}`);
   return sentences;
+}
+
+function nodeSentences(state: ManagerState, service: Service): readonly string[] {
+  const sentences: string[] = [];
+  if (service.tolerations.length > 0) {
+    sentences.push(`it tolerates nodes with the taints ${service.tolerations.join(", ")}`);
+  }
+  if (service.volumes.length === 0) return sentences;
+  const names = volumes(service.volumes);
+  const bound = boundNode(state, service, state.statuses.get(service.id));
+  const where =
+    bound === undefined
+      ? "it will be bound to the node that it runs on first"
+      : `it is bound to node "${bound}" as long as that is in the cluster`;
+  return [...sentences, `by ${names} ${where}`];
 }
 
 function limitSentences(service: Service): readonly string[] {

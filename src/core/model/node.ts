@@ -38,6 +38,9 @@ export function modeOfLeaving(
   }
 }
 
+/** The taint of a node that is a server too and is closed for services. */
+export const controlPlaneTaint = "control-plane";
+
 /** A registered node as the manager reads it from the store. */
 export interface NodeRegistration {
   readonly id: NodeId;
@@ -47,6 +50,8 @@ export interface NodeRegistration {
   readonly maintenance: boolean;
   /** What the node has for services; undefined: nobody said. */
   readonly capacity: Capacity | undefined;
+  /** It takes only services that tolerate all of these; sorted by name. */
+  readonly taints: readonly string[];
 }
 
 /** A node in the manager's memory. */
@@ -63,4 +68,9 @@ export interface ManagedNode extends NodeRegistration {
   readonly agentMode: AgentMode;
   /** When its registration was found gone; undefined: it is registered. */
   readonly goneAtMs: InstantMs | undefined;
+}
+
+/** Whether a person or the node's own agent asks for maintenance: then it is away by somebody's will. */
+export function wantsMaintenance(node: Pick<ManagedNode, "maintenance" | "agentMode">): boolean {
+  return node.maintenance || node.agentMode === "maintenance";
 }

@@ -47,6 +47,10 @@ export interface Service {
   readonly priority: number;
   /** It can move while it runs: moves that the manager decides are `migrate`, else `relocate`. */
   readonly movesLive: boolean;
+  /** Taints of nodes that it may be placed on all the same. */
+  readonly tolerations: readonly string[];
+  /** Volumes on its node's own disks: where it has once run it stays, as long as that node is in the cluster. */
+  readonly volumes: readonly string[];
 }
 
 /** The field's own words for what the manager is doing with a service; `docs/states/service.md`. */
@@ -99,6 +103,8 @@ interface Placed {
   readonly mayOutliveLease: boolean;
   /** Where it was when that node went into maintenance: it goes back there. */
   readonly maintenanceNode?: NodeId | undefined;
+  /** The node that its volumes are on: `node` itself, until that leaves the cluster. */
+  readonly boundTo?: NodeId | undefined;
   /** The cluster is disarmed with `ignore`: its agent leaves it alone whatever the state says. */
   readonly suspended?: boolean | undefined;
   /** Recovered from a dead node, whose locks on it may be removed. */

@@ -58,6 +58,10 @@ export interface ClusterSettings {
   readonly roundMs: DurationMs;
   /** A node that is registered no longer is forgotten after so long. */
   readonly goneAfterMs: DurationMs;
+  /** A node or server that has been lost for so long is taken out of the cluster; 0: never. */
+  readonly purgeAfterMs: DurationMs;
+  /** No server is taken out while fewer than so many others are ready. */
+  readonly readyServersMin: number;
   readonly brake: MassFailureBrake;
 }
 
@@ -76,6 +80,8 @@ export function settingsOfProfile(profile: ProfileName): ClusterSettings {
     autoRebalance: undefined,
     roundMs: durationMs(10_000),
     goneAfterMs: durationMs(3_600_000),
+    purgeAfterMs: durationMs(3_600_000),
+    readyServersMin: 1,
     brake: { lostShare: 0.5, recoveriesAtOnce: 10 },
   };
 }

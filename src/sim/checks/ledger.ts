@@ -40,6 +40,8 @@ export class Ledger {
   readonly leases = new Map<NodeId, LeaseRecord>();
   readonly epochs = new Map<NodeId, Epoch>();
   readonly nodes = new Map<NodeId, NodeRecord>();
+  /** Nodes that were taken out and have not come back. */
+  readonly removedNodes = new Set<NodeId>();
   /** Revision that made the key `manager`; undefined: nobody is manager. */
   managerRevision: StoreRevision | undefined;
   /** The last epoch of a node's lease that meant a reset when it ended. */
@@ -105,6 +107,7 @@ export class Ledger {
       this.epochs.set(nodeIdIn(key, keys.epochs), readEpoch(entry).epoch);
     } else if (key.startsWith(keys.nodes)) {
       this.nodes.set(nodeIdIn(key, keys.nodes), readNode(entry));
+      this.removedNodes.delete(nodeIdIn(key, keys.nodes));
     }
   }
 
@@ -112,7 +115,9 @@ export class Ledger {
     if (key.startsWith(keys.reports)) this.reports.delete(serviceIdIn(key, keys.reports));
     if (key.startsWith(keys.services)) this.services.delete(serviceIdIn(key, keys.services));
     if (key.startsWith(keys.epochs)) this.epochs.delete(nodeIdIn(key, keys.epochs));
-    if (key.startsWith(keys.nodes)) this.nodes.delete(nodeIdIn(key, keys.nodes));
+    if (!key.startsWith(keys.nodes)) return;
+    this.nodes.delete(nodeIdIn(key, keys.nodes));
+    this.removedNodes.add(nodeIdIn(key, keys.nodes));
   }
 }
 

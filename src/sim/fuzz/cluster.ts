@@ -17,6 +17,9 @@ export interface ClusterSize {
   readonly services: number | undefined;
 }
 
+/** Taints that nodes may have. */
+export const taintNames = ["control-plane", "old"] as const;
+
 /** Nodes `n1`, `n2` and so on; the first ones have servers. */
 export function randomNodes(dice: Dice, size: ClusterSize): readonly NodePlan[] {
   const count =
@@ -45,6 +48,7 @@ export function randomNodes(dice: Dice, size: ClusterSize): readonly NodePlan[] 
     power: dice.chance(95) || index < servers ? "on" : "off",
     network: "on",
     capacity: dice.chance(85) ? capacityOf(dice, isBig) : undefined,
+    taints: dice.some(taintNames, 8),
     server: index < servers,
   }));
 }
@@ -130,6 +134,8 @@ export function randomService(dice: Dice, index: number, world: ServiceWorld): S
     after: isOrdered ? [dice.pick(earlier)] : [],
     requires: isOrdered && dice.chance(50) ? [dice.pick(earlier)] : [],
     priority: dice.between(-2, 2),
+    tolerations: dice.some(taintNames, 30),
+    volumes: dice.chance(15) ? ["data"] : [],
     moveBy,
     misbehaviour: dice.chance(10) ? randomMisbehaviour(dice, nodes) : undefined,
     lock: dice.chance(2) ? dice.pick(["backup", "migrate", "held"]) : undefined,
@@ -218,6 +224,15 @@ export function randomSettings(dice: Dice): Settings {
       : undefined,
     roundMs: dice.pick([1_000, 5_000, 10_000]),
     operationsPerNode: dice.pick([1, 2, 4, 4, 8]),
+    purgeAfterMs: dice.weighted([
+      [3, 3_600_000],
+      [1, 0],
+      [1, dice.between(5, 120) * 1_000],
+    ]),
+    goneAfterMs: dice.weighted([
+      [4, 3_600_000],
+      [1, dice.between(1, 60) * 1_000],
+    ]),
     brake: dice.chance(50)
       ? { lostShare: dice.pick([0.2, 0.5, 1]), recoveriesAtOnce: dice.between(1, 10) }
       : {},

@@ -1,7 +1,7 @@
 /** Random things that people ask of a cluster. */
 import type { RequestedState } from "../../core/model/service.ts";
 import type { ServicePlan } from "../plan.ts";
-import { randomGroup, randomRule, randomService, randomSettings } from "./cluster.ts";
+import { randomGroup, randomRule, randomService, randomSettings, taintNames } from "./cluster.ts";
 import type { Weighted } from "./dice.ts";
 import type { Script } from "./moment.ts";
 
@@ -15,6 +15,8 @@ export const orders: readonly Weighted<Event>[] = [
   [4, ignoreAndMove],
   [6, maintenance],
   [4, disarm],
+  [4, taint],
+  [1, removeNode],
   [4, add],
   [3, remove],
   [5, resize],
@@ -69,6 +71,23 @@ function maintenance(script: Script, atMs: number): void {
     { kind: "maintenance", node, on: true },
     { kind: "maintenance", node, on: false },
   ]);
+}
+
+function taint(script: Script, atMs: number): void {
+  const node = script.node();
+  const name = script.dice.pick(taintNames);
+  script.at(atMs, { kind: "taint", node, name, on: true });
+  if (script.dice.chance(60)) {
+    script.at(atMs + script.while() * 2, { kind: "taint", node, name, on: false });
+  }
+}
+
+/** It is switched off for good, and taken out some time after that. */
+function removeNode(script: Script, atMs: number): void {
+  const node = script.node();
+  if (script.dice.chance(50)) script.at(atMs, { kind: "power", node, on: false });
+  else script.at(atMs, { kind: "shutdown", node });
+  script.at(atMs + script.while(), { kind: "remove-node", node });
 }
 
 function disarm(script: Script, atMs: number): void {

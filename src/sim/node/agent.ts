@@ -174,6 +174,7 @@ export class Agent {
         if (kind === "lease-granted") this.#options.onLease();
         this.dispatch({ kind, ...facts, runUntilMs: instantMs(facts.runUntilMs) });
       },
+      onTurnedAway: (sentence) => engine.tell({ kind: "note", about: node, sentence }),
       onLost: (epoch, why) => this.dispatch({ kind: "lease-lost", epoch, why }),
       onResumed: (epoch) => this.#trackAdopted(epoch),
     });

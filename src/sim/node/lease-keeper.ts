@@ -33,6 +33,8 @@ export interface LeaseKeeperOptions {
       readonly operationCountMax: number;
     },
   ) => void;
+  /** The node was taken out of the cluster; told once. */
+  readonly onTurnedAway: (because: string) => void;
   readonly onLost: (epoch: Epoch, why: string) => void;
   /** A lease that was found on disk lives: what runs is put under the guard. False: that failed. */
   readonly onResumed: (epoch: Epoch) => boolean;
@@ -48,6 +50,7 @@ type LeaseAnswer = Extract<AgentAnswer, { readonly kind: "lease" }>;
 
 const retryMs = 150;
 const conflictRetryMs = 250;
+const turnedAwayRetryMs = 30_000;
 const firstTimeoutMs = 2_000;
 const releaseTimeoutMs = 1_000;
 
@@ -60,6 +63,7 @@ export class LeaseKeeper {
   #mayAsk = false;
   #refused = false;
   #busy = false;
+  #isTurnedAway = false;
   #stopped = false;
 
   constructor(options: LeaseKeeperOptions) {
@@ -232,8 +236,16 @@ export class LeaseKeeper {
       if (this.#stopped) return;
       this.#refused = answer.kind === "refused";
       if (answer.kind === "lease") this.#later(this.#takeGrant(answer, sentAtMs));
-      else this.#later(answer.kind === "refused" ? conflictRetryMs : retryMs * 2);
+      else if (answer.kind === "refused" && answer.code === "not-allowed") {
+        this.#turnedAway(answer.detail);
+      } else this.#later(answer.kind === "refused" ? conflictRetryMs : retryMs * 2);
     });
+  }
+
+  #turnedAway(because: string): void {
+    if (!this.#isTurnedAway) this.#options.onTurnedAway(because);
+    this.#isTurnedAway = true;
+    this.#later(turnedAwayRetryMs);
   }
 
   #takeGrant(answer: LeaseAnswer, sentAtMs: number): number {

@@ -2,6 +2,7 @@
 import { assertNever } from "../../core/assert.ts";
 import type { NodeId, ServiceId } from "../../core/ids.ts";
 import type { Capacity } from "../../core/model/capacity.ts";
+import { type OpenNode, whyNotClose, withTaint } from "../../core/placement/taints.ts";
 import type { JsonValue, Operation, StoredEntry } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import { type CommandRecord, keys } from "../../wire/records.ts";
@@ -14,12 +15,15 @@ import {
   readNode,
   readNodeState,
   readService,
+  readStatus,
 } from "../store/records.ts";
 import { ruleRecordOf, serviceRecordOf } from "./service-records.ts";
 
 type ApiKind =
   | "maintenance"
   | "confirm-off"
+  | "taint"
+  | "remove-node"
   | "arming"
   | "request"
   | "move"
@@ -87,6 +91,10 @@ export class Api {
         return this.#maintenance(action.node, action.on);
       case "confirm-off":
         return this.#confirmOff(action.node);
+      case "taint":
+        return this.#taint(action);
+      case "remove-node":
+        return this.#removeNode(action.node);
       case "arming":
         return [put(keys.arming, { version: 1, mode: action.mode, by: "person", sinceMs: nowMs })];
       case "request":
@@ -149,6 +157,47 @@ export class Api {
     return [put(entry.key, { ...readNode(entry), confirmedOffEpoch: readEpoch(epochEntry).epoch })];
   }
 
+  /** Closed only while another node is open to all. */
+  #taint({ node, name, on }: Extract<ApiAction, { kind: "taint" }>): readonly Operation[] {
+    const entry = this.#entry(`${keys.nodes}${node}`);
+    if (entry === undefined) return this.#refuse(node, "there is no such node");
+    const record = readNode(entry);
+    const why = on ? whyNotClose(node, this.#openNodes()) : undefined;
+    if (why !== undefined) return this.#refuse(node, why);
+    const taints = withTaint(record.taints, name, on ? "on" : "off");
+    return [put(entry.key, { ...record, taints })];
+  }
+
+  *#openNodes(): Iterable<OpenNode> {
+    for (const { node } of this.#options.engine.plan.nodes) {
+      const entry = this.#entry(`${keys.nodes}${node}`);
+      if (entry === undefined) continue;
+      const state = this.#entry(`${keys.nodeStates}${node}`);
+      const isOnline = state !== undefined && readNodeState(state).state === "online";
+      yield { node, isOnline, taints: readNode(entry).taints };
+    }
+  }
+
+  /** Only when nothing can run there any more; its machine is turned away from then on. */
+  #removeNode(node: NodeId): readonly Operation[] {
+    const { engine } = this.#options;
+    const key = `${keys.nodes}${node}`;
+    const entry = this.#entry(key);
+    if (entry === undefined) return this.#refuse(node, "there is no such node");
+    if (this.#entry(`${keys.leases}${node}`) !== undefined) {
+      return this.#refuse(node, "it holds a live lease");
+    }
+    const epochEntry = this.#entry(`${keys.epochs}${node}`);
+    const epoch = epochEntry === undefined ? 0 : readEpoch(epochEntry).epoch;
+    const statuses = engine.store.range(keys.statuses).map(readStatus);
+    const kept = statuses.find((one) => one.node === node && one.mayOutliveLease === true);
+    if (kept !== undefined) return this.#refuse(node, `${kept.service} may still run there`);
+    const atMs = Math.round(engine.schedule.nowMs);
+    const because = "a person removed it";
+    const removed = { version: 1, node, epoch, because, atMs };
+    return [{ kind: "delete", key }, put(`${keys.removedNodes}${node}`, removed)];
+  }
+
   #configure(service: ServiceId, fields: object): readonly Operation[] {
     const entry = this.#entry(`${keys.services}${service}`);
     if (entry === undefined) return this.#refuse(service, "there is no such service");
@@ -164,7 +213,9 @@ export class Api {
       return this.#refuse(service, "there is no such service");
     }
     const pending = this.#entry(`${keys.commands}${service}`);
-    if (pending !== undefined && readCommand(pending).kind === "located") {
+    const isFound = pending === undefined || readCommand(pending).kind !== "located";
+    // A later word for where it is replaces the one before: the person has moved it already.
+    if (!isFound && order.kind !== "located") {
       return this.#refuse(service, "it is being looked for where a person has moved it");
     }
     this.#commandCount += 1;

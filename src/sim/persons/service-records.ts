@@ -12,7 +12,7 @@ export function serviceRecordOf(plan: ServicePlan, nowMs: number): JsonValue {
 }
 
 /** `nodes/<node>` */
-export function nodeRecordOf({ node, capacity }: NodePlan): JsonValue {
+export function nodeRecordOf({ node, capacity, taints }: NodePlan): JsonValue {
   return jsonOf({
     version: 1,
     node,
@@ -23,6 +23,7 @@ export function nodeRecordOf({ node, capacity }: NodePlan): JsonValue {
     confirmedOffEpoch: epochOf(0),
     maintenance: false,
     capacity,
+    taints,
   });
 }
 

@@ -32,6 +32,10 @@ export function deedText(action: Action): string {
     case "confirm-off":
     case "stop-server":
       return `${action.kind} ${action.node}`;
+    case "taint":
+      return `${action.on ? "taint" : "untaint"} ${action.node} ${action.name}`;
+    case "remove-node":
+      return `remove node ${action.node}`;
     case "clock":
       return `clock ${action.node} ${action.ppm}`;
     case "link":

@@ -56,6 +56,7 @@ export function examplePlan(seed: number): Plan {
       power: "on",
       network: "on",
       capacity: nodeCapacity,
+      taints: [],
       server: true,
     })),
     services: [

@@ -43,6 +43,10 @@ export function objectionTo(action: Action, view: ClusterView): Verdict {
       return nodeIn(view, action.node)?.leaseLeftMs === undefined
         ? undefined
         : refused(`${action.node} holds a live lease, so it is not off`);
+    case "remove-node":
+      return nodeIn(view, action.node)?.leaseLeftMs === undefined
+        ? undefined
+        : refused(`${action.node} holds a live lease; shut it down first`);
     case "request":
       return serviceIn(view, action.service)?.requested === action.state
         ? already(`${action.service} is requested ${action.state} already`)
@@ -71,6 +75,7 @@ export function objectionTo(action: Action, view: ClusterView): Verdict {
     case "skip-rounds":
     case "stop":
     case "store":
+    case "taint":
     case "usage":
       return undefined;
     default:

@@ -54,6 +54,8 @@ export function defaultService(id: ServiceId, type: string): ServicePlan {
     after: [],
     requires: [],
     priority: 0,
+    tolerations: [],
+    volumes: [],
     moveBy: moveByOf(type),
     misbehaviour: undefined,
     lock: undefined,

@@ -60,7 +60,8 @@ export type AgentAnswer =
   | { readonly kind: "confirmed"; readonly current: boolean }
   | {
       readonly kind: "refused";
-      readonly code: "conflict" | "stale-epoch";
+      /** `not-allowed`: the node was taken out of the cluster. */
+      readonly code: "conflict" | "stale-epoch" | "not-allowed";
       readonly detail: string;
     }
   | { readonly kind: "unavailable"; readonly detail: string };

@@ -1,4 +1,5 @@
 /** Tells what a manager's transaction that succeeded has changed, as the trace has it. */
+import type { Reason } from "../../core/explain/reason.ts";
 import { sentenceOf } from "../../core/explain/sentence.ts";
 import type { ManagerEffect } from "../../core/manager/effect.ts";
 import { isMoving, isPlaced, type ServiceStatus } from "../../core/model/service.ts";
@@ -10,6 +11,15 @@ const statesWithNode: ReadonlySet<string> = new Set([
   "migrate",
   "relocate",
   "request_start_balance",
+]);
+
+/** Reasons that come while a state lasts, and that a person wants to know. */
+const saidOfStates: ReadonlySet<string> = new Set<Reason["code"]>([
+  "no-other-node",
+  "may-stay",
+  "waits-for-node",
+  "waits-for-volumes",
+  "volumes-freed",
 ]);
 
 /** Adds the lines of one effect. */
@@ -54,6 +64,7 @@ export function tellDecision(engine: Engine, effect: ManagerEffect): void {
     case "put-rejected-rules": // each is announced too
     case "set-requested":
     case "fence-node":
+    case "purge-node": // the node that is gone is told, with the reason
       return;
   }
 }
@@ -72,7 +83,10 @@ function tellStatus(engine: Engine, from: ServiceStatus | undefined, status: Ser
     return;
   }
   if (!wasManaged) engine.tell({ kind: "decision", service, state: "managed", node, reason });
-  else if (isSame(from, status)) return;
+  else if (isSame(from, status)) {
+    if (saidOfStates.has(status.reason.code)) note(engine, service, reason);
+    return;
+  }
   engine.tell({
     kind: "decision",
     service,

@@ -6,7 +6,7 @@ import type { Compare, LeaseId, StoredEntry, StoreError } from "../../ports/stor
 import { jsonOf } from "../../runtime/manager-records.ts";
 import { keys, type LeaseRecord } from "../../wire/records.ts";
 import { type Settings, timesOf } from "../../wire/settings.ts";
-import { readEpoch, readLease, readNode } from "../store/records.ts";
+import { readEpoch, readLease, readNode, readRemovedNode } from "../store/records.ts";
 import type { StoreLink } from "../store/store-link.ts";
 import type { AgentAnswer, Reply, RequestOf } from "./agent-protocol.ts";
 
@@ -87,11 +87,22 @@ function makeLease(
         return;
       }
       letGo(context, leaseId);
-      const detail = `node "${node}" has not joined, or its lease changed just now`;
-      reply(
-        written.ok ? { kind: "refused", code: "conflict", detail } : unavailable(written.error),
-      );
+      if (written.ok) refuseGrant(context, node, reply);
+      else reply(unavailable(written.error));
     });
+  });
+}
+
+function refuseGrant(context: LeaseContext, node: NodeId, reply: Reply): void {
+  context.link.get(`${keys.removedNodes}${node}`, (read) => {
+    if (read.ok && read.value !== undefined) {
+      const { because } = readRemovedNode(read.value);
+      const detail = `node "${node}" is turned away: it was taken out of the cluster (${because})`;
+      reply({ kind: "refused", code: "not-allowed", detail });
+      return;
+    }
+    const detail = `node "${node}" has not joined, or its lease changed just now`;
+    reply({ kind: "refused", code: "conflict", detail });
   });
 }
 

@@ -36,6 +36,10 @@ export function wordsOfAction(action: Action): string {
       return `maintenance of ${action.node} ${action.on ? "begins" : "ends"}`;
     case "confirm-off":
       return `a person confirms that ${action.node} is off`;
+    case "taint":
+      return `a person ${action.on ? "gives" : "takes"} the taint "${action.name}" ${action.on ? "to" : "from"} ${action.node}`;
+    case "remove-node":
+      return `a person takes ${action.node} out of the cluster`;
     case "arming":
       return action.mode === "armed"
         ? "the cluster is armed"

@@ -8,7 +8,7 @@ type ActionLine = Extract<TraceLine, { kind: "action" }>;
 type NodeLine = Extract<TraceLine, { kind: "node" }>;
 
 /** What was last decided on a service. */
-export type LastDecision = Pick<Decision, "state" | "target">;
+export type LastDecision = Pick<Decision, "state" | "node" | "target">;
 
 /**
  * All decisions about one service within a moment, in their order, as one line; `before`: the last one before them.
@@ -27,7 +27,10 @@ export function lineOfDecisions(
   const states = [before?.state, ...decisions.map(({ state }) => state)];
   const stays = wasMoving && last.state === "started" && last.node !== undefined;
   const [tone, text] = stays
-    ? (["trouble", `stays on ${last.node}`] as const)
+    ? ([
+        "trouble",
+        `${last.node === previous?.node ? "stays on" : "goes to"} ${last.node}`,
+      ] as const)
     : textOfDecision(last, states);
   return { tone, subjects: [last.service], text, because: last.reason };
 }

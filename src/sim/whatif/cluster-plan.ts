@@ -93,11 +93,12 @@ function knownService(resource: ServiceResource): Result<KnownService, string> {
 function nodesOf(nodes: readonly NodeResource[], spared: ReadonlySet<string>): NodePlan[] {
   const ids = [...nodes].sort((left, right) => compareIds(left.id, right.id));
   const host = ids.find(({ id, leased }) => leased && !spared.has(id))?.id;
-  return ids.flatMap(({ id, leased, capacity }) => {
+  return ids.flatMap(({ id, leased, capacity, taints }) => {
     const node = nodeIdOf(id);
     if (node === undefined) return [];
+    const power = leased ? "on" : "off";
     return [
-      { node, power: leased ? "on" : "off", network: "on", capacity, server: id === host } as const,
+      { node, power, network: "on", capacity, taints, server: id === host } satisfies NodePlan,
     ];
   });
 }
@@ -112,6 +113,7 @@ function nodeIdOf(id: string | undefined): NodeId | undefined {
 export function servicePlanOf(id: ServiceId, config: StoredServiceConfig): ServicePlan {
   const { node, state, group, failback, autoRebalance, maxRestart, maxRelocate } = config;
   const { onIsolation, limits, mayOvercommit, after, requires, priority, moveBy } = config;
+  const { tolerations, volumes } = config;
   return {
     id,
     node,
@@ -127,6 +129,8 @@ export function servicePlanOf(id: ServiceId, config: StoredServiceConfig): Servi
     after,
     requires,
     priority,
+    tolerations,
+    volumes,
     moveBy: moveBy ?? "stop",
     misbehaviour: undefined,
     lock: undefined,
@@ -202,12 +206,14 @@ function statusRecordOf(
   const outlives = about.config.onIsolation === "keep" || state === "ignored";
   const target = nodeIdOf(resource.target);
   const home = nodeIdOf(maintenanceNode);
+  const bound = nodeIdOf(resource.boundTo);
   return {
     ...base,
     node,
     nodeEpoch: epochOf(about.epoch),
     ...(target === undefined ? {} : { target }),
     ...(home === undefined ? {} : { maintenanceNode: home }),
+    ...(bound === undefined ? {} : { boundTo: bound }),
     ...(suspended === undefined ? {} : { suspended }),
     survivesIsolation: outlives,
     mayOutliveLease: outlives,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { RequestedState } from "../../../src/core/model/service.ts";
-import { Manager, nodeId, serviceId } from "../manager-harness.ts";
+import { Manager, nodeId, registration, serviceId } from "../manager-harness.ts";
 
 const a = "process:a";
 const b = "process:b";
@@ -111,4 +111,34 @@ describe("freeze", () => {
     manager.send({ kind: "arming-changed", mode: "armed" });
     assert.equal(manager.where(a), "started node1");
   });
+});
+
+test("an order is refused where there is room for the service, but not for those that come along", () => {
+  const limits = { cpuCores: 1, memoryBytes: 3 * 1024 ** 3 };
+  const manager = new Manager().online("node1");
+  const capacity = { cpuCores: 4, memoryBytes: 4 * 1024 ** 3 };
+  manager.send({ kind: "node-changed", node: registration("node2", { capacity }) });
+  manager.grant("node2", 1);
+  manager.send({
+    kind: "rule-changed",
+    rule: {
+      kind: "resource-affinity",
+      name: "together",
+      services: [serviceId(a), serviceId(b)],
+      affinity: "positive",
+      disabled: false,
+    },
+  });
+  for (const id of [a, b]) {
+    manager.add(id, { limits, home: nodeId("node1") });
+    manager.report(id, "running");
+  }
+  manager.command(a, "relocate", "node2");
+  assert.equal(manager.where(a), "started node1");
+  const refused = manager.effects.flatMap((effect) =>
+    effect.kind === "finish-command" && effect.reason.code === "command-refused"
+      ? [effect.reason.because]
+      : [],
+  );
+  assert.match(refused.join(), /no room for process:b: it needs 3072 MiB of memory and 1024 MiB/);
 });

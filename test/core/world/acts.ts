@@ -77,6 +77,7 @@ const settings: fc.Arbitrary<Partial<ClusterSettings>> = fc.oneof(
   fc.record({
     scheduler: fc.constantFrom("basic" as const, "static" as const, "dynamic" as const),
   }),
+  fc.record({ purgeAfterMs: fc.constantFrom(durationMs(0), durationMs(5), durationMs(40)) }),
   fc.record({ suspectMs: fc.constantFrom(durationMs(0), durationMs(5)) }),
   fc.record({
     brake: fc.record({
@@ -96,6 +97,8 @@ const settings: fc.Arbitrary<Partial<ClusterSettings>> = fc.oneof(
     ),
   }),
 );
+
+const taints = fc.subarray(["control-plane", "old"]);
 
 /** A service may name those before it, so that there is no cycle. */
 function namedBy(service: ServiceId, others: readonly ServiceId[]): readonly ServiceId[] {
@@ -117,6 +120,8 @@ const patch: fc.Arbitrary<(service: ServiceId) => Partial<Service>> = fc.oneof(
   services.map((others) => (service: ServiceId) => ({ after: namedBy(service, others) })),
   services.map((others) => (service: ServiceId) => ({ requires: namedBy(service, others) })),
   fc.constant(() => ({ after: [], requires: [] })),
+  taints.map((tolerations) => () => ({ tolerations })),
+  fc.constantFrom([], ["data"]).map((volumes) => () => ({ volumes })),
 );
 
 /** Any one thing that can happen. */
@@ -240,6 +245,15 @@ export const actOf: fc.Arbitrary<Act> = fc.oneof(
         node.memoryBytes = memoryBytes;
         world.changeNode(node);
       }),
+  ),
+  weighted(
+    2,
+    fc.tuple(nodeIndex, taints).map(([index, names]) => (world) => {
+      const node = world.nodes[index];
+      if (node === undefined) return;
+      node.taints = names;
+      world.changeNode(node);
+    }),
   ),
   weighted(
     1,

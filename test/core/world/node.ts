@@ -21,6 +21,7 @@ export class WorldNode {
   leaseEpoch: number | undefined = undefined;
   maintenance = false;
   memoryBytes: number | undefined = undefined;
+  taints: readonly string[] = [];
   registered = true;
   /** A kernel watchdog resets it when its lease expires. */
   resets = false;

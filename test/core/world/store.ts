@@ -133,6 +133,7 @@ export class WorldStore {
         }
         const last = effect.path.at(-1);
         assert.ok(last);
+        this.checkPlace(this.statuses.get(effect.service), last);
         this.statuses.set(effect.service, last);
         this.statusCount += 1;
         const path = effect.path.map((status) => {
@@ -166,6 +167,9 @@ export class WorldStore {
         this.story.push(`${effect.node} is forgotten`);
         return;
       }
+      case "purge-node":
+        this.purge(effect);
+        return;
       case "fence-node":
         this.fencings.push(effect);
         return;
@@ -187,6 +191,46 @@ export class WorldStore {
     }
   }
 
+  /** The store's transaction, which nothing stands against: the manager has been told everything. */
+  private purge({ node: name, epoch }: Extract<ManagerEffect, { kind: "purge-node" }>): void {
+    const node = this.node(name);
+    assert.equal(node.lease, undefined, "only what is lost is purged");
+    assert.ok(
+      node.registered && !node.maintenance,
+      "of the cluster, and not away by a person's will",
+    );
+    assert.equal(node.epoch, epoch);
+    const others = this.nodes.filter(({ registered }) => registered);
+    const missing = others.filter(({ lease, maintenance, mode }) => {
+      return lease === undefined && !maintenance && mode !== "maintenance";
+    });
+    assert.ok(missing.length * 2 <= others.length, "most nodes are there");
+    for (const id of node.copies.keys()) {
+      const status = this.statuses.get(id);
+      const isThere = status !== undefined && isPlaced(status) && status.node === name;
+      assert.ok(!isThere, `${id} does not run on what is purged`);
+    }
+    node.registered = false;
+    node.confirmedOff = 0;
+    this.story.push(`${name} is purged`);
+    this.late.push({ kind: "node-removed", node: nodeId(name) });
+  }
+
+  /** S8: nothing goes to a node that is closed to it, or away from its volumes, unless a person has moved it. */
+  private checkPlace(before: ServiceStatus | undefined, next: ServiceStatus): void {
+    const service = this.services.get(next.service);
+    if (service === undefined || !isPlaced(next) || next.reason.code === "located") return;
+    const was = before !== undefined && isPlaced(before) ? before : undefined;
+    const place = "target" in next ? next.target : next.node;
+    if (place === was?.node || (was !== undefined && "target" in was && place === was.target))
+      return;
+    const taint = this.node(place).taints.find((one) => !service.tolerations.includes(one));
+    assert.equal(taint, undefined, `S8: ${next.service} goes to ${place} despite ${taint}`);
+    const bound = service.volumes.length > 0 ? was?.boundTo : undefined;
+    const isBound = bound !== undefined && bound !== place && this.node(bound).registered;
+    assert.ok(!isBound, `S8: ${next.service} goes to ${place}, its volumes are on ${bound}`);
+  }
+
   node(name: string): WorldNode {
     const node = this.nodes.find((candidate) => candidate.name === name);
     assert.ok(node, name);
@@ -194,10 +238,11 @@ export class WorldStore {
   }
 
   protected registration(node: WorldNode): NodeRegistration {
-    const { maintenance, memoryBytes } = node;
+    const { maintenance, memoryBytes, taints } = node;
     return registration(node.name, {
       confirmedOffEpoch: epochOf(node.confirmedOff),
       maintenance,
+      taints,
       capacity: memoryBytes === undefined ? undefined : { cpuCores: 4, memoryBytes },
     });
   }

@@ -81,7 +81,7 @@ export class CheckedScene {
 
   /** A transaction that succeeds. */
   commit(then: readonly Operation[], compare: Txn["compare"] = []): void {
-    this.#commit(then, { compare, then }, "deleted");
+    this.#commit(then, { compare, then });
   }
 
   /** One of a manager, which names its election. */
@@ -91,7 +91,7 @@ export class CheckedScene {
 
   /** A lease of the store ends, and the key with it. */
   end(key: string): void {
-    this.#commit([{ kind: "delete", key }], undefined, "lease-ended");
+    this.#commit([{ kind: "delete", key }], undefined);
   }
 
   grant(name: string, value: number, more: object = {}): void {
@@ -117,11 +117,7 @@ export class CheckedScene {
     this.checks.observer.onCopy({ ...copy, state: "gone" });
   }
 
-  #commit(
-    operations: readonly Operation[],
-    txn: Txn | undefined,
-    because: "deleted" | "lease-ended",
-  ): void {
+  #commit(operations: readonly Operation[], txn: Txn | undefined): void {
     this.#revision += 1;
     const revision = this.#revision;
     const changes = operations.map((operation): StoreChange => {
@@ -129,7 +125,7 @@ export class CheckedScene {
       const before = this.#stored.get(key);
       if (operation.kind === "delete") {
         this.#stored.delete(key);
-        return { kind: "delete", key, previous: before?.value ?? null, because };
+        return { kind: "delete", key, previous: before?.value ?? null };
       }
       const createRevision = before?.createRevision ?? revision;
       const { value } = operation;

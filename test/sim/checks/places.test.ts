@@ -38,7 +38,7 @@ function putOf(key: string, value: JsonValue, revision: number): StoreChange {
   return { kind: "put", entry };
 }
 
-function nodeRecord(name: string, memoryBytes: number): Operation {
+function nodeRecord(name: string, memoryBytes: number, taints: readonly string[] = []): Operation {
   const value = {
     version: 1,
     node: name,
@@ -49,6 +49,7 @@ function nodeRecord(name: string, memoryBytes: number): Operation {
     confirmedOffEpoch: 0,
     maintenance: false,
     capacity: { cpuCores: 4, memoryBytes },
+    taints,
   };
   return { kind: "put", key: `nodes/${name}`, value };
 }
@@ -115,4 +116,42 @@ test("S8 lets rules be broken that are ignored", () => {
   const before = [configuration("vm:a", {}), strict, running];
   const decision = [status("vm:a", { ...move, uid: "1.1-2" })];
   assert.deepEqual(violationsOf([...before, rejected], decision), []);
+});
+
+test("S8 sees a move to, and a start on, a node with a taint that is not tolerated", () => {
+  const before = (tolerations: readonly string[], state: string): readonly Operation[] => [
+    nodeRecord("n1", gibibyte, ["old"]),
+    nodeRecord("n2", gibibyte, ["old"]),
+    configuration("vm:a", { tolerations }),
+    status("vm:a", { state, node: "n1", nodeEpoch: 1 }),
+  ];
+  const moved = [status("vm:a", { ...move, uid: "1.1-2" })];
+  assert.deepEqual(violationsOf(before([], "started"), moved), [
+    'S8 vm:a is sent to n2 despite "old"',
+  ]);
+  assert.deepEqual(violationsOf(before(["old"], "started"), moved), []);
+  const reason = { code: "requested" };
+  const started = { state: "started", node: "n1", nodeEpoch: 1, uid: "1.1-2", reason };
+  assert.deepEqual(violationsOf(before([], "stopped"), [status("vm:a", started)]), [
+    'S8 vm:a is started on n1 despite "old"',
+  ]);
+  assert.deepEqual(violationsOf(before([], "started"), [status("vm:a", started)]), []);
+});
+
+test("S8 sees a service that leaves its volumes, as long as their node is registered", () => {
+  const before: readonly Operation[] = [
+    nodeRecord("n2", gibibyte),
+    { kind: "put", key: "epochs/n1", value: { version: 1, epoch: 2 } },
+    configuration("vm:a", { volumes: ["data"] }),
+    status("vm:a", { state: "recovery", node: "n1", nodeEpoch: 1, boundTo: "n1" }),
+  ];
+  const reason = { code: "recovered" };
+  const placed = { state: "started", node: "n2", nodeEpoch: 1, uid: "1.1-2", reason };
+  const decision = [status("vm:a", placed)];
+  const found = (records: readonly Operation[]) =>
+    violationsOf(records, decision).filter((sentence) => sentence.startsWith("S8"));
+  assert.deepEqual(found([nodeRecord("n1", gibibyte), ...before]), [
+    "S8 vm:a goes to n2, and its volumes are on n1",
+  ]);
+  assert.deepEqual(found(before), []);
 });

@@ -102,6 +102,7 @@ export function randomPlan(dice: Dice): Plan {
       power: dice.pick(["on", "off"]),
       network: dice.pick(["on", "off"]),
       capacity: dice.maybe(() => ({ cpuCores: dice.below(64) / 2, memoryBytes: bytesOf(dice) })),
+      taints: dice.some(["control-plane", "old"]),
       server: dice.flag(),
     })),
     services: services.map((id) => serviceOf(dice, id, names)),
@@ -150,6 +151,8 @@ function settingsOf(dice: Dice): Settings {
     ...(dice.flag() ? { autoRebalance: { method: "topsis", threshold: dice.share() } } : {}),
     operationsPerNode: 1 + dice.below(9),
     brake: { lostShare: dice.share() },
+    purgeAfterMs: dice.pick([0, 60_000, 3_600_000]),
+    readyServersMin: 1 + dice.below(3),
     ...(dice.flag() ? { admission: { losses: dice.below(3), action: "warn" } } : {}),
   });
 }
@@ -182,6 +185,8 @@ function serviceOf(dice: Dice, id: ServiceId, names: Names): ServicePlan {
     after: dice.some(before),
     requires: dice.some(before),
     priority: dice.below(200) - 100,
+    tolerations: dice.some(["old", "control-plane"]),
+    volumes: dice.some(["data", "logs"]),
     moveBy: dice.pick(["live", "cold", "stop"]),
     misbehaviour: dice.maybe(() => misbehaviourOf(dice, names)),
     lock: dice.maybe(() => "backup"),
@@ -307,6 +312,13 @@ const makers: Readonly<Record<Action["kind"], Make>> = {
     count: 1 + dice.below(5),
   }),
   maintenance: (dice, names) => ({ kind: "maintenance", node: node(dice, names), on: dice.flag() }),
+  taint: (dice, names) => ({
+    kind: "taint",
+    node: node(dice, names),
+    name: dice.pick(["control-plane", "old"]),
+    on: dice.flag(),
+  }),
+  "remove-node": (dice, names) => ({ kind: "remove-node", node: node(dice, names) }),
   "confirm-off": (dice, names) => ({ kind: "confirm-off", node: node(dice, names) }),
   arming: (dice) => ({ kind: "arming", mode: dice.pick(["armed", "freeze", "ignore"]) }),
   request: (dice, names) => ({

@@ -65,6 +65,7 @@ function nodeOf(node: Partial<NodeResource> & { readonly id: string }): NodeReso
     properties: {},
     maintenance: false,
     agentMode: "active",
+    taints: [],
     services: [],
     sinceMs: 0,
     reason: "it holds a lease",

@@ -8,6 +8,10 @@ export const moveCodes = [
   "move-failed",
   "moved",
   "target-lost",
+  "target-closed",
+  "taint-move",
+  "no-other-node",
+  "may-stay",
   "command",
   "command-refused",
   "better-node",
@@ -28,6 +32,14 @@ export function sentenceAboutMove(reason: MoveReason): string {
       return `it has left node "${reason.from}" and belongs to "${reason.to}" now`;
     case "target-lost":
       return `node "${reason.target}" went offline before it could take the service`;
+    case "target-closed":
+      return `node "${reason.target}" was closed to it before it arrived: ${reason.because}`;
+    case "taint-move":
+      return `node "${reason.from}" is closed to it (${reason.because}): it moves to "${reason.to}"`;
+    case "no-other-node":
+      return noOtherNode(reason);
+    case "may-stay":
+      return `node "${reason.node}" is open to it again`;
     case "command":
       return reason.target === undefined
         ? `a person ordered: ${reason.command}`
@@ -49,6 +61,15 @@ export function sentenceAboutMove(reason: MoveReason): string {
     default:
       return assertNever(reason);
   }
+}
+
+function noOtherNode(reason: Extract<Reason, { code: "no-other-node" }>): string {
+  const { node, closed, wants, because } = reason;
+  const deed =
+    wants === "leave"
+      ? `it would leave node "${node}" (${closed}) and stays as long as no other node takes it`
+      : `it does not start on node "${node}" (${closed}) and waits until another node takes it`;
+  return `${deed}: ${because}`;
 }
 
 function percent(share: number): string {

@@ -1,7 +1,7 @@
 /** Sentences about nodes: leases, fencing, maintenance. */
 import { assertNever } from "../../assert.ts";
 import type { Reason } from "../reason.ts";
-import { becauseOf } from "./words.ts";
+import { becauseOf, spanOf, volumes } from "./words.ts";
 
 /** Reasons that are about a node. */
 export const nodeCodes = [
@@ -17,6 +17,11 @@ export const nodeCodes = [
   "node-seen",
   "node-removed",
   "node-forgotten",
+  "node-purged",
+  "volumes-bound",
+  "volumes-freed",
+  "waits-for-volumes",
+  "waits-for-node",
   "maintenance",
   "maintenance-ended",
 ] as const;
@@ -49,6 +54,16 @@ export function sentenceAboutNode(reason: NodeReason): string {
       return `node "${reason.node}" is registered no longer`;
     case "node-forgotten":
       return `node "${reason.node}" has been gone for so long that it is forgotten`;
+    case "node-purged":
+      return `node "${reason.node}" was lost for ${spanOf(reason.lostForMs)}: it is taken out of the cluster, and turned away if it comes back`;
+    case "volumes-bound":
+      return `it runs on node "${reason.node}" and stays there with ${volumes(reason.volumes)}`;
+    case "volumes-freed":
+      return `node "${reason.node}" holds its volumes no longer: it may run elsewhere`;
+    case "waits-for-volumes":
+      return `it waits for node "${reason.node}", where ${volumes(reason.volumes)} ${reason.volumes.length === 1 ? "is" : "are"}`;
+    case "waits-for-node":
+      return `node "${reason.lost}" was lost, and no other node takes it: ${reason.because}`;
     case "maintenance":
       return reason.by === "person"
         ? `a person asked for maintenance of node "${reason.node}": its services move away`

@@ -5,9 +5,13 @@ import type { ClusterReason } from "./cluster.ts";
 import type { MoveReason } from "./move.ts";
 import type { NodeReason } from "./node.ts";
 import type { ReportReason } from "./report.ts";
+import type { ServerReason } from "./server.ts";
 import { becauseOf } from "./words.ts";
 
-type WishReason = Exclude<Reason, ReportReason | MoveReason | NodeReason | ClusterReason>;
+type WishReason = Exclude<
+  Reason,
+  ReportReason | MoveReason | NodeReason | ClusterReason | ServerReason
+>;
 
 /** The sentence, without a full stop. */
 export function sentenceAboutWish(reason: WishReason): string {

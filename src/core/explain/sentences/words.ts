@@ -30,3 +30,16 @@ export function becauseOf(because: PlacementCause, serviceCount?: number): strin
       return assertNever(because);
   }
 }
+
+/** "its volume data", "its volumes data, logs". */
+export function volumes(names: readonly string[]): string {
+  return `its ${names.length === 1 ? "volume" : "volumes"} ${names.join(", ")}`;
+}
+
+/** "1 h", "90 min", "45 s": in the largest unit that says it without a fraction. */
+export function spanOf(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
+  if (seconds > 0 && seconds % 3_600 === 0) return `${seconds / 3_600} h`;
+  if (seconds > 0 && seconds % 60 === 0) return `${seconds / 60} min`;
+  return `${seconds} s`;
+}

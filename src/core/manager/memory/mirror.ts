@@ -1,6 +1,6 @@
 /** Changes of nodes and services in the manager's memory, with the indexes over them. */
 import { compareIds, type NodeId, type ServiceId } from "../../ids.ts";
-import type { ManagedNode } from "../../model/node.ts";
+import { type ManagedNode, wantsMaintenance } from "../../model/node.ts";
 import type { Service } from "../../model/service.ts";
 import type { ManagerState } from "../state.ts";
 import { retally } from "./size.ts";
@@ -15,8 +15,16 @@ export function putNode(state: ManagerState, node: ManagedNode): void {
   if (was !== is) setOnline(state, node.id, is);
   const isKnown = node.epoch > 0 && node.goneAtMs === undefined && node.state !== "maintenance";
   const isLostNow = isKnown && node.lostAtMs !== undefined;
-  if (isLostNow) state.lost.add(node.id);
-  else state.lost.delete(node.id);
+  toggle(state.lost, node.id, isLostNow);
+  const isUp = node.leaseEpoch !== undefined && node.lostAtMs === undefined;
+  const isMissing = !isUp && node.goneAtMs === undefined && !wantsMaintenance(node);
+  toggle(state.missing, node.id, isMissing);
+  toggle(state.restricted, node.id, node.taints.length > 0 || node.agentMode !== "active");
+}
+
+function toggle(nodes: Set<NodeId>, node: NodeId, isIn: boolean): void {
+  if (isIn) nodes.add(node);
+  else nodes.delete(node);
 }
 
 /** Forgets a node. */
@@ -27,6 +35,8 @@ export function dropNode(state: ManagerState, id: NodeId): void {
   state.fencing.delete(id);
   state.gone.delete(id);
   state.lost.delete(id);
+  state.missing.delete(id);
+  state.restricted.delete(id);
   state.resets.delete(id); // its epochs begin anew when it joins again
   state.rulebookStale = true;
 }

@@ -10,8 +10,8 @@ import { commitsMemory, countsAsLoad } from "../../placement/load.ts";
 /** Cores in one unit of a tally. */
 const coresPerUnit = 1e-6;
 
-/** The sums over the services of one node. */
-export interface NodeTally {
+/** Sums over services of one node. */
+export interface LoadSums {
   serviceCount: number;
   /** Of what they may use at most, in millionths of a core, and in bytes. */
   limitCpu: number;
@@ -19,13 +19,20 @@ export interface NodeTally {
   /** Of what they use: as measured while they run, else what they may use. */
   useCpu: number;
   useMemoryBytes: number;
+}
+
+/** The sums over the services that count as load on a node. */
+export interface NodeTally extends LoadSums {
   /** Memory that is spoken for: also by those that wait to start there. */
   committedBytes: number;
+  /** Of those that wait to start there. */
+  readonly starting: LoadSums;
 }
 
 /** What one service adds to nodes; kept to be taken away again exactly. */
 interface Contribution {
   readonly counted: readonly NodeId[];
+  readonly starting: readonly NodeId[];
   readonly committed: readonly NodeId[];
   readonly limitCpu: number;
   readonly limitMemoryBytes: number;
@@ -96,6 +103,7 @@ function contributionOf(status: ServiceStatus, size: Size): Contribution | undef
   }
   return {
     counted,
+    starting: status.state === "request_start" ? [status.node] : [],
     committed,
     limitCpu: Math.round(size.limits.cpuCores / coresPerUnit),
     limitMemoryBytes: size.limits.memoryBytes,
@@ -106,31 +114,43 @@ function contributionOf(status: ServiceStatus, size: Size): Contribution | undef
 }
 
 function apply(tallies: Tallies, contribution: Contribution, sign: 1 | -1): void {
-  for (const node of contribution.counted) {
-    const sums = tallyOf(tallies, node);
-    sums.serviceCount += sign;
-    sums.limitCpu += sign * contribution.limitCpu;
-    sums.limitMemoryBytes += sign * contribution.limitMemoryBytes;
-    sums.useCpu += sign * contribution.useCpu;
-    sums.useMemoryBytes += sign * contribution.useMemoryBytes;
+  for (const node of contribution.counted) add(tallyOf(tallies, node), contribution, sign);
+  for (const node of contribution.starting) {
+    add(tallyOf(tallies, node).starting, contribution, sign);
   }
   for (const node of contribution.committed) {
     tallyOf(tallies, node).committedBytes += sign * contribution.committedBytes;
   }
 }
 
+function add(sums: LoadSums, contribution: Contribution, sign: 1 | -1): void {
+  sums.serviceCount += sign;
+  sums.limitCpu += sign * contribution.limitCpu;
+  sums.limitMemoryBytes += sign * contribution.limitMemoryBytes;
+  sums.useCpu += sign * contribution.useCpu;
+  sums.useMemoryBytes += sign * contribution.useMemoryBytes;
+}
+
+/** Both together. */
+export function sumOf(left: LoadSums, right: LoadSums): LoadSums {
+  return {
+    serviceCount: left.serviceCount + right.serviceCount,
+    limitCpu: left.limitCpu + right.limitCpu,
+    limitMemoryBytes: left.limitMemoryBytes + right.limitMemoryBytes,
+    useCpu: left.useCpu + right.useCpu,
+    useMemoryBytes: left.useMemoryBytes + right.useMemoryBytes,
+  };
+}
+
+function noLoad(): LoadSums {
+  return { serviceCount: 0, limitCpu: 0, limitMemoryBytes: 0, useCpu: 0, useMemoryBytes: 0 };
+}
+
 /** The sums of a node; made empty if there are none yet. */
 export function tallyOf(tallies: Tallies, node: NodeId): NodeTally {
   const known = tallies.nodes.get(node);
   if (known !== undefined) return known;
-  const sums: NodeTally = {
-    serviceCount: 0,
-    limitCpu: 0,
-    limitMemoryBytes: 0,
-    useCpu: 0,
-    useMemoryBytes: 0,
-    committedBytes: 0,
-  };
+  const sums: NodeTally = { ...noLoad(), committedBytes: 0, starting: noLoad() };
   tallies.nodes.set(node, sums);
   return sums;
 }

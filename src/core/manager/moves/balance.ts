@@ -4,11 +4,13 @@ import type { Service, SettledStatus } from "../../model/service.ts";
 import type { AutoRebalance } from "../../model/settings.ts";
 import { type Bundle, findMove, imbalanceOf } from "../../placement/balance.ts";
 import { refusalsOf } from "../../placement/select-node.ts";
+import { intoleranceOf } from "../../placement/taints.ts";
 import { after, type InstantMs } from "../../time.ts";
 import { type Context, isUp } from "../context.ts";
 import { sizeOf } from "../memory/size.ts";
 import type { ManagerState } from "../state.ts";
-import { loadsOf, selectInputOf } from "./choose.ts";
+import { barrierTo, boundNode, hasBarriers } from "./barrier.ts";
+import { loadsOf, refusalOf, selectInputOf } from "./choose.ts";
 import { beginPolicyMove } from "./policy-move.ts";
 
 /** What is in force now; undefined: nothing is balanced. */
@@ -39,7 +41,7 @@ export function balance(context: Context): void {
   state.balance.lastRoundAtMs = context.now;
   // While something moves the picture is not the one that there will be.
   if (state.unsettled.size > 0) return;
-  const loads = loadsOf(state);
+  const loads = loadsToEven(state);
   const imbalance = imbalanceOf(loads);
   if (imbalance < options.threshold) {
     state.balance.imbalancedRounds = 0;
@@ -65,6 +67,19 @@ export function balance(context: Context): void {
   }
 }
 
+/** Nodes that no service may go to, by their taints, do not count as badly loaded. */
+function loadsToEven(state: ManagerState): ReturnType<typeof loadsOf> {
+  const loads = loadsOf(state);
+  if (state.restricted.size === 0) return loads;
+  const services = [...state.services.values()];
+  return loads.filter(({ node }) => {
+    const taints = state.nodes.get(node)?.taints ?? [];
+    const isOpen = ({ tolerations }: Service): boolean =>
+      intoleranceOf(tolerations, taints) === undefined;
+    return taints.length === 0 || services.some(isOpen);
+  });
+}
+
 /**
  * Every started service that stays where it is, positive groups as one, with the nodes that it may go to. Of services
  * that nothing binds and that weigh the same on the same node the first by id stands for all: a move of any of them
@@ -80,19 +95,21 @@ function bundlesOf(context: Context): readonly Bundle[] {
       bundles.push(bundle);
       continue;
     }
-    const key = `${bundle.source} ${bundle.cpuCores} ${bundle.memoryBytes}`;
+    const tolerated = service.tolerations.join();
+    const key = `${bundle.source} ${bundle.cpuCores} ${bundle.memoryBytes} ${tolerated}`;
     const known = alike.get(key);
     if (known === undefined || bundle.leader < known.leader) alike.set(key, bundle);
   }
   return [...bundles, ...alike.values()];
 }
 
-/** Whether rules, or the room that it needs, say where the service may go. */
+/** Whether rules, its volumes, or the room that it needs, say where the service may go. */
 function isBound(state: ManagerState, service: Service): boolean {
   const { nodeAffinity, together, apart } = state.rulebook;
   const { id } = service;
   const hasRule = nodeAffinity.has(id) || together.has(id) || apart.has(id);
-  return hasRule || (service.limits !== undefined && !service.mayOvercommit);
+  if (hasRule || boundNode(state, service, state.statuses.get(id)) !== undefined) return true;
+  return service.limits !== undefined && !service.mayOvercommit;
 }
 
 function bundleOf(context: Context, leader: Service): Bundle | undefined {
@@ -104,7 +121,7 @@ function bundleOf(context: Context, leader: Service): Bundle | undefined {
   const members: ServiceId[] = [leader.id];
   let cpuCores = 0;
   let memoryBytes = 0;
-  let targets = state.online;
+  let targets = openNodes(state, leader, status);
   for (const id of [leader.id, ...others]) {
     const member = state.services.get(id);
     const place = member === undefined ? undefined : movable(context, member);
@@ -119,8 +136,31 @@ function bundleOf(context: Context, leader: Service): Bundle | undefined {
     memoryBytes += size.memoryBytes;
     if (isBound(state, member)) targets = permitted(state, member, place, targets);
   }
+  if (members.length > 1) targets = targets.filter((node) => takesAll(state, members, node));
   if (targets.length === 0) return undefined;
   return { leader: leader.id, members, source: status.node, cpuCores, memoryBytes, targets };
+}
+
+/** Whether the node has room for all of them together. */
+function takesAll(state: ManagerState, members: readonly ServiceId[], node: NodeId): boolean {
+  let claimedBytes = 0;
+  for (const id of members) {
+    const member = state.services.get(id);
+    if (member === undefined) continue;
+    if (refusalOf(state, member, node, claimedBytes) !== undefined) return false;
+    claimedBytes += member.limits?.memoryBytes ?? 0;
+  }
+  return true;
+}
+
+/** Online nodes that are not closed to the service. */
+function openNodes(
+  state: ManagerState,
+  service: Service,
+  status: SettledStatus,
+): readonly NodeId[] {
+  if (!hasBarriers(state, service, status)) return state.online;
+  return state.online.filter((node) => barrierTo(state, service, status, node) === undefined);
 }
 
 /** The nodes of `targets` that rules and room allow, as if its positive group were not in the way. */

@@ -13,34 +13,55 @@ import {
   type Whereabouts,
 } from "../../placement/select-node.ts";
 import { sizeOf } from "../memory/size.ts";
-import { coresOf, tallyOf } from "../memory/tally.ts";
+import { coresOf, sumOf, tallyOf } from "../memory/tally.ts";
 import type { ManagerState } from "../state.ts";
+import { barrierTo, hasBarriers } from "./barrier.ts";
 
 /** What a node counts as that did not say what it has. */
 const unstatedCapacity: Capacity = { cpuCores: 4, memoryBytes: 8 * 1024 ** 3 };
+
+/** What a choice is asked for. */
+export interface Choice {
+  readonly status: PlacedStatus | undefined;
+  readonly preference: SelectInput["preference"];
+  /** Counts those too that were placed on a node and wait to start there, so that not all go to the same node. */
+  readonly withStarting?: boolean;
+}
 
 /** The node for a service, or undefined when none is permitted now. */
 export function chooseNode(
   state: ManagerState,
   service: Service,
-  choice: {
-    readonly status: PlacedStatus | undefined;
-    readonly preference: SelectInput["preference"];
-  },
+  choice: Choice,
 ): Selection | undefined {
   return selectNode(selectInputOf(state, service, choice));
 }
 
-/** What placement decides by; also what explains its decision. */
-export function selectInputOf(
+/**
+ * The node for a service that has none now. Those that wait to start count as being there, so that not all go to the same
+ * node; but where that leaves none, they do not: one of them may wait for this very service.
+ */
+export function placeAnew(
   state: ManagerState,
   service: Service,
-  choice: {
-    readonly status: PlacedStatus | undefined;
-    readonly preference: SelectInput["preference"];
-  },
-): SelectInput {
-  const { status, preference } = choice;
+  status: PlacedStatus | undefined,
+): Selection | undefined {
+  const choice = { status, preference: "best-score" } as const;
+  return (
+    chooseNode(state, service, { ...choice, withStarting: true }) ??
+    chooseNode(state, service, choice)
+  );
+}
+
+/**
+ * What placement decides by; also what explains its decision. A node that is closed to the service, by a taint, by
+ * volumes that are elsewhere or because its agent is leaving, is as good as offline.
+ */
+export function selectInputOf(state: ManagerState, service: Service, choice: Choice): SelectInput {
+  const { status, preference, withStarting = false } = choice;
+  const mayBeClosed = hasBarriers(state, service, status);
+  const isOpen = (node: NodeId): boolean =>
+    !mayBeClosed || barrierTo(state, service, status, node) === undefined;
   const group = service.group === undefined ? undefined : state.groups.get(service.group);
   return {
     service: service.id,
@@ -51,31 +72,43 @@ export function selectInputOf(
     failedNodes: status?.failedNodes ?? [],
     maintenanceNode: status?.maintenanceNode,
     rulebook: state.rulebook,
-    online: state.online,
-    isOnline: (node) => state.nodes.get(node)?.state === "online",
-    whereabouts: (other) => whereabouts(state, other),
+    online: mayBeClosed ? state.online.filter(isOpen) : state.online,
+    isOnline: (node) => state.nodes.get(node)?.state === "online" && isOpen(node),
+    whereabouts: (other) => whereabouts(state, other, withStarting),
     refusal: (node) => refusalOf(state, service, node),
     score: (nodes) =>
-      scoreNodes(state.settings.scheduler, loadsOf(state), sizeOf(state, service.id).limits, nodes),
+      scoreNodes(
+        state.settings.scheduler,
+        loadsOf(state, withStarting),
+        sizeOf(state, service.id).limits,
+        nodes,
+      ),
   };
 }
 
 /** Where a service counts that another one is bound to by a rule. */
-function whereabouts(state: ManagerState, id: ServiceId): Whereabouts {
+function whereabouts(state: ManagerState, id: ServiceId, withStarting: boolean): Whereabouts {
   const status = state.statuses.get(id);
   if (status === undefined || !isPlaced(status)) return { node: undefined, target: undefined };
   const isUp = state.nodes.get(status.node)?.state === "online";
-  const node = isUp && countsAsLoad(status) ? status.node : undefined;
+  const counts = countsAsLoad(status) || (withStarting && status.state === "request_start");
+  const node = isUp && counts ? status.node : undefined;
   return { node, target: isMoving(status) ? status.target : undefined };
 }
 
 /** Why a node has no room for the service; undefined: it has, or nobody said what is needed or there. */
-export function refusalOf(state: ManagerState, service: Service, node: NodeId): string | undefined {
+export function refusalOf(
+  state: ManagerState,
+  service: Service,
+  node: NodeId,
+  /** What others take there first. */
+  claimedBytes = 0,
+): string | undefined {
   const needed = service.limits?.memoryBytes ?? 0;
   const capacity = state.nodes.get(node)?.capacity;
   if (service.mayOvercommit || needed === 0 || capacity === undefined) return undefined;
   if (mutated("S8-overcommit")) return undefined;
-  const free = capacity.memoryBytes - tallyOf(state.tallies, node).committedBytes;
+  const free = capacity.memoryBytes - tallyOf(state.tallies, node).committedBytes - claimedBytes;
   if (needed <= free) return undefined;
   return `it needs ${mebibytes(needed)} MiB of memory and ${mebibytes(Math.max(0, free))} MiB are free`;
 }
@@ -84,11 +117,15 @@ function mebibytes(bytes: number): number {
   return Math.round(bytes / 1024 ** 2);
 }
 
-/** The load of every node that takes services, as the scheduler in force counts it. */
-export function loadsOf(state: ManagerState): readonly NodeLoad[] {
+/**
+ * The load of every node that takes services, as the scheduler in force counts it. What waits to start is not counted
+ * unless that is asked: it may yet be placed anew.
+ */
+export function loadsOf(state: ManagerState, withStarting = false): readonly NodeLoad[] {
   const isDynamic = state.settings.scheduler === "dynamic";
   return state.online.map((node) => {
-    const sums = tallyOf(state.tallies, node);
+    const tally = tallyOf(state.tallies, node);
+    const sums = withStarting ? sumOf(tally, tally.starting) : tally;
     return {
       node,
       serviceCount: sums.serviceCount,

@@ -1,13 +1,16 @@
 /** Moves that the manager decides by itself: rules, maintenance and its end, a start that failed. */
 import type { Reason } from "../../explain/reason.ts";
 import type { NodeId } from "../../ids.ts";
-import type { PlacedStatus, Service, SettledStatus } from "../../model/service.ts";
+import type { ManagedNode } from "../../model/node.ts";
+import type { MovingState, PlacedStatus, Service, SettledStatus } from "../../model/service.ts";
 import type { Selection } from "../../placement/select-node.ts";
 import { after } from "../../time.ts";
 import { type Context, nodeOf, setStatus, type Verdict } from "../context.ts";
 import { leavesFirst } from "../policy/order.ts";
 import { beginMove } from "../transitions.ts";
+import { taintBarrier } from "./barrier.ts";
 import { chooseNode } from "./choose.ts";
+import { sayMayStay, sayNoOtherNode } from "./no-other-node.ts";
 import { holdBack } from "./retries.ts";
 
 /** How this service moves when the manager decides it. */
@@ -19,31 +22,47 @@ export function movingStateOf(service: Service): "migrate" | "relocate" {
 export function considerMove(context: Context, service: Service, status: SettledStatus): Verdict {
   const { state } = context;
   const node = nodeOf(context, status.node);
-  const isLeaving = node.state === "maintenance";
-  if (isLeaving && leavesFirst(context, service, status) !== undefined) return "settled";
+  const closed = closedBecause(context, service, node);
+  if (closed !== undefined && leavesFirst(context, service, status) !== undefined) return "settled";
   const choice = chooseNode(state, service, { status, preference: "stay" });
   if (choice === undefined) {
     state.waiting.add(service.id); // it would go if it could
-    return "settled";
+    if (closed === undefined) return "settled";
+    return sayNoOtherNode(context, service, { status, closed, wants: "leave" });
   }
-  if (choice.node === status.node) return clearReturn(context, status);
+  if (choice.node === status.node) {
+    if (sayMayStay(context, status) === "changed") return "changed";
+    return clearReturn(context, status);
+  }
   const retryAtMs = state.retryAt.get(service.id);
   if (retryAtMs !== undefined && context.now < retryAtMs) return "settled";
-  const reason = reasonOf(status, choice, isLeaving);
+  const reason = reasonOf(status, choice, { closed, node });
   return beginPolicyMove(context, service, { status, target: choice.node, reason });
+}
+
+/** Why the service has to leave its node; undefined: it may stay as far as the node is concerned. */
+function closedBecause(context: Context, service: Service, node: ManagedNode): string | undefined {
+  if (node.state === "maintenance") return "it is in maintenance";
+  return taintBarrier(context.state, service, node);
 }
 
 /** Begins a move by policy; the same service does not begin another one within a round. */
 export function beginPolicyMove(
   context: Context,
   service: Service,
-  move: { readonly status: PlacedStatus; readonly target: NodeId; readonly reason: Reason },
+  move: {
+    readonly status: PlacedStatus;
+    readonly target: NodeId;
+    readonly reason: Reason;
+    /** Undefined: as the service moves while it runs. */
+    readonly state?: MovingState;
+  },
 ): Verdict {
-  const { status, target, reason } = move;
+  const { status, target, reason, state = movingStateOf(service) } = move;
   holdBack(context.state, service.id, after(context.now, context.state.settings.roundMs));
   return beginMove(context, {
     status,
-    state: movingStateOf(service),
+    state,
     target,
     reason,
     maintenanceNode: rememberedNode(context, status, target),
@@ -82,10 +101,15 @@ function clearReturn(context: Context, status: SettledStatus): Verdict {
   return "changed";
 }
 
-function reasonOf(status: PlacedStatus, choice: Selection, isLeaving: boolean): Reason {
+function reasonOf(
+  status: PlacedStatus,
+  choice: Selection,
+  { closed, node }: { readonly closed: string | undefined; readonly node: ManagedNode },
+): Reason {
   const from = status.node;
   const to = choice.node;
   if (choice.because === "maintenance-over") return { code: "maintenance-over", from, to };
-  if (isLeaving) return { code: "maintenance-move", from, to };
+  if (node.state === "maintenance") return { code: "maintenance-move", from, to };
+  if (closed !== undefined) return { code: "taint-move", from, to, because: closed };
   return { code: "better-node", from, to, because: choice.because };
 }

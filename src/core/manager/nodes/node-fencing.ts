@@ -2,7 +2,14 @@
 import type { Epoch, NodeId } from "../../ids.ts";
 import type { ManagedNode } from "../../model/node.ts";
 import { after, type InstantMs } from "../../time.ts";
-import { type Context, isUp, markNodeDirty, nodeOf, setNodeState } from "../context.ts";
+import {
+  type Context,
+  isUp,
+  markNodeDirty,
+  markWaitingDirty,
+  nodeOf,
+  setNodeState,
+} from "../context.ts";
 import { dropNode, putNode } from "../memory/mirror.ts";
 import type { ManagerState } from "../state.ts";
 
@@ -52,15 +59,22 @@ export function fencedNode(
 export function removedNode(context: Context, id: NodeId): void {
   const { state } = context;
   const node = state.nodes.get(id);
+  const isPurged = state.purging === id;
+  if (isPurged) state.purging = undefined;
   if (node === undefined) return;
   state.gone.add(id);
   state.registered.delete(id);
   state.rulebookStale = true;
   putNode(state, { ...node, goneAtMs: context.now, lostAtMs: node.lostAtMs ?? context.now });
   if (!state.loaded) return;
+  markWaitingDirty(state); // what waits for its volumes there is free
   if (isUp(context, id)) return;
   if (node.state !== "gone" && node.state !== "fence") {
-    setNodeState(context, id, { to: "gone", reason: { code: "node-removed", node: id } });
+    const lostForMs = context.now - (node.lostAtMs ?? context.now);
+    const reason = isPurged
+      ? ({ code: "node-purged", node: id, lostForMs } as const)
+      : ({ code: "node-removed", node: id } as const);
+    setNodeState(context, id, { to: "gone", reason });
   }
   markNodeDirty(state, id);
 }

@@ -1,6 +1,12 @@
 /** What happens to nodes: leases come and go, people and agents ask for things. `docs/states/node.md`. */
 import { type Epoch, epochOf, type NodeId } from "../../ids.ts";
-import type { AgentMode, ManagedNode, NodeRegistration, NodeState } from "../../model/node.ts";
+import {
+  type AgentMode,
+  type ManagedNode,
+  type NodeRegistration,
+  type NodeState,
+  wantsMaintenance,
+} from "../../model/node.ts";
 import { after, type InstantMs } from "../../time.ts";
 import { type Context, markNodeDirty, markWaitingDirty, nodeOf, setNodeState } from "../context.ts";
 import { putNode } from "../memory/mirror.ts";
@@ -15,13 +21,16 @@ interface NodeAndEpoch {
 /** A node was registered or its registration changed. */
 export function changeNode(context: Context, registration: NodeRegistration): void {
   const { state } = context;
-  const known = nodeOrNew(context, registration.id);
+  const { id } = registration;
+  const known = nodeOrNew(context, id);
   putNode(state, { ...known, ...registration, goneAtMs: undefined });
-  state.gone.delete(registration.id);
-  state.registered.add(registration.id);
-  if (state.loaded) followWishes(context, registration.id);
-  markNodeDirty(state, registration.id);
-  if (state.loaded) markWaitingDirty(state);
+  state.gone.delete(id);
+  state.registered.add(id);
+  if (state.loaded) followWishes(context, id);
+  markNodeDirty(state, id);
+  if (!state.loaded) return;
+  markWaitingDirty(state);
+  if (known.taints.join() !== registration.taints.join()) beOpenAgain(context, id);
 }
 
 /** The store granted the node a lease: it is online, and whatever it ran in an older epoch is over. */
@@ -93,6 +102,12 @@ export function changedMode(context: Context, id: NodeId, mode: AgentMode): void
   if (!state.loaded) return;
   followWishes(context, id);
   markNodeDirty(state, id);
+  if (mode === "active") beOpenAgain(context, id);
+}
+
+/** It takes services again that it was closed to: those that would go there are looked at. */
+function beOpenAgain(context: Context, id: NodeId): void {
+  if (nodeOf(context, id).state === "online") becameOnline(context, id);
 }
 
 /** While loading: the node's state as the last manager wrote it, and its epoch. */
@@ -170,11 +185,6 @@ export function nextSuspectAt(state: ManagerState): InstantMs | undefined {
   return next;
 }
 
-/** Whether a person or the node's own agent asks for maintenance. */
-export function wantsMaintenance(node: ManagedNode): boolean {
-  return node.maintenance || node.agentMode === "maintenance";
-}
-
 /** Brings the state of a node that is up, or in maintenance, in line with what is asked of it. */
 function followWishes(context: Context, id: NodeId): void {
   const node = nodeOf(context, id);
@@ -239,6 +249,7 @@ function nodeOrNew(context: Context, id: NodeId): ManagedNode {
       confirmedOffEpoch: epochOf(0),
       maintenance: false,
       capacity: undefined,
+      taints: [],
       state: "unknown",
       epoch: epochOf(0),
       leaseEpoch: undefined,

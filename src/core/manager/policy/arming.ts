@@ -147,7 +147,8 @@ export function takeLocation(
     commandId: command.id,
     reason: { code: "command", command: "located", target },
   });
-  const base = { ...successor(context, status), node: target, nodeEpoch };
+  const bound = status.boundTo === undefined ? {} : { boundTo: target };
+  const base = { ...successor(context, status), ...bound, node: target, nodeEpoch };
   const reason = { code: "located", node: target } as const;
   // Nobody has seen yet that a watchdog knows of it there.
   const alone = { survivesIsolation: true, mayOutliveLease: true } as const;

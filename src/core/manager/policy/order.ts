@@ -7,6 +7,7 @@ import type { ServiceId } from "../../ids.ts";
 import { isMoving, isPlaced, type PlacedStatus, type Service } from "../../model/service.ts";
 import type { Context } from "../context.ts";
 import { isRunning } from "../memory/size.ts";
+import { isTaintedFor } from "../moves/barrier.ts";
 
 /** Whom the service has to wait for before it starts; undefined: nobody. */
 export function waitReason(context: Context, service: Service): Reason | undefined {
@@ -52,12 +53,21 @@ export function leavesFirst(
     const other = context.state.statuses.get(id);
     if (other === undefined || !isPlaced(other)) continue;
     if (isMoving(other)) return id;
-    if (other.node === status.node && mayStillRun(other) && isWanted(context, id)) return id;
+    const isHere = other.node === status.node && mayStillRun(other);
+    if (isHere && isWanted(context, id) && hasToLeave(context, other)) return id;
     if (other.node !== status.node && isWanted(context, id) && !isRunning(context.state, id)) {
       return id;
     }
   }
   return undefined;
+}
+
+/** Whether the node is closed to the service itself: one that tolerates what others do not is not waited for. */
+function hasToLeave(context: Context, status: PlacedStatus): boolean {
+  const { state } = context;
+  if (state.nodes.get(status.node)?.state === "maintenance") return true;
+  const service = state.services.get(status.service);
+  return service !== undefined && isTaintedFor(state, service, status.node);
 }
 
 function mayStillRun(status: PlacedStatus): boolean {

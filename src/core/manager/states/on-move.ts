@@ -1,8 +1,12 @@
 /** A service on its way: nothing of it may run on the source any more before the target is told to start it (S1). */
+import type { Reason } from "../../explain/reason.ts";
+import type { NodeId } from "../../ids.ts";
 import type { MovingStatus, Service, ServiceReport } from "../../model/service.ts";
 import { mutated } from "../../mutation.ts";
 import { takeUpCommand } from "../commands.ts";
 import type { Context, Verdict } from "../context.ts";
+import { barrierTo, isTaintedFor } from "../moves/barrier.ts";
+import { chooseNode } from "../moves/choose.ts";
 import { arrive, enter, followNode, resumeHere } from "../transitions.ts";
 
 /** Waits for the source's word, then hands the service over. */
@@ -32,8 +36,19 @@ function handOver(context: Context, service: Service, status: MovingStatus): Ver
   const { node: from, target: to } = status;
   const target = context.state.nodes.get(to); // forgotten, if it was removed long ago
   if (target?.state !== "online" && target?.state !== "maintenance") {
-    const reason = { code: "target-lost", target: to } as const;
-    return resumeHere(context, service, { status, reason });
+    return goBack(context, service, status, { code: "target-lost", target: to });
+  }
+  const closed = barrierTo(context.state, service, status, to);
+  if (closed !== undefined) {
+    const other = otherTarget(context, service, status);
+    if (other !== undefined) {
+      return arrive(context, service, {
+        status,
+        node: other,
+        reason: { code: "moved", from, to: other },
+      });
+    }
+    return goBack(context, service, status, { code: "target-closed", target: to, because: closed });
   }
   return arrive(context, service, { status, node: to, reason: { code: "moved", from, to } });
 }
@@ -56,6 +71,23 @@ function onFailedMove(
     const reason = { code: "wrong-node", node, detail } as const;
     return enter(context, { status, state: "error", reason });
   }
-  const reason = { code: "move-failed", node, target, detail } as const;
+  return goBack(context, service, status, { code: "move-failed", node, target, detail });
+}
+
+/** Where it goes instead, if the source is closed to it too: it is not there any more, so nothing has to be moved. */
+function otherTarget(context: Context, service: Service, status: MovingStatus): NodeId | undefined {
+  const { state } = context;
+  const isOpen = state.nodes.get(status.node)?.state === "online";
+  if (isOpen && !isTaintedFor(state, service, status.node)) return undefined;
+  const best = chooseNode(state, service, { status, preference: "best-score" });
+  return best?.node === status.node ? undefined : best?.node;
+}
+
+/** It stays at the source. One that was not running yet is not started there if the source is closed to it. */
+function goBack(context: Context, service: Service, status: MovingStatus, reason: Reason): Verdict {
+  const isToStart = status.state === "request_start_balance" && !status.mayOutliveLease;
+  if (isToStart && isTaintedFor(context.state, service, status.node)) {
+    return enter(context, { status, state: "request_start", reason });
+  }
   return resumeHere(context, service, { status, reason });
 }

@@ -13,7 +13,8 @@ import {
   type Verdict,
 } from "../context.ts";
 import { tallyOf } from "../memory/tally.ts";
-import { chooseNode } from "../moves/choose.ts";
+import { barrierTo } from "../moves/barrier.ts";
+import { placeAnew } from "../moves/choose.ts";
 import type { ManagerState } from "../state.ts";
 import { isolationOrder, requestedTarget } from "../transitions.ts";
 
@@ -47,6 +48,7 @@ export function onQueued(
     node: place.node,
     nodeEpoch: nodeOf(context, place.node).epoch,
     ...isolationOrder(service),
+    mayOutliveLease: false, // there is no copy yet
     reason: place.reason,
   });
   return "changed";
@@ -62,12 +64,16 @@ function firstNode(
 ): { readonly node: NodeId; readonly reason: Reason } | undefined {
   const { state } = context;
   const { home } = service;
-  const isHomeOnline = home !== undefined && isOnline(context, home);
+  const isHomeOnline =
+    home !== undefined &&
+    isOnline(context, home) &&
+    barrierTo(state, service, undefined, home) === undefined;
   if (isHomeOnline && !isForbidden(state, service.id, home)) return atHome(home);
-  const best = chooseNode(state, service, { status: undefined, preference: "best-score" });
+  const best = placeAnew(state, service, undefined);
   if (best === undefined) return undefined;
   if (isHomeOnline) return atHome(home);
-  const { serviceCount } = tallyOf(state.tallies, best.node);
+  const { serviceCount: runningCount, starting } = tallyOf(state.tallies, best.node);
+  const serviceCount = runningCount + starting.serviceCount;
   const reason = { code: "placed", node: best.node, because: best.because, serviceCount } as const;
   return { node: best.node, reason };
 }

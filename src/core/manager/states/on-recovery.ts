@@ -4,13 +4,16 @@ import { refuseCommand } from "../commands.ts";
 import {
   type Context,
   forgetService,
+  isOnline,
   nodeOf,
   setStatus,
   successor,
   type Verdict,
 } from "../context.ts";
 import { tallyOf } from "../memory/tally.ts";
-import { chooseNode } from "../moves/choose.ts";
+import { boundNode } from "../moves/barrier.ts";
+import { placeAnew } from "../moves/choose.ts";
+import { whyNowhere } from "../moves/nowhere.ts";
 import { mayRecover, noteRecovery, noteUnplaced } from "../policy/brake.ts";
 import { arrive } from "../transitions.ts";
 
@@ -22,8 +25,10 @@ export function onRecovery(context: Context, service: Service, status: SettledSt
   }
   refuseCommand(context, service, "it is being recovered");
   if (service.requested === "ignored") return "settled";
-  if (!mayRecover(context, service.id)) return waitForNode(context, service, status);
-  const best = chooseNode(context.state, service, { status, preference: "best-score" });
+  if (!mayRecover(context, service.id)) {
+    return service.requested === "disabled" ? waitForNode(context, service, status) : "settled";
+  }
+  const best = placeAnew(context.state, service, status);
   if (best === undefined) {
     noteUnplaced(context, service.id);
     return waitForNode(context, service, status);
@@ -47,7 +52,7 @@ export function onRecovery(context: Context, service: Service, status: SettledSt
 }
 
 function waitForNode(context: Context, service: Service, status: SettledStatus): Verdict {
-  if (service.requested !== "disabled") return "settled";
+  if (service.requested !== "disabled") return sayWhatItWaitsFor(context, service, status);
   const base = successor(context, status);
   const reason = { code: "requested", requested: service.requested } as const;
   setStatus(context, {
@@ -58,4 +63,21 @@ function waitForNode(context: Context, service: Service, status: SettledStatus):
     reason,
   });
   return "changed";
+}
+
+/** Its volumes' node, or any node that takes it; said anew only when it is another thing. */
+function sayWhatItWaitsFor(context: Context, service: Service, status: SettledStatus): Verdict {
+  const { state } = context;
+  const known = status.reason;
+  const bound = boundNode(state, service, status);
+  if (bound !== undefined && !isOnline(context, bound)) {
+    if (known.code === "waits-for-volumes" && known.node === bound) return "settled";
+    const reason = { code: "waits-for-volumes", node: bound, volumes: service.volumes } as const;
+    setStatus(context, { ...status, reason });
+    return "settled";
+  }
+  const because = whyNowhere(state, service, { status });
+  if (known.code === "waits-for-node" && known.because === because) return "settled";
+  setStatus(context, { ...status, reason: { code: "waits-for-node", lost: status.node, because } });
+  return "settled";
 }

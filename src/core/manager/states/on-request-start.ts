@@ -2,6 +2,7 @@
 import type { PlacedStatus, Service } from "../../model/service.ts";
 import { type Context, setStatus, successor, type Verdict } from "../context.ts";
 import { chooseNode } from "../moves/choose.ts";
+import { startElsewhere } from "../moves/closed-node.ts";
 import { lostRequirement, waitReason } from "../policy/order.ts";
 import { beginMove, enter, followNode, isolationOrder, reasonToStop } from "../transitions.ts";
 
@@ -22,6 +23,8 @@ export function onRequestStart(context: Context, service: Service, status: Place
     setStatus(context, { ...status, reason: waits }); // the same instruction: its agent does nothing
     return "settled";
   }
+  const elsewhere = startElsewhere(context, service, status);
+  if (elsewhere !== undefined) return elsewhere;
   const { rebalanceOnStart } = context.state.settings;
   if (rebalanceOnStart && status.state === "request_start") {
     const better = betterNode(context, service, status);
@@ -38,7 +41,9 @@ export function onRequestStart(context: Context, service: Service, status: Place
 }
 
 function startReason(status: PlacedStatus): PlacedStatus["reason"] {
-  return status.reason.code === "waits-for" ? { code: "no-longer-waits" } : status.reason;
+  const { code } = status.reason;
+  if (code === "waits-for") return { code: "no-longer-waits" };
+  return code === "no-other-node" ? { code: "may-stay", node: status.node } : status.reason;
 }
 
 function betterNode(context: Context, service: Service, status: PlacedStatus): Verdict {

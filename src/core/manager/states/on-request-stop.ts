@@ -24,7 +24,11 @@ export function onRequestStop(context: Context, service: Service, status: Settle
     return "settled";
   }
   const base = successor(context, status);
-  const reason = { code: "reported-stopped", node: status.node } as const;
+  // What it cannot do without stays the reason: that is what a person has to mend.
+  const reason =
+    status.reason.code === "requirement-lost"
+      ? status.reason
+      : ({ code: "reported-stopped", node: status.node } as const);
   // Confirmed dead: there is no copy that could survive anything.
   setStatus(context, { ...base, state: "stopped", mayOutliveLease: false, reason });
   return "changed";

@@ -4,12 +4,14 @@ import type { PlacedStatus, Service, ServiceReport, SettledStatus } from "../../
 import { refuseCommand, takeUpCommand } from "../commands.ts";
 import { type Context, isUp, nextUid, nodeOf, setStatus, type Verdict } from "../context.ts";
 import { considerMove, tryNextNode } from "../moves/policy-move.ts";
+import { noteVolumes } from "../moves/volumes.ts";
 import { agentRestarts, freeze } from "../policy/arming.ts";
 import { lostRequirement, stopsFirst } from "../policy/order.ts";
 import { enter, followNode, reasonToStop } from "../transitions.ts";
 
 /** Decides about a service in `started`. */
 export function onStarted(context: Context, service: Service, status: SettledStatus): Verdict {
+  if (noteVolumes(context, service, status) === "changed") return "changed";
   if (followNode(context, status) === "changed") return "changed";
   const node = nodeOf(context, status.node);
   // A node that is only missed so far is waited for: it comes back, or it is fenced.

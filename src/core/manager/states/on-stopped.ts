@@ -1,4 +1,5 @@
 /** A service that is not to run: it stays on its node until it is wanted, moved, removed or its node is lost. */
+import type { Reason } from "../../explain/reason.ts";
 import type { Service, SettledStatus } from "../../model/service.ts";
 import { takeUpCommand } from "../commands.ts";
 import { type Context, isLost, nodeOf, setStatus, type Verdict } from "../context.ts";
@@ -33,11 +34,25 @@ export function onStopped(context: Context, service: Service, status: SettledSta
     freeze(context, status, { code: "agent-restarts", node: node.id });
     return "changed";
   }
-  if (service.requested === "started" && lostRequirement(context, service) === undefined) {
+  if (service.requested === "started") {
+    const lost = lostRequirement(context, service);
+    if (lost !== undefined) return sayRequirement(context, status, lost);
     const reason = { code: "requested", requested: "started" } as const;
     return enter(context, { status, state: "request_start", reason });
   }
   return noteConfirmedStop(context, status);
+}
+
+/** It would start and may not: whom it misses is said once. */
+function sayRequirement(context: Context, status: SettledStatus, lost: Reason): Verdict {
+  const known = status.reason;
+  const isSaid =
+    known.code === "requirement-lost" &&
+    lost.code === "requirement-lost" &&
+    known.service === lost.service;
+  if (isSaid) return noteConfirmedStop(context, status);
+  setStatus(context, { ...status, reason: lost }); // the same instruction
+  return "changed";
 }
 
 /** `stopped` out of `error` or `recovery` was not confirmed yet; when it is, no copy can survive any more. */

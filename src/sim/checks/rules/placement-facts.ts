@@ -77,6 +77,20 @@ export class PlacementFacts {
     return group.nodes.some((listed) => listed.node === node) ? undefined : `group ${name}`;
   }
 
+  /** Which taint of the node the service does not tolerate; undefined: none. */
+  closedBy(service: ServiceId, node: NodeId): string | undefined {
+    const { tolerations = [] } = this.#ledger.services.get(service)?.config ?? {};
+    return this.#ledger.nodes.get(node)?.taints.find((taint) => !tolerations.includes(taint));
+  }
+
+  /** Whether the service's volumes are on another node, which is in the cluster. */
+  boundElsewhere(service: ServiceId, status: StatusRecord | undefined, node: NodeId): boolean {
+    const { volumes = [] } = this.#ledger.services.get(service)?.config ?? {};
+    const bound = status?.boundTo;
+    if (volumes.length === 0 || bound === undefined || bound === node) return false;
+    return this.#ledger.nodes.has(bound);
+  }
+
   /**
    * A service on the node, or on its way there, that this one must be apart from; undefined: none. `passing`: those
    * that came there at the same time without being about to run.

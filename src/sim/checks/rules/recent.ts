@@ -7,6 +7,7 @@ import type { RequestedState } from "../../../core/model/service.ts";
 import type { StoreChange } from "../../../ports/store.ts";
 import { serviceIdIn } from "../../../runtime/manager-records.ts";
 import { keys } from "../../../wire/records.ts";
+import type { Pace } from "../../plan.ts";
 import { readService } from "../../store/records.ts";
 
 /** A slow store and the delays of messages on top of an election's life. */
@@ -36,8 +37,8 @@ export class Recent {
   readonly #disabledUntil = new Map<ServiceId, number>();
   #placementChangedAtMs = 0;
 
-  constructor(electionTtlMs: number) {
-    this.#toleranceMs = electionTtlMs + delayMsMax;
+  constructor({ electionTtlMs, roundMs }: Pick<Pace, "electionTtlMs" | "roundMs">) {
+    this.#toleranceMs = electionTtlMs + roundMs + delayMsMax;
   }
 
   apply(change: StoreChange, nowMs: number): void {

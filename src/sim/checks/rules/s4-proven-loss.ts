@@ -82,6 +82,8 @@ function whyMayLive(
   if (epoch <= nodeEpoch) return `its epoch ${nodeEpoch} was not ended`;
   if (mayOutliveLease !== true) return undefined;
   if ((ledger.nodes.get(node)?.confirmedOffEpoch ?? 0) >= nodeEpoch) return undefined;
+  // What was taken out of the cluster had nothing that could outlive its lease, and can start nothing.
+  if (ledger.removedNodes.has(node)) return undefined;
   if ((ledger.resetEpochs.get(node) ?? 0) >= nodeEpoch) return undefined;
   return "it may outlive the lease and nobody confirmed that the node was off";
 }

@@ -21,7 +21,7 @@ const startStates: ReadonlySet<string> = new Set([
 /** Compares what managers decide and agents do with what persons said. */
 export function createPeoplesWordCheck(context: CheckContext): Check {
   const { view, ledger } = context;
-  const recent = new Recent(view.plan.pace.electionTtlMs);
+  const recent = new Recent(view.plan.pace);
   return {
     beforeCommit({ changes }) {
       for (const change of changes) {

@@ -125,6 +125,8 @@ class Oracle {
     if (lease === undefined || agent?.lease?.epoch !== lease.epoch) return false;
     if (agent.leaving !== undefined || ledger.nodes.get(node)?.maintenance !== false) return false;
     const isHere = status?.node === node && status.state === "started";
+    if (this.#facts.boundElsewhere(id, status, node)) return false;
+    if (!isHere && this.#facts.closedBy(id, node) !== undefined) return false;
     // Who is bound to others goes where they are: only the core can say whether there is a place for them all.
     if (this.#facts.isRelated(id)) return isHere || this.#coreWouldTake(id);
     if (this.#facts.forbiddenBy(id, node) !== undefined) return false;

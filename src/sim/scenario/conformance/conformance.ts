@@ -145,7 +145,7 @@ type RecordedNode = NonNullable<ConformanceScenario["nodes"][NodeId]>;
 
 function nodePlanOf(node: NodeId, value: RecordedNode): NodePlan {
   const { power, network, cpuCores, memoryBytes } = value;
-  return { node, power, network, capacity: { cpuCores, memoryBytes }, server: true };
+  return { node, power, network, capacity: { cpuCores, memoryBytes }, taints: [], server: true };
 }
 
 function prioritiesOf(nodes: Readonly<Record<string, number>>): readonly NodePriority[] {

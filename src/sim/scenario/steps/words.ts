@@ -104,10 +104,19 @@ function machineWords(references: References): Words {
         ({ node: id, ppm }) => [{ kind: "clock", node: id, ppm }],
       ),
     ],
+    ["taint", tainted(references, true)],
+    ["untaint", tainted(references, false)],
+    ["remove node", forNodes(references, (id) => ({ kind: "remove-node", node: id }))],
     ["confirm off", forNodes(references, (id) => ({ kind: "confirm-off", node: id }))],
     ["reboot", forNodes(references, (id) => ({ kind: "reboot", node: id }))],
     ["shutdown", forNodes(references, (id) => ({ kind: "shutdown", node: id }))],
   ];
+}
+
+function tainted(references: References, on: boolean): WordSchema {
+  return fields({ node: references.node, name: partName }, ({ node, name }) => [
+    { kind: "taint", node, name, on },
+  ]);
 }
 
 function processWords(references: References): Words {

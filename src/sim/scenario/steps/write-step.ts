@@ -54,6 +54,10 @@ export function writeStep(action: Action): WrittenStep {
       return ["restart agent", action.node];
     case "stop-server":
       return ["stop server", action.node];
+    case "taint":
+      return [action.on ? "taint" : "untaint", { node: action.node, name: action.name }];
+    case "remove-node":
+      return ["remove node", action.node];
     case "confirm-off":
       return ["confirm off", action.node];
     case "skip-rounds":

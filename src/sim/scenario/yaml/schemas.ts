@@ -1,10 +1,10 @@
 /** The fields of nodes, services, groups, rules and paces in a scenario that people write. */
 import * as z from "zod";
-import { type ServiceId, serviceTypeOf } from "../../../core/ids.ts";
+import { compareIds, type ServiceId, serviceTypeOf } from "../../../core/ids.ts";
 import type { PlacementGroup, Rule } from "../../../core/model/rule.ts";
 import { isolationPolicies, requestedStates } from "../../../core/model/service.ts";
 import { nameSchema } from "../../../wire/ids.ts";
-import { affinities } from "../../../wire/placement.ts";
+import { affinities, refuseTwins } from "../../../wire/placement.ts";
 import { moveKinds, priorityRange } from "../../../wire/service-config.ts";
 import type { Misbehaviour, NodePlan, Pace, ServicePlan } from "../../plan.ts";
 import { defaultPace, defaultService, wellBehaved } from "../defaults.ts";
@@ -22,6 +22,9 @@ export const capacity = z
   .strictObject({ cpuCores: amount.default(0), memory: size.optional() })
   .transform(({ cpuCores, memory = 0 }) => ({ cpuCores, memoryBytes: memory }));
 
+/** Names of taints or volumes. */
+const names = z.array(nameSchema).max(32).superRefine(refuseTwins);
+
 const onOff = z.enum(["on", "off"]);
 
 /** A node; by default it is on, on the network, and runs a server. */
@@ -30,6 +33,7 @@ export const nodeSchema = z
     power: onOff.default("on"),
     network: onOff.default("on"),
     capacity: capacity.optional(),
+    taints: names.default([]),
     server: z.boolean().default(true),
   })
   .transform(
@@ -37,6 +41,7 @@ export const nodeSchema = z
       power: fields.power,
       network: fields.network,
       capacity: fields.capacity,
+      taints: [...fields.taints].sort(compareIds),
       server: fields.server,
     }),
   );
@@ -87,6 +92,8 @@ export function serviceSchema(references: References) {
     after: references.services.optional(),
     requires: references.services.optional(),
     priority: z.int().min(priorityRange.min).max(priorityRange.max).optional(),
+    tolerations: names.optional(),
+    volumes: names.optional(),
     moveBy: z.enum(moveKinds).optional(),
     misbehaviour: z.strictObject(misbehaviourFields(references)).optional(),
     lock: z.string().min(1).max(100).optional(),

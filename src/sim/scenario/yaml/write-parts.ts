@@ -26,6 +26,7 @@ export function writeNode(node: NodePlan): Fields {
     power: node.power === "on" ? undefined : node.power,
     network: node.network === "on" ? undefined : node.network,
     capacity: writeCapacity(node.capacity),
+    taints: written(node.taints),
     server: node.server ? undefined : false,
   });
 }
@@ -33,15 +34,22 @@ export function writeNode(node: NodePlan): Fields {
 /** A service without its id. */
 export function writeService(service: ServicePlan): Fields {
   const usual: Fields = { ...defaultService(service.id, serviceTypeOf(service.id)) };
-  const { limits, misbehaviour, after, requires, id: _, ...plain } = service;
+  const { limits, misbehaviour, after, requires, tolerations, volumes, id: _, ...plain } = service;
   const changed = Object.entries(plain).filter(([name, value]) => value !== usual[name]);
   return withoutUndefined({
     ...Object.fromEntries(changed),
     limits: writeCapacity(limits),
-    after: after.length === 0 ? undefined : after,
-    requires: requires.length === 0 ? undefined : requires,
+    after: written(after),
+    requires: written(requires),
+    tolerations: written(tolerations),
+    volumes: written(volumes),
     misbehaviour: misbehaviour === undefined ? undefined : writeMisbehaviour(misbehaviour),
   });
+}
+
+/** Nothing for an empty list. */
+function written(names: readonly string[]): readonly string[] | undefined {
+  return names.length === 0 ? undefined : names;
 }
 
 /** Every field, so that a workload that behaves well is told from none that was said. */
