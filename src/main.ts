@@ -9,12 +9,15 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { FlushableLog } from "./adapters/log/pino-log.ts";
 import type { RunningAgent } from "./agent/options.ts";
+import { askSecret } from "./cli/ask-secret.ts";
+import { processBytes } from "./cli/bytes.ts";
 import { programVersion } from "./cli/commands/version.ts";
 import { done, type ExitCode, fail, type Outcome } from "./cli/failure.ts";
 import { type CliIo, defaultPlaces } from "./cli/io.ts";
 import type {
   AgentLeaveOptions,
   AgentRunOptions,
+  BalancerRunOptions,
   LogOptions,
   Roles,
   ServerRunOptions,
@@ -38,18 +41,27 @@ function onEndSignal(name: NodeJS.Signals): void {
 const io: CliIo = {
   stdout: process.stdout,
   stderr: process.stderr,
+  bytes: processBytes(process),
   environment: process.env,
   places: defaultPlaces(process.env),
   signal: interruption.signal,
   ask,
+  askSecret: (question) => askSecret(question, process, interruption.signal),
   readStandardInput: () => text(process.stdin),
   nowMs: () => Date.now(),
 };
 
 const roles: Roles = {
   runServer,
+  initServer: async (options) =>
+    (await import("./roles/server-role.ts")).initServerRole(options, io),
+  joinServer: async (options) => (await import("./roles/join-role.ts")).joinServerRole(options, io),
+  joinNode: async (options) => (await import("./roles/join-role.ts")).joinNodeRole(options, io),
+  recoverServer: async (options) =>
+    (await import("./roles/recover-role.ts")).recoverServerRole(options, io),
   runAgent,
   leaveAgent,
+  runBalancer,
   runDemo: async (options) => {
     for (const signal of endSignals) process.off(signal, onEndSignal); // the demo has its own
     const { runDemo } = await import("./demo/run-demo.ts");
@@ -82,6 +94,9 @@ async function openLog(component: string, options: LogOptions): Promise<Flushabl
   return createPinoLog({ component, ...options });
 }
 
+/** A server that was never initialised speaks plain HTTP: to this machine alone, unless it is told otherwise. */
+const plainListen = { host: "127.0.0.1", port: 7440 };
+
 async function runServer(options: ServerRunOptions): Promise<Outcome> {
   const [{ systemClock: clock }, { openSqliteStore }, { checkPlace }, { startServer }] =
     await Promise.all([
@@ -90,7 +105,12 @@ async function runServer(options: ServerRunOptions): Promise<Outcome> {
       import("./server/preflight.ts"),
       import("./server/start.ts"),
     ]);
-  const { dataDirectory, host, port, profile } = options;
+  const { runServerOfDirectory } = await import("./roles/server-role.ts");
+  const openServerLog = () => openLog("server", options.log);
+  const initialised = await runServerOfDirectory(options, openServerLog, io.signal);
+  if (initialised !== undefined) return initialised;
+  const { dataDirectory, profile, listen = plainListen } = options;
+  const { host, port } = listen;
   const place = await checkPlace({ dataDirectory, listen: { host, port } });
   if (!place.ok) return fail(1, place.error.what, place.error.hint);
   const store = await openSqliteStore({ file: join(dataDirectory, "store.sqlite"), clock });
@@ -133,10 +153,15 @@ async function runAgent(options: AgentRunOptions): Promise<Outcome> {
   const { dataDirectory, servers, token, properties, watchdogDevice } = options;
   const log = await openLog("agent", options.log);
   const systemd = createSystemdWatchdog({ environment: process.env, log, now: clock.monotonicMs });
+  const { openAgentCertificate } = await import("./roles/agent-certificate.ts");
+  const certificate = await openAgentCertificate(dataDirectory, { clock, log });
+  // A token is for nodes that have not joined: what a certificate says, nobody else can say.
+  if (!certificate.ok && token === undefined) return certificate;
   const agent = await startAgent({
     dataDirectory,
     servers,
-    token,
+    token: certificate.ok ? undefined : token,
+    certificate: certificate.ok ? certificate.value : undefined,
     properties,
     capacity: capacityOf(options),
     restartPatienceMs: options.restartPatienceMs,
@@ -203,6 +228,25 @@ async function leaveAgent(options: AgentLeaveOptions): Promise<Outcome> {
   if (outcome === "late") return fail(1, sentence, "look at its log");
   process.stdout.write(`${sentence}\n`);
   return done;
+}
+
+async function runBalancer(options: BalancerRunOptions): Promise<Outcome> {
+  const [{ systemClock: clock }, { startBalancer }] = await Promise.all([
+    import("./adapters/clock/system-clock.ts"),
+    import("./balancer/start.ts"),
+  ]);
+  const log = await openLog("balancer", options.log);
+  const balancer = await startBalancer({ ...options, clock, log });
+  if (!balancer.ok) {
+    log.flush();
+    return fail(1, balancer.error);
+  }
+  log.write("info", `listens on ${balancer.value.address}`);
+  const end = await endOf(new Promise<never>(() => undefined)); // it never ends by itself
+  log.write("info", "ends: takes no more connections, and waits for those that there are");
+  await balancer.value.close();
+  log.flush();
+  return end;
 }
 
 const endWords = {

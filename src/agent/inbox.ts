@@ -4,7 +4,8 @@ import type { ServiceId } from "../core/ids.ts";
 import type { Instruction, InstructionMessage } from "../wire/agent-protocol.ts";
 import type { StoredServiceConfig } from "../wire/service-config.ts";
 import { agentInstructionOf } from "./assignments.ts";
-import type { LogUploadRequest } from "./link/log-upload.ts";
+
+type Order = Extract<InstructionMessage, { kind: "log-request" | "exec-request" }>;
 
 export interface Inbox {
   /** `server` is the one that said it. */
@@ -15,7 +16,9 @@ export interface Inbox {
 
 export function createInbox(
   dispatch: (event: AgentEvent) => void,
-  onLogRequest: (request: LogUploadRequest, server: string) => void,
+  /** `servers` are ways to the one that waits for the answer, the best first. */
+  onOrder: (order: Order, servers: readonly [string, ...string[]]) => void,
+  onServers: (urls: readonly string[]) => void,
 ): Inbox {
   const instructions = new Map<ServiceId, Instruction>();
   return {
@@ -40,9 +43,15 @@ export function createInbox(
           instructions.delete(message.service);
           dispatch({ kind: "gone", service: message.service });
           return;
-        case "log-request":
-          onLogRequest(message, server);
+        case "servers":
+          onServers(message.urls);
           return;
+        case "log-request":
+        case "exec-request": {
+          const { answerTo = server } = message;
+          onOrder(message, answerTo === server ? [server] : [answerTo, server]);
+          return;
+        }
       }
     },
   };

@@ -94,17 +94,17 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     events.onLost(epoch, why);
   }
 
-  async function ask(renew: HeldLease | undefined, timeoutMs: number): Promise<Asked> {
-    let sentAtMs = clock.monotonicMs();
+  /** Where a renewal was due again meanwhile, another server is asked for the same one. */
+  async function ask(
+    renew: HeldLease | undefined,
+    limits: { readonly timeoutMs: number; readonly staggerMs?: number | undefined },
+  ): Promise<CallAnswer<LeaseAnswer>> {
     const body = { incarnation: options.incarnation, ...(renew === undefined ? {} : { renew }) };
-    const answer = await servers.call(agentPaths.lease, body, leaseAnswerSchema, {
-      timeoutMs,
+    return await servers.call(agentPaths.lease, body, leaseAnswerSchema, {
+      ...limits,
       lane: "lease",
-      onSend: () => {
-        sentAtMs = clock.monotonicMs();
-      },
+      stamp: () => clock.monotonicMs(),
     });
-    return { answer, sentAtMs: instantMs(sentAtMs) };
   }
 
   /** Returns how long to wait before the next turn. */
@@ -117,10 +117,15 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     }
     const usualMs = lease.times === undefined ? firstTimeoutMs : lease.times.renewEveryMs * 2;
     const { epoch, leaseId } = lease;
-    const asked = await ask({ epoch, leaseId }, Math.max(Math.min(usualMs, leftMs), 1));
+    const answer = await ask(
+      { epoch, leaseId },
+      {
+        timeoutMs: Math.max(Math.min(usualMs, leftMs), 1),
+        staggerMs: lease.times?.renewEveryMs,
+      },
+    );
     if (held !== lease || stopped) return 0;
-    const { answer } = asked;
-    if (answer.kind === "ok") return takeRenewal(lease, answer.value, asked.sentAtMs);
+    if (answer.kind === "ok") return takeRenewal(lease, answer.value, instantMs(answer.stamp));
     if (answer.kind === "refused" && answer.code === "stale-epoch") {
       lose(`the server says: ${answer.detail}`);
       return 0;
@@ -172,15 +177,14 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       await releaseLease(previous, { nothingRuns: false });
       previous = undefined;
     }
-    const asked = await ask(undefined, firstTimeoutMs);
+    const answer = await ask(undefined, { timeoutMs: firstTimeoutMs });
     if (stopped) return 0;
-    const { answer } = asked;
     if (answer.kind !== "ok") {
       const level = answer.kind === "refused" && answer.code === "conflict" ? "debug" : "warn";
       log.write(level, `no lease yet: ${answer.detail}`);
       return answer.kind === "refused" ? conflictRetryMs : retryMs * 2;
     }
-    return takeGrant(answer.value, asked.sentAtMs);
+    return takeGrant(answer.value, instantMs(answer.stamp));
   }
 
   async function takeGrant(value: LeaseAnswer, sentAtMs: InstantMs): Promise<number> {
@@ -264,11 +268,6 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       await running;
     },
   };
-}
-
-interface Asked {
-  readonly answer: CallAnswer<LeaseAnswer>;
-  readonly sentAtMs: InstantMs;
 }
 
 function factsOf(value: LeaseAnswer, runUntilMs: InstantMs): LeaseFacts {

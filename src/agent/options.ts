@@ -2,16 +2,22 @@
 import type { NodeId } from "../core/ids.ts";
 import type { Capacity } from "../core/model/capacity.ts";
 import type { LeavingKind } from "../core/model/node.ts";
+import type { Result } from "../core/result.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Watchdog } from "../ports/watchdog.ts";
 import type { WorkloadDriver, WorkloadListener } from "../ports/workload.ts";
+import type { CertificateAnswer } from "../runtime/certificate-rotation.ts";
+import type { ClientTls } from "./link/http.ts";
 
 export interface AgentOptions {
   readonly dataDirectory: string;
-  /** Base URLs, `http://host:port`; at least one. */
+  /** Base URLs, `http://host:port` or `https://host:port`; at least one. */
   readonly servers: readonly string[];
-  readonly token: string;
+  /** Undefined: the certificate says who it is. */
+  readonly token?: string | undefined;
+  /** Of a node that has joined: its certificate, which is issued anew before it is over. */
+  readonly certificate?: AgentCertificate | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Makes the drivers, one a type; they tell `listener` what happens to their instances. */
@@ -36,6 +42,20 @@ export interface AgentOptions {
   readonly measureEveryMs?: number | undefined;
   /** Ends the waiting for a first server. */
   readonly signal?: AbortSignal;
+}
+
+/** The certificate of a node's agent, for as long as the agent runs. */
+export interface AgentCertificate {
+  readonly current: () => ClientTls;
+  /**
+   * Keeps it fresh until `signal` aborts: `issue` gets a request signed by a server. `onChanged` is called after
+   * the new one is on the disk.
+   */
+  keepFresh(parts: {
+    readonly issue: (requestPem: string) => Promise<Result<CertificateAnswer, string>>;
+    readonly onChanged: (tls: ClientTls) => void;
+    readonly signal: AbortSignal;
+  }): Promise<void>;
 }
 
 /** `leave-running`: another agent follows. `stop-all`: a clean death, with nothing left running. */

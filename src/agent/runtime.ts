@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { AgentEffect } from "../core/agent/effect.ts";
 import { type AgentState, createAgentState } from "../core/agent/state.ts";
 import type { NodeId } from "../core/ids.ts";
-import { serviceTypeOf } from "../core/ids.ts";
 import type { LeavingKind } from "../core/model/node.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { WorkloadDriver, WorkloadInstance, WorkloadListener } from "../ports/workload.ts";
@@ -18,12 +17,12 @@ import type { GuardClient } from "./guard/client.ts";
 import { createInbox } from "./inbox.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
 import { createInstructionStream, type InstructionStream } from "./link/instruction-stream.ts";
-import { createLogUploads } from "./link/log-upload.ts";
 import { createManagerCalls } from "./link/manager-calls.ts";
 import type { Servers } from "./link/servers.ts";
 import { createUsageReports, type UsageReports } from "./link/usage-reports.ts";
 import { createMachine, type Machine } from "./machine.ts";
 import type { AgentOptions, CloseMode, LeaveOutcome } from "./options.ts";
+import { createOrders } from "./orders.ts";
 import { createWorkloads } from "./workloads.ts";
 
 export interface RuntimeOptions extends AgentOptions {
@@ -32,6 +31,8 @@ export interface RuntimeOptions extends AgentOptions {
   readonly guard: GuardClient;
   /** It begins to end; the data directory is still its own. */
   readonly onEnding: () => void;
+  /** The servers said where they all are. */
+  readonly onServers: (urls: readonly string[]) => void;
 }
 type AllOptions = Omit<RuntimeOptions, "servers"> & { readonly servers: Servers };
 
@@ -53,7 +54,6 @@ const resumeMsMax = 3_000;
 export function createRuntime(options: AllOptions): Runtime {
   const { clock, directory, guard, log, servers, watchdogs } = options;
   const files = createServiceFiles(join(directory.path, "instances"));
-  const uploads = createLogUploads(servers, log);
   const ended = Promise.withResolvers<string | undefined>();
   let keeper: LeaseKeeper | undefined;
   let stream: InstructionStream | undefined;
@@ -79,10 +79,9 @@ export function createRuntime(options: AllOptions): Runtime {
     runUntilOf: (epoch) => (state.lease?.epoch === epoch ? state.lease.runUntilMs : undefined),
     onEvent: machine.dispatch,
   });
-  const inbox = createInbox(machine.dispatch, (request, server) => {
-    const driver = drivers.get(serviceTypeOf(request.service));
-    if (driver !== undefined) void uploads.begin(request, driver, server);
-  });
+  const { instances } = workloads;
+  const orders = createOrders({ servers, clock, log, drivers, instances });
+  const inbox = createInbox(machine.dispatch, orders.take, options.onServers);
   const epochOf = () => state.lease?.epoch;
   const { dispatch } = machine;
   const departure = createDeparture({ state, dispatch, servers, clock, log });
@@ -158,7 +157,6 @@ export function createRuntime(options: AllOptions): Runtime {
     else machine.dispatch({ kind: "tick" });
     stream = createInstructionStream({ servers, clock, log, onMessage: inbox.take });
     const everyMs = options.measureEveryMs;
-    const { instances } = workloads;
     usages = createUsageReports({ servers, clock, log, drivers, instances, epochOf, everyMs });
     return ok(undefined);
   }
@@ -168,7 +166,9 @@ export function createRuntime(options: AllOptions): Runtime {
     why: string | undefined,
   ): Promise<LeaveOutcome> {
     options.onEnding();
+    const noCommands = orders.close();
     const outcome = await endings.end(way);
+    await noCommands;
     await usages?.stop();
     await stream?.stop();
     guard.close();

@@ -1,9 +1,13 @@
 /** Starts an agent: takes up what the last one left, then holds the lease and does what it is told. */
 import type { NodeId } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
+import type { CertificateAnswer } from "../runtime/certificate-rotation.ts";
+import { agentPaths } from "../wire/agent-protocol.ts";
+import { certificateAnswerSchema } from "../wire/joining.ts";
 import { type Control, type ControlAnswer, openControl } from "./departure/control.ts";
 import { type DataDirectory, openDataDirectory } from "./disk/data-directory.ts";
-import { openGuard } from "./guard/client.ts";
+import { type GuardClient, openGuard } from "./guard/client.ts";
+import type { GuardCredentials } from "./guard/protocol.ts";
 import { join } from "./link/join.ts";
 import { createServers, type Servers } from "./link/servers.ts";
 import type { AgentOptions, LeaveOutcome, RunningAgent } from "./options.ts";
@@ -15,7 +19,9 @@ export async function startAgent(options: AgentOptions): Promise<Result<RunningA
   if (fault !== undefined) return err(fault);
   const directory = await openDataDirectory(options.dataDirectory);
   if (!directory.ok) return directory;
-  const servers = createServers({ urls: options.servers, token: options.token });
+  const urls = serversOf(options, directory.value);
+  const tls = options.certificate?.current();
+  const servers = createServers({ urls, token: options.token, tls });
   const started = await startLocked(options, directory.value, servers);
   if (!started.ok) {
     servers.close();
@@ -27,9 +33,14 @@ export async function startAgent(options: AgentOptions): Promise<Result<RunningA
 function faultOf(options: AgentOptions): string | undefined {
   if (options.servers.length === 0) return "no server is given: name at least one";
   for (const server of options.servers) {
-    if (URL.parse(server)?.protocol !== "http:") {
-      return `"${server}" cannot be a server's URL: write http://host:port`;
+    if (!/^https?:$/.test(URL.parse(server)?.protocol ?? "")) {
+      return `"${server}" cannot be a server's URL: write https://host:port`;
     }
+  }
+  if (options.token === undefined) {
+    return options.certificate === undefined
+      ? "it has neither a certificate nor a token"
+      : undefined;
   }
   if (!/^[\x21-\x7e]{1,1000}$/.test(options.token)) return "the token is empty or no token";
   return undefined;
@@ -58,11 +69,7 @@ async function startLocked(
   const guard = await openGuard({
     dataDirectory: options.dataDirectory,
     guardCommand: options.guardCommand,
-    credentials: {
-      servers: options.servers,
-      token: options.token,
-      watchdogPath: options.watchdogPath,
-    },
+    credentials: credentialsOf(options, servers),
     log: options.log,
     onFired: (epoch) => late.runtime?.onFired(epoch),
     onUnguarded: (why) => late.runtime?.onUnguarded(why),
@@ -75,12 +82,25 @@ async function startLocked(
     servers,
     guard: guard.value,
     onEnding: () => late.control?.leavePlace(),
+    onServers: (urls) =>
+      void learnServers(urls, { options, directory, servers, guard: guard.value }),
   });
   late.runtime = runtime;
   const adopted = await runtime.begin();
   if (!adopted.ok) {
     guard.value.close();
     return adopted;
+  }
+  const { certificate } = options;
+  if (certificate !== undefined) {
+    void certificate.keepFresh({
+      issue: (requestPem) => requestCertificate(servers, requestPem),
+      onChanged(tls) {
+        servers.setTls(tls);
+        void guard.value.useCredentials(credentialsOf(options, servers));
+      },
+      signal: servers.signal,
+    });
   }
   if (directory.node !== undefined) void joinAgain(options, servers, joined.value, runtime);
   late.control = await controlOf(options, runtime, joined.value);
@@ -89,6 +109,56 @@ async function startLocked(
     return why;
   });
   return ok({ node: joined.value, close: runtime.close, leave: runtime.leave, closed });
+}
+
+/** Those that it knew last, and those that it was told when it was started. */
+function serversOf(options: AgentOptions, directory: DataDirectory): readonly string[] {
+  const all = [...new Set([...directory.servers, ...namedServers(options)])];
+  return all.length === 0 ? options.servers : all;
+}
+
+/** A certificate says nothing to a server that speaks plain HTTP, such as the one that is asked where none is named. */
+function namedServers({ servers, certificate }: AgentOptions): readonly string[] {
+  if (certificate === undefined) return servers;
+  return servers.filter((server) => URL.parse(server)?.protocol === "https:");
+}
+
+function credentialsOf(options: AgentOptions, servers: Servers): GuardCredentials {
+  const { token, watchdogPath, certificate } = options;
+  return { servers: servers.urls(), token, tls: certificate?.current(), watchdogPath };
+}
+
+interface Knowing {
+  readonly options: AgentOptions;
+  readonly directory: DataDirectory;
+  readonly servers: Servers;
+  readonly guard: GuardClient;
+}
+
+/** Others are known from now on, also to the guard and after a restart; what it was started with stays a way in. */
+async function learnServers(urls: readonly string[], parts: Knowing): Promise<void> {
+  const { options, directory, servers, guard } = parts;
+  const all = [...new Set([...urls, ...namedServers(options)])];
+  const known = servers.urls();
+  if (urls.length === 0 || all.join() === known.join()) return;
+  servers.setUrls(all);
+  options.log.write("info", `knows the servers ${all.join(", ")}`);
+  await guard.useCredentials(credentialsOf(options, servers));
+  const saved = await directory.saveServers(urls);
+  if (!saved.ok) options.log.write("warn", saved.error);
+}
+
+/** Has a request signed by a server, which also names the authorities to trust; the error says why it was not. */
+async function requestCertificate(
+  servers: Servers,
+  requestPem: string,
+): Promise<Result<CertificateAnswer, string>> {
+  const timeoutMs = 10_000;
+  const body = { requestPem };
+  const answer = await servers.call(agentPaths.certificate, body, certificateAnswerSchema, {
+    timeoutMs,
+  });
+  return answer.kind === "ok" ? ok(answer.value) : err(answer.detail);
 }
 
 /** Undefined: it cannot be had. The agent works as well without, and a signal ends it, too. */

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import * as z from "zod";
 import { assert } from "../core/assert.ts";
 import { err, type Result } from "../core/result.ts";
-import { done, type Outcome } from "./failure.ts";
+import { done, type Outcome, usage } from "./failure.ts";
 import {
   parseCount,
   parseDuration,
@@ -36,16 +36,27 @@ export class CommandContext {
   handle(command: Command, handler: Handler): void {
     command.action(async () => {
       const globals = globalSchema.parse(command.optsWithGlobals());
-      const session = createSession(this.io, globals.output, globals);
+      const { server, ca: authority } = globals;
+      const isBare = server === true;
+      if (isBare && command.name() !== joinScript) {
+        this.outcome = usage("--server needs a value", "give the servers' addresses");
+        return;
+      }
+      const flags = { ...globals, authority, server: isBare ? undefined : server, isBare };
+      const session = createSession(this.io, globals.output, flags);
       this.outcome = await handler(session, command.args, command.opts());
     });
   }
 }
 
+/** There `--server` without a value says what the new machine is to be. */
+const joinScript = "join-script";
+
 const globalSchema = z.object({
   output: z.enum(outputFormats).default("table"),
-  server: z.string().optional(),
+  server: z.union([z.string(), z.literal(true)]).optional(),
   tokenFile: z.string().optional(),
+  ca: z.string().optional(),
 });
 
 /** The argument at `index`, which commander has made sure of. */

@@ -2,8 +2,11 @@
 import type { ApiError } from "../client/api-error.ts";
 import { err, type Result } from "../core/result.ts";
 
-/** 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 refused; 130 interrupted. */
-export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130;
+/**
+ * 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 refused; 130 interrupted. Of `exec` alone, for the command's
+ * own code goes through: 124 timed out, 125 not run or cut short, 126 cannot be run, 127 no such command.
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 124 | 125 | 126 | 127 | 130;
 
 /** `what` says what is wrong and where, `hint` what to do; both without a full stop. */
 export interface Failure {
@@ -13,7 +16,7 @@ export interface Failure {
 }
 
 /** How a command ends: with an exit code after it printed what there is to say, or with a failure to print. */
-export type Outcome = Result<ExitCode, Failure>;
+export type Outcome = Result<number, Failure>;
 
 type Failed = { readonly ok: false; readonly error: Failure };
 
@@ -40,6 +43,6 @@ export function failOfApi(error: ApiError): Failed {
 function hintOf(error: ApiError): string | undefined {
   if (error.code === "bad-input" || error.code === "refused") return undefined;
   if (error.code !== "not-found") return error.hint;
-  const noun = /^there is no (service|node|group|rule|token) /.exec(error.message)?.[1];
+  const noun = /^there is no (service|node|group|rule|token|bundle|user) /.exec(error.message)?.[1];
   return noun === undefined ? error.hint : `see what there is with: holdfast ${noun} list`;
 }

@@ -13,17 +13,69 @@ export interface LogOptions {
 
 export interface ServerRunOptions {
   readonly dataDirectory: string;
-  readonly host: string;
-  readonly port: number;
+  /** Undefined: this machine alone, or of an initialised server all addresses, at the port that it was given. */
+  readonly listen: { readonly host: string; readonly port: number } | undefined;
   /** Profile of a cluster that is new; one that exists keeps its settings. */
   readonly profile: "fast" | "balanced" | "patient" | undefined;
   readonly log: LogOptions;
 }
 
+/** Paths of PEM files. */
+interface CertificateFiles {
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface ServerInitOptions {
+  readonly dataDirectory: string;
+  readonly name: string;
+  /** Name or address where other machines reach it. */
+  readonly host: string;
+  readonly port: number;
+  readonly engine: "embedded" | "etcd";
+  /** Members that others run; empty: the server runs one itself. */
+  readonly etcdUrls: readonly string[];
+  /** Files that open the members at `etcdUrls`; undefined: they are plain http. */
+  readonly etcdFiles: CertificateFiles | undefined;
+  readonly loadBalancer: string | undefined;
+  readonly isolate: boolean;
+  /** Whether it is to be started by systemd. */
+  readonly units: "install" | "leave";
+}
+
+/** What a machine joins with. */
+export interface JoinOptions {
+  readonly dataDirectory: string;
+  readonly name: string;
+  readonly servers: readonly string[];
+  readonly token: string;
+  /** `sha256:<hex>` of the authority's public key. */
+  readonly authorityHash: string;
+  readonly units: "install" | "leave";
+}
+
+export interface ServerJoinOptions extends JoinOptions {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface NodeJoinOptions extends JoinOptions {
+  readonly properties: Readonly<Record<string, string | number | boolean>>;
+  readonly taints: readonly string[];
+}
+
+export interface ServerRecoverOptions {
+  readonly dataDirectory: string;
+  /** Whether the person was asked already. */
+  readonly assumeYes: boolean;
+}
+
 export interface AgentRunOptions {
   readonly dataDirectory: string;
   readonly servers: readonly string[];
-  readonly token: string;
+  /** Undefined: its node has joined, and its certificate says who it is. */
+  readonly token: string | undefined;
   readonly properties: Readonly<Record<string, string | number | boolean>>;
   /** The kernel's watchdog, e.g. `/dev/watchdog`; undefined: the guard alone. */
   readonly watchdogDevice: string | undefined;
@@ -47,6 +99,21 @@ export interface AgentLeaveOptions {
   readonly kind: LeavingKind;
 }
 
+export interface BalancerRunOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Addresses of servers to begin with; may be empty when a list is on disk. */
+  readonly servers: readonly string[];
+  /** May list servers; undefined: the list does not follow the cluster. */
+  readonly token: string | undefined;
+  readonly authorityFile: string | undefined;
+  readonly check: "readyz" | "tcp";
+  readonly dataDirectory: string;
+  readonly connectionsMax: number;
+  /** How long connections may go on when it is told to end. */
+  readonly drainMs: number;
+  readonly log: LogOptions;
+}
+
 export interface DemoRunOptions {
   /** `once` tells its story by itself and ends. */
   readonly mode: "live" | "once";
@@ -64,9 +131,16 @@ export interface DemoOrder {
 /** Each runs until it is told to end, and gives the command's outcome. */
 export interface Roles {
   runServer(options: ServerRunOptions, io: CliIo): Promise<Outcome>;
+  /** Makes the first server of a control plane, or moves the one that is here to etcd. */
+  initServer(options: ServerInitOptions, io: CliIo): Promise<Outcome>;
+  joinServer(options: ServerJoinOptions, io: CliIo): Promise<Outcome>;
+  joinNode(options: NodeJoinOptions, io: CliIo): Promise<Outcome>;
+  /** Makes a cluster of one from what this server's member holds. */
+  recoverServer(options: ServerRecoverOptions, io: CliIo): Promise<Outcome>;
   runAgent(options: AgentRunOptions, io: CliIo): Promise<Outcome>;
   /** Resolves when the agent of this machine has left. */
   leaveAgent(options: AgentLeaveOptions, io: CliIo): Promise<Outcome>;
+  runBalancer(options: BalancerRunOptions, io: CliIo): Promise<Outcome>;
   runDemo(options: DemoRunOptions, io: CliIo): Promise<Outcome>;
   /** Gives an order to the demo that runs on this machine. */
   orderDemo(order: DemoOrder, io: CliIo): Promise<Outcome>;

@@ -9,7 +9,7 @@ import { buildProgram } from "./program.ts";
 import type { Roles } from "./roles.ts";
 
 /** Runs one command. Bugs throw; all else ends with an exit code. */
-export async function runCli(words: readonly string[], io: CliIo, roles: Roles): Promise<ExitCode> {
+export async function runCli(words: readonly string[], io: CliIo, roles: Roles): Promise<number> {
   const context = new CommandContext(io, roles);
   const program = buildProgram(context);
   try {

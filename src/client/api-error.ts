@@ -6,10 +6,10 @@ import { type ErrorCode, errorKinds, type Problem, problemSchema } from "../wire
 
 /**
  * `problem`: the server refused. `unreachable`: nobody answers there. `timed-out`: no answer in time, a change may
- * have been made all the same. `bad-answer`: something else than a Holdfast server answers. `aborted`: by the caller.
+ * have been made all the same; `cut-off`: the same, as the connection broke. `bad-answer`: something else than a Holdfast server answers. `aborted`: by the caller.
  */
 export interface ApiError {
-  readonly kind: "problem" | "unreachable" | "timed-out" | "bad-answer" | "aborted";
+  readonly kind: "problem" | "unreachable" | "timed-out" | "cut-off" | "bad-answer" | "aborted";
   /** Of `problem`: the stable code of `wire/errors.ts`. */
   readonly code: ErrorCode | undefined;
   /** One line: what is wrong and where, without a full stop. */

@@ -6,16 +6,12 @@ import * as z from "zod";
 import {
   type ArmingRequest,
   type ArmingResource,
-  type AuditResource,
   armingResourceSchema,
-  auditResourceSchema,
   type ChangedService,
   type ClusterStatus,
   type CommandRequest,
-  type CreatedToken,
   changedServiceSchema,
   clusterStatusSchema,
-  createdTokenSchema,
   type EventResource,
   eventResourceSchema,
   type GroupResource,
@@ -26,13 +22,11 @@ import {
   ruleResourceSchema,
   type ServiceResource,
   serviceResourceSchema,
-  type TokenResource,
-  type tokenRequestSchema,
-  tokenResourceSchema,
   type Why,
   whySchema,
 } from "../wire/api.ts";
 import { faultsOf } from "../wire/errors.ts";
+import type { ExecEnd } from "../wire/exec/messages.ts";
 import type { GroupInput, RuleInput } from "../wire/placement.ts";
 import type { ServiceChange, ServiceConfigInput } from "../wire/service-config.ts";
 import {
@@ -41,12 +35,17 @@ import {
   type SettingsInput,
   settingsSchema,
 } from "../wire/settings.ts";
+import { type AccessRequests, accessRequests } from "./access.ts";
 import { type ApiResult, failure } from "./api-error.ts";
+import { type BundleRequests, bundleRequests } from "./bundles.ts";
+import { type ControlPlaneRequests, controlPlaneRequests } from "./control-plane.ts";
+import { type ExecQuery, exec } from "./exec.ts";
 import {
   type ApiRequest,
   exchange,
   openStream,
   reasonOf,
+  ServerChoice,
   type TransportOptions,
 } from "./transport.ts";
 import { type WatchOptions, type WatchUpdate, watch } from "./watch.ts";
@@ -54,6 +53,10 @@ import { type WatchOptions, type WatchUpdate, watch } from "./watch.ts";
 export interface ClientOptions {
   /** Base address, e.g. `http://127.0.0.1:7440`. */
   readonly server: string;
+  /** Asked in turn where the first one cannot be reached or is cut off from its store. */
+  readonly otherServers?: readonly string[] | undefined;
+  /** PEM of the authority that the servers' certificates have to be of; default: those that the system trusts. */
+  readonly authorityPem?: string | undefined;
   readonly token?: string | undefined;
   /** How long an answer may take; default 10 s. */
   readonly timeoutMs?: number;
@@ -66,8 +69,6 @@ export interface Page<T> {
   readonly items: readonly T[];
   readonly revision: number;
 }
-
-export type TokenRequest = z.input<typeof tokenRequestSchema>;
 
 /** Which revision a change must meet: that one, `new` for "must not exist yet", or undefined for any. */
 export type Expected = number | "new" | undefined;
@@ -90,7 +91,7 @@ export interface LogQuery {
 export type LogStream = AsyncIterable<ApiResult<string>>;
 
 /** Every request of the API. A change that timed out may have been made (`ApiError.kind`). */
-export interface Client {
+export interface Client extends AccessRequests, BundleRequests, ControlPlaneRequests {
   readonly server: string;
   cluster(): Promise<ApiResult<ClusterStatus>>;
   settings(): Promise<ApiResult<Settings>>;
@@ -102,6 +103,8 @@ export interface Client {
   node(id: string): Promise<ApiResult<NodeResource>>;
   confirmOff(id: string): Promise<ApiResult<unknown>>;
   putMaintenance(id: string, wish: "on" | "off"): Promise<ApiResult<NodeResource>>;
+  /** Closes the node to services that do not tolerate the taint, or opens it again. */
+  putTaint(id: string, taint: string, wish: "on" | "off"): Promise<ApiResult<NodeResource>>;
   removeNode(id: string): Promise<ApiResult<unknown>>;
   groups(): Promise<ApiResult<Page<GroupResource>>>;
   group(name: string): Promise<ApiResult<GroupResource>>;
@@ -125,18 +128,17 @@ export interface Client {
   why(id: string): Promise<ApiResult<Why>>;
   /** The beginning's failure as the result, a later one as the last item. */
   logs(id: string, query: LogQuery): Promise<ApiResult<LogStream>>;
+  /** Runs a command beside a service, and resolves when it has ended. */
+  exec(id: string, query: ExecQuery): Promise<ApiResult<ExecEnd>>;
   events(query?: EventQuery): Promise<ApiResult<Page<EventResource>>>;
-  audit(query?: { readonly limit?: number | undefined }): Promise<ApiResult<Page<AuditResource>>>;
-  tokens(): Promise<ApiResult<Page<TokenResource>>>;
-  createToken(request: TokenRequest): Promise<ApiResult<CreatedToken>>;
-  revokeToken(id: string): Promise<ApiResult<unknown>>;
   watch(options: WatchOptions): AsyncIterable<ApiResult<WatchUpdate>>;
 }
 
 /** Makes a client for one server. */
 export function createClient(options: ClientOptions): Client {
   const transport: TransportOptions = {
-    server: options.server,
+    servers: new ServerChoice([options.server, ...(options.otherServers ?? [])]),
+    authorityPem: options.authorityPem,
     token: options.token,
     timeoutMs: options.timeoutMs ?? 10_000,
     signal: options.signal,
@@ -149,8 +151,13 @@ export function createClient(options: ClientOptions): Client {
     ...nodeRequests(send),
     ...placementRequests(send),
     ...serviceRequests(send),
-    ...recordRequests(send),
+    ...accessRequests(send),
+    ...bundleRequests(transport, send),
+    ...controlPlaneRequests(send),
+    events: (query) =>
+      send(pageOf(eventResourceSchema), { method: "GET", path: "/v1/events", query: { ...query } }),
     logs: (id, query) => openLog(transport, id, query),
+    exec: (id, query) => exec(transport, `${pathOf("services", id)}/exec`, query),
     watch: (watchOptions) => watch(transport, watchOptions),
   };
 }
@@ -167,7 +174,7 @@ async function openLog(
     signal: query.signal,
   });
   if (!opened.ok) return opened;
-  return { ok: true, value: chunksOf(opened.value, transport.server), body: undefined };
+  return { ok: true, value: chunksOf(opened.value, transport.servers.current), body: undefined };
 }
 
 async function* chunksOf(stream: AsyncIterable<string>, server: string): LogStream {
@@ -198,7 +205,10 @@ function clusterRequests(send: Send): ClusterRequests {
   };
 }
 
-type NodeRequests = Pick<Client, "nodes" | "node" | "confirmOff" | "putMaintenance" | "removeNode">;
+type NodeRequests = Pick<
+  Client,
+  "nodes" | "node" | "confirmOff" | "putMaintenance" | "putTaint" | "removeNode"
+>;
 
 function nodeRequests(send: Send): NodeRequests {
   const one = nodeResourceSchema;
@@ -212,6 +222,11 @@ function nodeRequests(send: Send): NodeRequests {
         method: "PUT",
         path: `${pathOf("nodes", id)}/maintenance`,
         body: { on: wish === "on" },
+      }),
+    putTaint: (id, taint, wish) =>
+      send(one, {
+        method: wish === "on" ? "PUT" : "DELETE",
+        path: `${pathOf("nodes", id)}/taints/${encodeURIComponent(taint)}`,
       }),
     removeNode: (id) => send(z.unknown(), { method: "DELETE", path: pathOf("nodes", id) }),
   };
@@ -292,20 +307,6 @@ function serviceRequests(send: Send): ServiceRequests {
   };
 }
 
-type RecordRequests = Pick<Client, "events" | "audit" | "tokens" | "createToken" | "revokeToken">;
-
-function recordRequests(send: Send): RecordRequests {
-  return {
-    events: (query) =>
-      send(pageOf(eventResourceSchema), { method: "GET", path: "/v1/events", query: { ...query } }),
-    audit: (query) =>
-      send(pageOf(auditResourceSchema), { method: "GET", path: "/v1/audit", query: { ...query } }),
-    tokens: () => send(pageOf(tokenResourceSchema), { method: "GET", path: "/v1/tokens" }),
-    createToken: (body) => send(createdTokenSchema, { method: "POST", path: "/v1/tokens", body }),
-    revokeToken: (id) => send(z.unknown(), { method: "DELETE", path: pathOf("tokens", id) }),
-  };
-}
-
 function pageOf<T extends z.ZodType>(
   item: T,
 ): z.ZodObject<{ items: z.ZodArray<T>; revision: z.ZodInt }> {
@@ -334,7 +335,7 @@ async function call<T>(
   const others = more.length === 0 ? "" : `, and ${more.length} more faults`;
   return failure(
     "bad-answer",
-    `${transport.server} answered ${request.method} ${request.path} in a form that this version does not know (${first?.path}: ${first?.message}${others})`,
+    `${transport.servers.current} answered ${request.method} ${request.path} in a form that this version does not know (${first?.path}: ${first?.message}${others})`,
     "check that --server names a Holdfast server of this version",
   );
 }

@@ -63,7 +63,7 @@ export async function* watch(
     if (stream.ok) {
       position.connected = true;
       pauseMs = pauseMsMin;
-      error = yield* readStream(stream.value, position, transport.server);
+      error = yield* readStream(stream.value, position, transport.servers.current);
     } else {
       error = stream.error;
     }

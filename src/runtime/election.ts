@@ -5,8 +5,9 @@
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { LeaseId, Store, StoreError, StoreRevision } from "../ports/store.ts";
-import { keys } from "../wire/records.ts";
+import { keys, managerRecordSchema } from "../wire/records.ts";
 import { pause } from "./manager-pulse.ts";
+import { readRecord } from "./manager-records.ts";
 
 /** Life of the election's lease without a renewal. */
 export const electionTtlMs = 5_000;
@@ -31,6 +32,13 @@ export interface ElectionOptions {
   readonly lead: (term: Term) => Promise<void>;
   /** Ends the candidacy, and steps down first. */
   readonly signal: AbortSignal;
+  /**
+   * Resolves with true once that server is surely gone, with false when the signal aborts. A server that is gone is
+   * deposed before its lease ends; if it was none of it, S5 holds all the same. Default: nobody is deposed.
+   */
+  readonly untilUnreachable?:
+    | ((serverId: string, signal: AbortSignal) => Promise<boolean>)
+    | undefined;
   /** Defaults: the constants above; tests make them shorter. */
   readonly ttlMs?: number | undefined;
   readonly renewEveryMs?: number | undefined;
@@ -57,7 +65,7 @@ async function candidate(
   options: ElectionOptions,
   mayTakeOver: boolean,
 ): Promise<CandidateOutcome> {
-  const { store, signal } = options;
+  const { store } = options;
   if (mayTakeOver) {
     const cleared = await store.txn({
       compare: [],
@@ -67,10 +75,51 @@ async function candidate(
   }
   const read = await store.get(keys.manager);
   if (!read.ok) return failed(read.error);
-  if (read.value.entry !== undefined) {
-    return await untilGone(store, read.value.revision, signal);
-  }
-  return await stand(options);
+  const { entry } = read.value;
+  if (entry === undefined) return await stand(options);
+  const { serverId } = readRecord(managerRecordSchema, entry.key, entry.value);
+  const { createRevision } = entry;
+  // An earlier life of this server, whose place is taken: it cannot come back.
+  if (serverId === options.serverId) return await depose(options, { serverId, createRevision });
+  return await untilOver(options, { serverId, createRevision, revision: read.value.revision });
+}
+
+interface Incumbent {
+  readonly serverId: string;
+  readonly createRevision: StoreRevision;
+}
+
+/** Waits until somebody else's election is over, by itself or because that server is gone. */
+async function untilOver(
+  options: ElectionOptions,
+  incumbent: Incumbent & { readonly revision: StoreRevision },
+): Promise<CandidateOutcome> {
+  const { store, log, untilUnreachable } = options;
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
+  const gone = untilGone(store, incumbent.revision, signal);
+  if (untilUnreachable === undefined) return await gone;
+  const unreachable = untilUnreachable(incumbent.serverId, signal).then((isUnreachable) =>
+    isUnreachable ? ("unreachable" as const) : gone,
+  );
+  const first = await Promise.race([gone, unreachable]);
+  over.abort();
+  await gone;
+  if (first !== "unreachable") return first;
+  log.write("warn", `nobody reaches server ${incumbent.serverId}: it is manager no longer`);
+  return await depose(options, incumbent);
+}
+
+/** Ends that election and no other. */
+async function depose(
+  { store }: ElectionOptions,
+  { createRevision }: Incumbent,
+): Promise<CandidateOutcome> {
+  const deposed = await store.txn({
+    compare: [{ kind: "created-at", key: keys.manager, revision: createRevision }],
+    then: [{ kind: "delete", key: keys.manager }],
+  });
+  return deposed.ok ? "again" : failed(deposed.error);
 }
 
 async function stand(options: ElectionOptions): Promise<CandidateOutcome> {

@@ -97,13 +97,28 @@ function compareEpoch(condition: EpochCondition, mirror: ManagerMirror): Compare
   return { kind: "modified-at", key, revision: mirrored.revision };
 }
 
-function election(revision: StoreRevision): Compare {
+/** The manager's election, which every write of it names (S5). */
+export function election(revision: StoreRevision): Compare {
   return { kind: "created-at", key: keys.manager, revision };
 }
 
-type EventFacts = Omit<EventRecord, "version" | "atMs" | "sentence" | "reason"> & {
+/** What an event says; the one who writes it adds when, and the sentence. */
+export type EventFacts = Omit<EventRecord, "version" | "atMs" | "sentence" | "reason"> & {
   readonly reason: Reason;
 };
+
+/** Writes an event, and takes away the one that is too old by then. */
+export function eventOperations(
+  facts: EventFacts,
+  { sequence, now }: { readonly sequence: number; readonly now: InstantMs },
+): readonly Operation[] {
+  const change = facts.to === undefined ? "" : `${facts.from ?? "new"} -> ${facts.to}: `;
+  const sentence = `${change}${sentenceOf(facts.reason)}`;
+  const value = jsonOf({ version: 1, ...facts, atMs: now, sentence });
+  const put = { kind: "put", key: eventKey(sequence), value } as const;
+  if (sequence <= eventsKeptMax) return [put];
+  return [put, { kind: "delete", key: eventKey(sequence - eventsKeptMax) }];
+}
 
 class DraftBuilder {
   readonly #options: DraftOptions;
@@ -144,6 +159,8 @@ class DraftBuilder {
       case "forget-node":
         this.#forgetNode(effect);
         return undefined;
+      case "purge-node":
+        return this.#purgeNode(effect);
       case "put-arming-state":
       case "put-rejected-rules":
       case "announce":
@@ -233,6 +250,27 @@ class DraftBuilder {
     this.#event({ kind: "node", subject: node, from: "gone", to: "forgotten", reason });
   }
 
+  /** The node itself stays known as `gone` until nothing names it; its machine is turned away from here on. */
+  #purgeNode(effect: Extract<ManagerEffect, { kind: "purge-node" }>): string | undefined {
+    const { node, epoch, because, reason } = effect;
+    const { mirror, now } = this.#options;
+    const registration = mirror.nodeOf(node);
+    const compare = compareEpoch({ node, epoch }, mirror);
+    if (registration === undefined) return `node ${node} is registered no longer`;
+    if (compare === undefined) return `the epoch of ${node} is not ${epoch}`;
+    const key = `${keys.nodes}${node}`;
+    const leaseKey = `${keys.leases}${node}`;
+    const { identity, revision } = registration;
+    this.#compares.set(compare.key, compare);
+    this.#compares.set(leaseKey, { kind: "absent", key: leaseKey });
+    this.#compares.set(key, { kind: "modified-at", key, revision });
+    this.#delete(key);
+    const removed = { version: 1, node, identity, epoch, because, atMs: now };
+    this.#put(`${keys.removedNodes}${node}`, jsonOf(removed));
+    this.#event({ kind: "node", subject: node, reason });
+    return undefined;
+  }
+
   /** What concerns the cluster as a whole. */
   #tell(effect: TellingEffect): void {
     switch (effect.kind) {
@@ -270,16 +308,10 @@ class DraftBuilder {
   }
 
   #event(facts: EventFacts): void {
-    const sequence = this.#options.nextSequence();
-    const change = facts.to === undefined ? "" : `${facts.from ?? "new"} -> ${facts.to}: `;
-    const record = {
-      version: 1,
-      ...facts,
-      atMs: this.#options.now,
-      sentence: `${change}${sentenceOf(facts.reason)}`,
-    };
-    this.#put(eventKey(sequence), jsonOf(record));
-    if (sequence > eventsKeptMax) this.#delete(eventKey(sequence - eventsKeptMax));
+    const place = { sequence: this.#options.nextSequence(), now: this.#options.now };
+    for (const operation of eventOperations(facts, place)) {
+      this.#operations.set(operation.key, operation);
+    }
   }
 
   #put(key: string, value: JsonValue): void {

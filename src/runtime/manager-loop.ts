@@ -8,12 +8,15 @@ import type { ManagerEffect } from "../core/manager/effect.ts";
 import type { ManagerEvent } from "../core/manager/event.ts";
 import { createManagerState, type ManagerState } from "../core/manager/state.ts";
 import { stepAll } from "../core/manager/step.ts";
+import { err } from "../core/result.ts";
 import { type InstantMs, instantMs } from "../core/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store, StoreRevision, Txn, TxnOutcome } from "../ports/store.ts";
 import type { Term } from "./election.ts";
-import { type Draft, draftOf, eventsKeptMax } from "./manager-draft.ts";
+import { LeaseEndings } from "./lease-endings.ts";
+import { type ManagerDesk, outcomeOf, type PendingOrder } from "./manager-desk.ts";
+import { type Draft, draftOf, election, eventOperations, eventsKeptMax } from "./manager-draft.ts";
 import { createManagerMirror, managerPrefixes } from "./manager-mirror.ts";
 import { createPulse, pause } from "./manager-pulse.ts";
 import { findLastSequence } from "./manager-sequence.ts";
@@ -21,6 +24,8 @@ import { openSnapshot, type Snapshot } from "./manager-snapshot.ts";
 
 const retryDelayMsMin = 20;
 const retryDelayMsMax = 2_000;
+/** Others have to wait for so long at most while everything is loaded. */
+const loadForMsMax = 20;
 /** Longest single timer; a later wake-up is set again when it is over. */
 const timerMsMax = 3_600_000;
 
@@ -29,6 +34,8 @@ export interface ManagerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly term: Term;
+  /** What the manager's server writes beside. */
+  readonly desk?: ManagerDesk | undefined;
 }
 
 /** Why one run ended. */
@@ -82,6 +89,7 @@ class ManagerRun {
   readonly #state: ManagerState;
   readonly #mirror = createManagerMirror();
   readonly #changed = createPulse();
+  readonly #endings: LeaseEndings;
   readonly #wallAnchorMs: number;
   #queue: ManagerEffect[] = [];
   #revision: StoreRevision = 0;
@@ -96,18 +104,43 @@ class ManagerRun {
     this.#sequence = start.sequence;
     this.#state = createManagerState({ uidPrefix: start.uidPrefix });
     this.#wallAnchorMs = options.clock.wallMs() - options.clock.monotonicMs();
+    options.desk?.onOrder(() => this.#changed.ring());
+    this.#endings = new LeaseEndings({
+      ...options,
+      onEnded: (event) => {
+        try {
+          this.#feed([event]);
+        } catch (error: unknown) {
+          this.#fail(error);
+        }
+      },
+    });
   }
 
   async work(snapshot: Snapshot): Promise<void> {
     this.#revision = snapshot.revision;
     try {
-      for (const entry of snapshot.entries.values()) this.#feed(this.#mirror.load(entry));
+      await this.#load(snapshot);
+      this.#feed(this.#endings.missed(snapshot.entries));
       this.#feed([{ kind: "loaded" }]);
       await Promise.all([this.#guarded(this.#read(snapshot)), this.#guarded(this.#write())]);
     } finally {
       this.#cancelTimer();
+      this.#endings.close();
     }
     if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  /** With rests: a hundred thousand services take seconds, in which the office has to be renewed and others answered. */
+  async #load({ entries }: Snapshot): Promise<void> {
+    const { clock } = this.#options;
+    let restedAtMs = clock.monotonicMs();
+    for (const entry of entries.values()) {
+      this.#feed(this.#mirror.load(entry));
+      if (clock.monotonicMs() - restedAtMs < loadForMsMax) continue;
+      await pause(clock, 0, this.#signal);
+      restedAtMs = clock.monotonicMs();
+    }
   }
 
   /** The wall clock as it was at the start, going on at the monotonic clock's pace: it never jumps. */
@@ -162,7 +195,9 @@ class ManagerRun {
         return;
       }
       const { changes, revision } = next.value.value;
-      const events = changes.flatMap((change) => this.#mirror.apply(change));
+      const events = changes.flatMap((change) =>
+        this.#endings.pass(change, this.#mirror.apply(change)),
+      );
       this.#revision = revision;
       this.#feed(events);
       this.#changed.ring();
@@ -171,6 +206,11 @@ class ManagerRun {
 
   async #write(): Promise<void> {
     while (!this.#signal.aborted) {
+      const order = this.#options.desk?.take();
+      if (order !== undefined) {
+        if (!(await this.#carryOut(order))) return;
+        continue;
+      }
       if (this.#queue.length === 0) {
         await this.#changed.next(this.#signal);
         continue;
@@ -183,15 +223,41 @@ class ManagerRun {
       if (draft.txn.then.length === 0) continue;
       const outcome = await this.#commit(draft);
       if (outcome === undefined) return;
-      // What is written next is conditional on what this write made: wait until the mirror shows it.
-      while (this.#revision < outcome.revision && !this.#signal.aborted) {
-        await this.#changed.next(this.#signal);
-      }
+      await this.#untilShown(outcome.revision);
       if (draft.kind === "fence" && outcome.succeeded) {
         const { node, epoch } = draft.effect;
         this.#feed([{ kind: "node-fenced", node, epoch: epochOf(epoch + 1) }]);
       }
     }
+  }
+
+  /** What is written next is conditional on what this write made: wait until the mirror shows it. */
+  async #untilShown(revision: StoreRevision): Promise<void> {
+    while (this.#revision < revision && !this.#signal.aborted) {
+      await this.#changed.next(this.#signal);
+    }
+  }
+
+  /** Writes an order of the desk; false: nobody knows whether it was written. */
+  async #carryOut(order: PendingOrder): Promise<boolean> {
+    const place = { sequence: this.#sequence + 1, now: this.#now() };
+    const outcome = await this.#txnWithPatience({
+      compare: [election(this.#options.term.createRevision), ...order.compare],
+      then: [
+        ...order.operations,
+        ...(order.event === undefined ? [] : eventOperations(order.event, place)),
+      ],
+    });
+    if (outcome === undefined) {
+      order.settle(err("the manager could not write"));
+      return false;
+    }
+    if (outcome.succeeded) {
+      if (order.event !== undefined) this.#sequence += 1;
+      await this.#untilShown(outcome.revision);
+    }
+    order.settle(outcomeOf(outcome.succeeded));
+    return true;
   }
 
   #draft(): Draft {

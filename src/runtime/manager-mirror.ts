@@ -74,11 +74,19 @@ export interface MirroredCommand {
   readonly revision: StoreRevision;
 }
 
+/** A node's registration that is in the store. */
+export interface MirroredNode {
+  /** As in its record; undefined: it has none. */
+  readonly identity: string | undefined;
+  readonly revision: StoreRevision;
+}
+
 export interface ManagerMirror {
   /** The store's epoch of a node; undefined: it has none yet, which counts as 0. */
   epochOf(node: NodeId): MirroredEpoch | undefined;
   serviceOf(service: ServiceId): MirroredService | undefined;
   commandOf(service: ServiceId): MirroredCommand | undefined;
+  nodeOf(node: NodeId): MirroredNode | undefined;
   /** Takes in a record while loading; the answer is what the core is told of it. */
   load(entry: StoredEntry): readonly ManagerEvent[];
   /** Takes in a change; the answer is what the core is told of it. The manager's own writes are no news. */
@@ -90,6 +98,7 @@ export function createManagerMirror(): ManagerMirror {
   const epochs = new Map<NodeId, MirroredEpoch>();
   const services = new Map<ServiceId, MirroredService>();
   const commands = new Map<ServiceId, MirroredCommand>();
+  const nodes = new Map<NodeId, MirroredNode>();
 
   function remember(entry: StoredEntry): void {
     if (entry.key.startsWith(keys.epochs)) {
@@ -101,6 +110,9 @@ export function createManagerMirror(): ManagerMirror {
     } else if (entry.key.startsWith(keys.commands)) {
       const { id } = readRecord(commandRecordSchema, entry.key, entry.value);
       commands.set(serviceIdIn(entry.key, keys.commands), { id, revision: entry.modRevision });
+    } else if (entry.key.startsWith(keys.nodes)) {
+      const { identity } = readRecord(nodeRecordSchema, entry.key, entry.value);
+      nodes.set(nodeIdIn(entry.key, keys.nodes), { identity, revision: entry.modRevision });
     }
   }
 
@@ -108,12 +120,14 @@ export function createManagerMirror(): ManagerMirror {
     if (key.startsWith(keys.epochs)) epochs.delete(nodeIdIn(key, keys.epochs));
     if (key.startsWith(keys.services)) services.delete(serviceIdIn(key, keys.services));
     if (key.startsWith(keys.commands)) commands.delete(serviceIdIn(key, keys.commands));
+    if (key.startsWith(keys.nodes)) nodes.delete(nodeIdIn(key, keys.nodes));
   }
 
   return {
     epochOf: (node) => epochs.get(node),
     serviceOf: (service) => services.get(service),
     commandOf: (service) => commands.get(service),
+    nodeOf: (node) => nodes.get(node),
     load(entry) {
       remember(entry);
       const own = loadedEventOf(entry, (node) => epochs.get(node)?.epoch ?? epochOf(0));

@@ -48,8 +48,8 @@ export function jsonOf(record: object): JsonValue {
 
 /** The settings that the core decides with. */
 export function clusterSettingsOf(settings: Settings): ClusterSettings {
-  const { suspectMs, shutdownPolicy, scheduler, rebalanceOnStart, roundMs, goneAfterMs, brake } =
-    settings;
+  const { suspectMs, shutdownPolicy, scheduler, rebalanceOnStart, roundMs, brake } = settings;
+  const { goneAfterMs, purgeAfterMs, readyServersMin } = settings;
   return {
     profile: settings.profile,
     times: timesOf(settings),
@@ -60,14 +60,16 @@ export function clusterSettingsOf(settings: Settings): ClusterSettings {
     autoRebalance: settings.autoRebalance ?? undefined,
     roundMs,
     goneAfterMs,
+    purgeAfterMs,
+    readyServersMin,
     brake,
   };
 }
 
 /** The node as the manager sees it. */
 export function registrationOf(record: NodeRecord): NodeRegistration {
-  const { node, confirmedOffEpoch, maintenance, capacity } = record;
-  return { id: node, confirmedOffEpoch, maintenance, capacity };
+  const { node, confirmedOffEpoch, maintenance, capacity, taints } = record;
+  return { id: node, confirmedOffEpoch, maintenance, capacity, taints };
 }
 
 /** The rule as the core takes it. */
@@ -106,6 +108,8 @@ export function serviceOf(record: ServiceRecord): Service {
     requires: config.requires,
     priority: config.priority,
     movesLive: config.moveBy === "live",
+    tolerations: config.tolerations,
+    volumes: config.volumes,
   };
 }
 
@@ -133,6 +137,7 @@ export function statusOf(record: StatusRecord): ServiceStatus {
     survivesIsolation: record.survivesIsolation ?? false,
     mayOutliveLease: record.mayOutliveLease ?? record.survivesIsolation ?? false,
     maintenanceNode: record.maintenanceNode,
+    boundTo: record.boundTo,
     suspended: record.suspended,
     clearLocks: record.clearLocks,
   };

@@ -1,10 +1,15 @@
 /** What every route of the server works with. */
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
+import type { MemberAdmin } from "../ports/members.ts";
 import type { Store } from "../ports/store.ts";
+import type { AgentRelays } from "./agents/agent-relays.ts";
 import type { InstructionHub } from "./agents/instruction-hub.ts";
-import type { LogRelay } from "./agents/log-relay.ts";
+import type { BundleKeeper } from "./bundles/keeper.ts";
+import type { ControlPlane } from "./control-plane/control-plane.ts";
+import type { ServerReach } from "./control-plane/server-reach.ts";
 import type { StreamSet } from "./http/sse.ts";
+import type { Readiness } from "./readiness.ts";
 import type { ClusterView } from "./view/cluster-view.ts";
 
 export interface ServerContext {
@@ -12,11 +17,22 @@ export interface ServerContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly view: ClusterView;
+  /** Whether load balancers should send anybody here. */
+  readonly readiness: Readiness;
   readonly serverId: string;
   readonly version: string;
   readonly streams: StreamSet;
   readonly instructions: InstructionHub;
-  readonly logs: LogRelay;
+  /** Files for machines without internet. */
+  readonly bundles: BundleKeeper;
+  /** What persons want of agents. */
+  readonly relays: AgentRelays;
+  /** Undefined: the server was only started, never initialised. */
+  readonly controlPlane: ControlPlane | undefined;
+  /** The members of the store, where this server can look after them. */
+  readonly members: MemberAdmin | undefined;
+  /** Whether the manager's server is still there; undefined: the server was never initialised. */
+  readonly reach: ServerReach | undefined;
   /** Tests check every answer against its schema. */
   readonly answers: "trusted" | "checked";
 }

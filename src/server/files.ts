@@ -55,20 +55,23 @@ export async function readAdminToken(
   return await attempt(`cannot read "${path}"`, async () => (await readIfThere(path))?.trim());
 }
 
-/** Writes the admin's token to a new file that only its owner can read; it is on the disk when this returns. */
+/** Writes the admin's token to a file that only its owner can read; it is on the disk, and whole, when this returns. */
 export async function writeAdminToken(
   directory: string,
   token: string,
 ): Promise<Result<void, string>> {
   const path = join(directory, adminTokenFile);
   return await attempt(`cannot write "${path}"`, async () => {
-    const file = await open(path, "wx", 0o600);
+    const draft = `${path}.new`;
+    await rm(draft, { force: true });
+    const file = await open(draft, "wx", 0o600);
     try {
       await file.writeFile(`${token}\n`);
       await file.sync();
     } finally {
       await file.close();
     }
+    await rename(draft, path);
   });
 }
 

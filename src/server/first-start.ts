@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store } from "../ports/store.ts";
 import { jsonOf, readRecord } from "../runtime/manager-records.ts";
+import { userRecordSchema } from "../wire/access.ts";
 import { keys, type TokenRecord, tokenRecordSchema } from "../wire/records.ts";
 import { type SettingsInput, settingsSchema } from "../wire/settings.ts";
 import { adminTokenFile, readAdminToken, writeAdminToken } from "./files.ts";
@@ -28,14 +29,20 @@ export async function prepareCluster(options: FirstStartOptions): Promise<Result
   if (!tokens.ok) return err(tokens.error.message);
   const file = await readAdminToken(options.dataDirectory);
   if (!file.ok) return file;
-  const hasAdmin = tokens.value.entries.some(
-    (entry) => readRecord(tokenRecordSchema, entry.key, entry.value).role === "admin",
-  );
+  const users = await options.store.range(keys.users);
+  if (!users.ok) return err(users.error.message);
+  const hasAdmin =
+    tokens.value.entries.some(
+      (entry) => readRecord(tokenRecordSchema, entry.key, entry.value).role === "admin",
+    ) ||
+    users.value.entries.some(
+      (entry) => readRecord(userRecordSchema, entry.key, entry.value).role === "admin",
+    );
   if (!hasAdmin) return await makeFirstToken(options, file.value);
   if (file.value === undefined) {
     options.log.write(
       "info",
-      `no ${adminTokenFile} here: an admin's token exists, no other is made`,
+      `no ${adminTokenFile} here: there is an admin, no other token is made`,
     );
   }
   return ok(undefined);
@@ -72,6 +79,8 @@ async function makeFirstToken(
     id: firstTokenId,
     sha256: hashOf(token),
     role: "admin",
+    ownsNodes: [],
+    ownsServices: [],
     name: "first",
     createdAtMs: clock.wallMs(),
   };

@@ -30,7 +30,8 @@ export async function checkPlace(place: ServerPlace): Promise<Result<void, Place
   return err({ what: directory.error, hint: "choose a folder of yours with --data" });
 }
 
-async function tryAddress(host: string, port: number): Promise<Result<void, string>> {
+/** Listens there for a moment. The error says why that cannot be done. */
+export async function tryAddress(host: string, port: number): Promise<Result<void, string>> {
   const probe = createServer();
   try {
     const listening = once(probe, "listening");

@@ -1,37 +1,56 @@
 /** Starts a control-plane server on an open store, and stops it in order. */
 import type { AddressInfo } from "node:net";
-import * as z from "zod";
+import { Server as TlsServer } from "node:tls";
 import { assert } from "../core/assert.ts";
 import { sentenceOfSystemError } from "../core/explain/system-error.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
-import type { Store } from "../ports/store.ts";
+import type { MemberAdmin } from "../ports/members.ts";
+import type { LeaseId, Store, StoreError } from "../ports/store.ts";
 import { type ElectionOptions, runElection } from "../runtime/election.ts";
-import { runManager } from "../runtime/manager-loop.ts";
-import { problemOf } from "../wire/errors.ts";
+import { createManagerDesk } from "../runtime/manager-desk.ts";
+import { type ManagerOptions, runManager } from "../runtime/manager-loop.ts";
+import { pause } from "../runtime/manager-pulse.ts";
 import type { SettingsInput } from "../wire/settings.ts";
+import { guardRoutes } from "./access/guard-routes.ts";
+import { createPasswordDesk } from "./access/password-desk.ts";
+import { createAgentRelays } from "./agents/agent-relays.ts";
 import { createInstructionHub } from "./agents/instruction-hub.ts";
-import { createLogRelay } from "./agents/log-relay.ts";
+import { openBundles } from "./bundles/bundles.ts";
+import type { BundleKeeper } from "./bundles/keeper.ts";
 import type { ServerContext } from "./context.ts";
+import type { ControlPlane } from "./control-plane/control-plane.ts";
+import { runKeeper } from "./control-plane/keeper/keeper.ts";
+import { keepPresence, openPresence, type Presence } from "./control-plane/presence.ts";
+import { registerServer } from "./control-plane/registration.ts";
+import { createServerReach, type ServerReach } from "./control-plane/server-reach.ts";
 import { prepareDirectory, readServerId, removeServerInfo, writeServerInfo } from "./files.ts";
 import { prepareCluster } from "./first-start.ts";
-import { type App, createApp } from "./http/app.ts";
-import { ProblemError } from "./http/problem-error.ts";
-import { requireRole } from "./http/scopes.ts";
+import { type App, createApp, type TlsCredentials } from "./http/app.ts";
 import { createStreamSet } from "./http/sse.ts";
+import { createReadiness } from "./readiness.ts";
+import { auditRoutes } from "./routes/access/audit-routes.ts";
+import { sessionRoutes } from "./routes/access/session-routes.ts";
+import { tokenRoutes } from "./routes/access/tokens-routes.ts";
+import { userRoutes } from "./routes/access/users-routes.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { armingRoutes } from "./routes/arming-routes.ts";
+import { bundleRoutes, peerBundleRoutes } from "./routes/bundles-routes.ts";
 import { clusterRoutes } from "./routes/cluster-routes.ts";
+import { joinRoutes, joinTokenRoutes } from "./routes/control-plane/join-routes.ts";
+import { peerRoutes } from "./routes/control-plane/peer-routes.ts";
+import { serverRoutes } from "./routes/control-plane/servers-routes.ts";
 import { eventRoutes } from "./routes/events-routes.ts";
+import { execRoutes } from "./routes/exec-routes.ts";
 import { groupRoutes } from "./routes/groups-routes.ts";
+import { healthRoutes } from "./routes/health-routes.ts";
 import { logRoutes } from "./routes/logs-routes.ts";
 import { nodeRoutes } from "./routes/nodes-routes.ts";
 import { ruleRoutes } from "./routes/rules-routes.ts";
 import { serviceRoutes } from "./routes/services-routes.ts";
 import { settingsRoutes } from "./routes/settings-routes.ts";
-import { tokenRoutes } from "./routes/tokens-routes.ts";
-import { openClusterView, type RunningView } from "./view/cluster-view.ts";
+import { type ClusterView, openClusterView, type RunningView } from "./view/cluster-view.ts";
 
 export interface ServerOptions {
   /** Open; the server does not close it. */
@@ -49,12 +68,27 @@ export interface ServerOptions {
   readonly initialSettings?: SettingsInput | undefined;
   /** `checked`: every answer is compared with its schema, for tests. Default `trusted`. */
   readonly answers?: "trusted" | "checked" | undefined;
+  /** Of an initialised server: it speaks HTTPS and registers itself. */
+  readonly controlPlane?: ControlPlaneOptions | undefined;
   /** Times of the election; default: the election's own. */
   readonly election?: Pick<ElectionOptions, "ttlMs" | "renewEveryMs"> | undefined;
 }
 
+/** What makes a server one of a control plane that was initialised. */
+export interface ControlPlaneOptions {
+  readonly controlPlane: ControlPlane;
+  readonly tls: TlsCredentials;
+  /** The members of the store, where this server looks after them. */
+  readonly admin: MemberAdmin | undefined;
+  /** Lets a running server show other certificates; what does not fit is refused, and it keeps what it had. */
+  swapCertificate(server: TlsServer, tls: TlsCredentials): Result<void, string>;
+}
+
 export interface RunningServer {
+  /** Of an initialised server: where others reach it. */
   readonly url: string;
+  /** Takes other certificates for connections that begin from now on. The error says why it keeps what it has. */
+  setTls(tls: TlsCredentials): Result<void, string>;
   readonly serverId: string;
   /** Stops accepting, ends streams, steps down as manager. Idempotent. The store stays open. */
   close(): Promise<void>;
@@ -72,50 +106,89 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   const serverId = options.serverId ?? kept.value;
   const prepared = await prepareCluster(options);
   if (!prepared.ok) return prepared;
+  const registered = await register(options, serverId);
+  if (!registered.ok) return registered;
   const stop = new AbortController();
   const running = await openClusterView({ store, clock, log, signal: stop.signal });
   if (!running.ok) {
     stop.abort();
     return err(running.error.message);
   }
-  const context = contextOf(options, serverId, running.value);
-  const app = await createApp(context);
+  const tls = { current: options.controlPlane?.tls };
+  const bundles = await openBundles({
+    ...options,
+    serverId,
+    view: running.value.view,
+    tls: () => tls.current,
+  });
+  if (!bundles.ok) {
+    stop.abort();
+    return bundles;
+  }
+  const context = contextOf(options, { serverId, running: running.value, bundles: bundles.value });
+  const app = await createApp({ ...context, tls: options.controlPlane?.tls });
   addRoutes(app, context);
   const listening = await listen(app, options);
   if (!listening.ok) {
+    await bundles.value.close();
     stop.abort();
     await app.close();
     return listening;
   }
-  const url = listening.value;
+  const url = options.controlPlane?.controlPlane.self.url ?? listening.value;
+  context.relays.listensAt(listening.value);
   const told = await writeServerInfo(dataDirectory, { url, pid: process.pid });
   if (!told.ok) log.write("warn", told.error);
-  return ok(run(options, { context, app, url, stop, viewDone: running.value.done }));
+  const { done: viewDone } = running.value;
+  const { value: lease } = registered;
+  return ok(run(options, { context, app, url, stop, tls, viewDone, lease }));
 }
 
-function contextOf(options: ServerOptions, serverId: string, running: RunningView): ServerContext {
+interface ContextParts {
+  readonly serverId: string;
+  readonly running: RunningView;
+  readonly bundles: BundleKeeper;
+}
+
+function contextOf(options: ServerOptions, parts: ContextParts): ServerContext {
+  const { serverId, running, bundles } = parts;
   const { store, clock, log, version, answers = "trusted" } = options;
   const { view } = running;
-  const instructions = createInstructionHub(view);
+  const hub = createInstructionHub(view);
+  const advertisedUrl = options.controlPlane?.controlPlane.self.url;
   return {
     store,
     clock,
     log: log.with({ component: "server" }),
     view,
+    readiness: createReadiness({ store, clock, view }),
     serverId,
     version,
     streams: createStreamSet(),
-    instructions,
-    logs: createLogRelay(clock, instructions),
+    instructions: hub,
+    bundles,
+    relays: createAgentRelays({ store, clock, view, hub, advertisedUrl }),
+    controlPlane: options.controlPlane?.controlPlane,
+    reach: reachOf(options, view),
+    members: options.controlPlane?.admin,
     answers,
   };
 }
 
+function reachOf(
+  { controlPlane, clock }: ServerOptions,
+  view: ClusterView,
+): ServerReach | undefined {
+  if (controlPlane === undefined) return undefined;
+  return createServerReach({ ...controlPlane, view, clock });
+}
+
 function addRoutes(app: App, context: ServerContext): void {
+  const desk = createPasswordDesk(context);
+  guardRoutes(app, context, desk);
   openRoutes(app, context);
   app.register(async (scope) => {
     const people = scope as App; // `register` hands over the same app, without its types
-    requireRole(people, context, "admin");
     clusterRoutes(people, context);
     settingsRoutes(people, context);
     armingRoutes(people, context);
@@ -124,12 +197,22 @@ function addRoutes(app: App, context: ServerContext): void {
     ruleRoutes(people, context);
     serviceRoutes(people, context);
     logRoutes(people, context);
+    execRoutes(people, context);
     eventRoutes(people, context);
-    tokenRoutes(people, context);
+    auditRoutes(people, context);
+    tokenRoutes(people, context, desk);
+    userRoutes(people, context, desk);
+    sessionRoutes(people, context, desk);
+    serverRoutes(people, context);
+    joinTokenRoutes(people, context);
+    bundleRoutes(people, context);
+  });
+  app.register(async (scope) => {
+    const peers = scope as App; // as above
+    peerBundleRoutes(peers, context);
   });
   app.register(async (scope) => {
     const agents = scope as App; // as above
-    requireRole(agents, context, "agent");
     agentRoutes(agents, context);
   });
 }
@@ -138,17 +221,65 @@ function addRoutes(app: App, context: ServerContext): void {
 function openRoutes(app: App, context: ServerContext): void {
   app.register(async (scope) => {
     const open = scope as App; // as above
-    const alive = z.object({ status: z.literal("ok") });
-    // Load balancers like to ask with HEAD.
-    const options = { exposeHeadRoute: true, schema: { response: { 200: alive }, security: [] } };
-    open.get("/livez", options, () => ({ status: "ok" as const }));
-    open.get("/readyz", options, () => {
-      if (context.view.connected) return { status: "ok" as const };
-      throw new ProblemError(problemOf("unavailable", "this server is cut off from its store"));
-    });
+    healthRoutes(open, context);
+    joinRoutes(open, context);
+    peerRoutes(open, context);
     open.get("/openapi.json", { schema: { security: [] } }, () => app.swagger());
   });
 }
+
+/** The answer is the lease of its sign of life, where others look at it. */
+async function register(
+  options: ServerOptions,
+  serverId: string,
+): Promise<Result<LeaseId | undefined, string>> {
+  const controlPlane = options.controlPlane?.controlPlane;
+  if (controlPlane === undefined) return ok(undefined);
+  const { self } = controlPlane;
+  assert(self.id === serverId, "the server's id is the one that it was initialised with");
+  const memberId = await memberIdOf(controlPlane, options.clock);
+  if (!memberId.ok) return memberId;
+  const serials = controlPlane.serials();
+  if (!serials.ok) return serials;
+  const presence = await presenceOf(options, controlPlane);
+  if (presence?.ok === false) return err(presence.error.message);
+  const registered = await registerServer({
+    ...options,
+    self,
+    memberId: memberId.value,
+    serials: serials.value,
+    presence: presence?.value,
+  });
+  return registered.ok ? ok(presence?.value.lease) : registered;
+}
+
+/** Only where others can be managers does anybody look whether it is there. */
+async function presenceOf(
+  { store }: ServerOptions,
+  { engine, self }: ControlPlane,
+): Promise<Result<Presence, StoreError> | undefined> {
+  return engine === "etcd" ? await openPresence(store, self.id) : undefined;
+}
+
+/** Without it nobody could tell whose member of the store it is. */
+async function memberIdOf(
+  { self, memberStatus }: ControlPlane,
+  clock: Clock,
+): Promise<Result<string | undefined, string>> {
+  if (self.member === undefined) return ok(undefined);
+  for (let attempt = 1; ; attempt += 1) {
+    const { memberId, because } = await memberStatus();
+    if (memberId !== undefined) return ok(memberId);
+    if (attempt >= memberAttemptsMax) {
+      return err(`its own member of the store does not answer: ${because ?? "no reason given"}`);
+    }
+    await pause(clock, memberAgainMs, new AbortController().signal);
+  }
+}
+
+/** A member whose quorum is there answers within moments. */
+const memberAttemptsMax = 20;
+const memberAgainMs = 500;
 
 async function listen(app: App, options: ServerOptions): Promise<Result<string, string>> {
   const { host, port } = options.listen;
@@ -159,7 +290,8 @@ async function listen(app: App, options: ServerOptions): Promise<Result<string, 
   }
   const address = app.server.address();
   assert(isAddressInfo(address), "a TCP server has an address and a port");
-  return ok(`http://${reachable(address)}:${address.port}`);
+  const scheme = options.controlPlane === undefined ? "http" : "https";
+  return ok(`${scheme}://${reachable(address)}:${address.port}`);
 }
 
 /** The address as a caller on this machine writes it; "all addresses" is none to call. */
@@ -178,7 +310,19 @@ interface Parts {
   readonly app: App;
   readonly url: string;
   readonly stop: AbortController;
+  /** The certificate that counts now. */
+  readonly tls: { current: TlsCredentials | undefined };
   readonly viewDone: RunningView["done"];
+  /** Of its sign of life. */
+  readonly lease: LeaseId | undefined;
+}
+
+/** The manager, and beside it the keeper of the servers, for one time of office. */
+async function lead(context: ServerContext, options: ManagerOptions): Promise<void> {
+  const desk = createManagerDesk();
+  // Whoever waits for the manager to write something must not wait for ever.
+  const managing = runManager({ ...options, desk }).finally(() => desk.close());
+  await Promise.all([managing, runKeeper({ context, desk, term: options.term })]);
 }
 
 function run(options: ServerOptions, parts: Parts): RunningServer {
@@ -194,17 +338,25 @@ function run(options: ServerOptions, parts: Parts): RunningServer {
     serverId,
     log: managerLog,
     signal: resign.signal,
-    lead: (term) => runManager({ store, clock, log: managerLog, term }),
+    untilUnreachable: context.reach?.untilUnreachable,
+    lead: (term) => lead(context, { store, clock, log: managerLog, term }),
   });
+  const { lease } = parts;
+  const presence =
+    lease === undefined
+      ? Promise.resolve()
+      : keepPresence({ store, clock, log: managerLog, serverId, lease, signal: resign.signal });
   let closing: Promise<void> | undefined;
   // In this order: nobody new comes in, those inside are sent out, the office is free, the view ends.
   const shutDown = async () => {
+    context.readiness.shutDown();
     context.streams.closeAll();
-    context.logs.closeAll();
+    context.relays.closeAll();
+    await context.bundles.close();
     await app.close();
     resign.abort();
     // A bug in the manager is told by `closed`; here it only must not keep the rest open.
-    await Promise.allSettled([election]);
+    await Promise.allSettled([election, presence]);
     stop.abort();
     await parts.viewDone;
     await removeServerInfo(dataDirectory);
@@ -215,6 +367,8 @@ function run(options: ServerOptions, parts: Parts): RunningServer {
   };
   const closed = Promise.all([
     election,
+    presence,
+    context.bundles.done,
     parts.viewDone.then((end) => {
       if (!end.ok && closing === undefined) throw new Error(end.error.message);
     }),
@@ -223,5 +377,13 @@ function run(options: ServerOptions, parts: Parts): RunningServer {
   });
   // Whoever waits for `closed` hears of it; without anybody it must not end the process a second time.
   closed.catch(() => undefined);
-  return { url, serverId, close, closed };
+  const setTls = (tls: TlsCredentials): Result<void, string> => {
+    const { server } = app;
+    // The app's type knows plain HTTP only; with certificates it was made as an HTTPS server.
+    if (!(server instanceof TlsServer)) return err("this server speaks plain HTTP");
+    const swapped = options.controlPlane?.swapCertificate(server, tls) ?? ok(undefined);
+    if (swapped.ok) parts.tls.current = tls;
+    return swapped;
+  };
+  return { url, serverId, setTls, close, closed };
 }

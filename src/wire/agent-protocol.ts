@@ -86,22 +86,40 @@ export const instructionSchema = z.object({
 });
 export type Instruction = z.output<typeof instructionSchema>;
 
+/** Output of a service that a person wants to see: its node's agent is to send it to `logs`. */
+const logOrderSchema = z.object({
+  kind: z.literal("log-request"),
+  requestId: z.string(),
+  service: serviceIdSchema,
+  linesMax: z.int(),
+  follow: z.boolean(),
+});
+/** A command that a person wants to run beside a service: its node's agent is to fetch it at `exec`. */
+const execOrderSchema = z.object({
+  kind: z.literal("exec-request"),
+  requestId: z.string(),
+  service: serviceIdSchema,
+});
+/** What a person wants of an agent now. It names no more than what the store may know. */
+export const agentOrderSchema = z.discriminatedUnion("kind", [logOrderSchema, execOrderSchema]);
+export type AgentOrder = z.output<typeof agentOrderSchema>;
+
+/** Base address of the server that waits for the answer; undefined: the one that says it. */
+const answerTo = { answerTo: z.url({ protocol: /^https?$/ }).optional() };
+
 /**
  * `GET /v1/agent/instructions`: server-sent events. First `snapshot` with all instructions of the node, then
- * `instruction` for each that changes, `gone` for a service that is no longer the node's, `log-request` when a
- * person wants to see a service's output. A comment line every few seconds shows that the stream lives.
+ * `instruction` for each that changes, `servers` when there are others, `gone` for a service that is no longer the node's, and what persons want of
+ * the agent: `log-request`, `exec-request`. A comment line every few seconds shows that the stream lives.
  */
 export const instructionMessageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("snapshot"), instructions: z.array(instructionSchema) }),
   z.object({ kind: z.literal("instruction"), instruction: instructionSchema }),
   z.object({ kind: z.literal("gone"), service: serviceIdSchema }),
-  z.object({
-    kind: z.literal("log-request"),
-    requestId: z.string(),
-    service: serviceIdSchema,
-    linesMax: z.int(),
-    follow: z.boolean(),
-  }),
+  /** Where the servers are now. */
+  z.object({ kind: z.literal("servers"), urls: z.array(z.url({ protocol: /^https?$/ })) }),
+  logOrderSchema.extend(answerTo),
+  execOrderSchema.extend(answerTo),
 ]);
 export type InstructionMessage = z.output<typeof instructionMessageSchema>;
 
@@ -144,8 +162,12 @@ export const usageRequestSchema = z.strictObject({
     .max(usagesMax),
 });
 
-/** `POST /v1/agent/logs/{requestId}`: the output as plain text, streamed as long as the server reads it. */
+/**
+ * `POST /v1/agent/logs/{requestId}`: the output as plain text, streamed as long as the server reads it.
+ * `POST /v1/agent/exec/{requestId}`: frames in both directions at once (exec/messages.ts).
+ */
 export const agentPaths = {
+  certificate: "/v1/agent/certificate",
   join: "/v1/agent/join",
   lease: "/v1/agent/lease",
   release: "/v1/agent/release",
@@ -155,4 +177,5 @@ export const agentPaths = {
   report: "/v1/agent/report",
   usage: "/v1/agent/usage",
   logs: "/v1/agent/logs",
+  exec: "/v1/agent/exec",
 } as const;

@@ -1,9 +1,11 @@
 /** What the API answers: the resources as people and scripts see them. */
 import * as z from "zod";
+import { roleNames } from "../core/access/permissions-table.ts";
 import { armingStates } from "../core/manager/effect.ts";
 import { armingModes } from "../core/manager/event.ts";
 import { agentModes, nodeStates } from "../core/model/node.ts";
 import { managerStates, reportResults, requestedStates } from "../core/model/service.ts";
+import { checkGrant, grantFields } from "./access.ts";
 import { groupSchema, ruleSchema } from "./placement.ts";
 import { capacitySchema } from "./service-config.ts";
 import { settingsSchema } from "./settings.ts";
@@ -23,6 +25,8 @@ export const serviceResourceSchema = z.object({
   target: z.string().optional(),
   /** Where it was when that node went into maintenance: it goes back there. */
   maintenanceNode: z.string().optional(),
+  /** The node that its volumes are on, and that it stays on as long as that is in the cluster. */
+  boundTo: z.string().optional(),
   /** The cluster is disarmed with `ignore`: it is left alone whatever the state says. */
   suspended: z.boolean().optional(),
   failedNodes: z.array(z.string()),
@@ -112,6 +116,8 @@ export const nodeResourceSchema = z.object({
   agentMode: z.enum(agentModes),
   /** What it has for services; undefined: its agent does not say. */
   capacity: capacitySchema.optional(),
+  /** It takes only services that tolerate all of these. */
+  taints: z.array(z.string()).default([]),
   services: z.array(id),
   sinceMs: z.number(),
   reason: z.string(),
@@ -186,8 +192,13 @@ export type AuditResource = z.output<typeof auditResourceSchema>;
 /** A token without its secret. */
 export const tokenResourceSchema = z.object({
   id,
-  role: z.enum(["admin", "agent"]),
+  /** `user`: as much as its user may. */
+  role: z.enum([...roleNames, "agent", "user"]),
+  ownsNodes: z.array(id),
+  ownsServices: z.array(id),
   node: z.string().optional(),
+  /** Whose it is: it ends with them, and may at most what they may. */
+  user: z.string().optional(),
   name: z.string(),
   createdAtMs: z.number(),
   expiresAtMs: z.number().optional(),
@@ -205,28 +216,32 @@ export const pageRange = { min: 1, max: 1_000 } as const;
 /** Lines of a service's output that one answer may begin with. */
 export const logLinesRange = { min: 0, max: 10_000 } as const;
 
-/** `POST /v1/tokens`: for a person or one node's agent. Without `ttlMs` it never expires. */
+/** `POST /v1/tokens`: for a person, a program or one node's agent. Without `ttlMs` it never expires. */
 export const tokenRequestSchema = z
   .strictObject({
-    role: z.enum(["admin", "agent"]),
+    ...grantFields,
+    /** `user`: as much as the one who asks, always. */
+    role: z.enum([...roleNames, "agent", "user"]),
+    /** It belongs to the user who asks, and ends with them. */
+    own: z.boolean().default(false),
     node: z.string().optional(),
     name: z.string().min(1).max(100).default("unnamed"),
     ttlMs: z.int().min(tokenTtlRangeMs.min).max(tokenTtlRangeMs.max).optional(),
   })
+  .superRefine(checkGrant)
   .superRefine((value, context) => {
+    const complain = (field: string, message: string): void => {
+      context.addIssue({ code: "custom", path: [field], message });
+    };
     if (value.role === "agent" && value.node === undefined) {
-      context.addIssue({
-        code: "custom",
-        path: ["node"],
-        message: "an agent's token names its node",
-      });
+      complain("node", "an agent's token names its node");
     }
-    if (value.role === "admin" && value.node !== undefined) {
-      context.addIssue({
-        code: "custom",
-        path: ["node"],
-        message: "only an agent's token names a node",
-      });
+    if (value.role !== "agent" && value.node !== undefined) {
+      complain("node", "only an agent's token names a node");
+    }
+    if (value.role === "agent" && value.own) complain("own", "an agent's token belongs to nobody");
+    if (value.role === "user" && !value.own) {
+      complain("role", "a token of role user belongs to the user who asks: set own");
     }
   });
 

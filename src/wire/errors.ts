@@ -35,13 +35,19 @@ export const errorKinds = {
     status: 401,
     title: "Token has expired",
     exitCode: 5,
-    hint: "ask an admin for a new token",
+    hint: "log in again with holdfast login, or ask an admin for a new token",
+  },
+  "bad-login": {
+    status: 401,
+    title: "User or password not accepted",
+    exitCode: 5,
+    hint: "check both; an admin can set a new password with holdfast user password",
   },
   "not-allowed": {
     status: 403,
     title: "Not allowed",
     exitCode: 5,
-    hint: "use a token with the right to do this",
+    hint: "ask somebody who may; what you may: holdfast whoami, what each role may: holdfast role list",
   },
   "not-found": {
     status: 404,
@@ -111,6 +117,24 @@ export const errorKinds = {
     exitCode: 1,
     hint: "free disk space on the server; nothing was changed",
   },
+  "no-space": {
+    status: 507,
+    title: "No space",
+    exitCode: 1,
+    hint: "free disk space on the server; nothing was changed",
+  },
+  "not-replicated": {
+    status: 503,
+    title: "Not on a majority of the servers yet",
+    exitCode: 1,
+    hint: "it is carried on by itself; see how far it is with: holdfast bundle list",
+  },
+  "outcome-unknown": {
+    status: 503,
+    title: "Outcome unknown",
+    exitCode: 1,
+    hint: "look whether it was done before you do it again",
+  },
   unavailable: { status: 503, title: "Unavailable", exitCode: 1, hint: "try again in a moment" },
 } as const satisfies Readonly<Record<string, ErrorKind>>;
 
@@ -130,6 +154,9 @@ export const problemSchema = z.object({
   hint: z.string(),
   /** Of bad input: each fault with its path. */
   faults: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  /** Of `not-allowed`: the permission that is missing, and who was refused. */
+  permission: z.string().optional(),
+  who: z.string().optional(),
 });
 export type Problem = z.output<typeof problemSchema>;
 

@@ -4,10 +4,12 @@
  * the agent talks to, each in a transaction that checks the facts; services, commands, tokens, audit: the API.
  */
 import * as z from "zod";
+import { roleNames } from "../core/access/permissions-table.ts";
 import { armingStates } from "../core/manager/effect.ts";
 import { armingModes } from "../core/manager/event.ts";
 import { agentModes, nodeStates } from "../core/model/node.ts";
 import { managerStates, reportResults } from "../core/model/service.ts";
+import { agentOrderSchema } from "./agent-protocol.ts";
 import { epochSchema, nodeIdSchema, serviceIdSchema, uidSchema } from "./ids.ts";
 import { groupSchema, ruleSchema } from "./placement.ts";
 import { reasonSchema } from "./reason.ts";
@@ -25,6 +27,7 @@ export const keys = {
   rejectedRules: "rejected-rules",
   relations: "relations",
   nodes: "nodes/",
+  removedNodes: "removed-nodes/",
   epochs: "epochs/",
   nodeStates: "node-states/",
   leases: "leases/",
@@ -37,6 +40,21 @@ export const keys = {
   events: "events/",
   audit: "audit/",
   tokens: "tokens/",
+  users: "users/",
+  bundles: "bundles/",
+  bundleCopies: "bundle-copies/",
+  peerProofs: "peer-proofs/",
+  agentOrders: "agent-orders/",
+  servers: "servers/",
+  serverCounter: "server-counter",
+  serverLeases: "server-leases/",
+  lostServers: "lost-servers/",
+  serverRemovals: "server-removals/",
+  removedServers: "removed-servers/",
+  joins: "joins/",
+  joinTokens: "join-tokens/",
+  revocations: "revocations/",
+  controlPlane: "control-plane",
 } as const;
 
 const version = { version: z.literal(1) };
@@ -63,11 +81,33 @@ export const nodeRecordSchema = z.object({
   maintenance: z.boolean().default(false),
   /** What the node has for services; undefined: its agent does not say. */
   capacity: capacitySchema.optional(),
+  /** It takes only services that tolerate all of these; sorted by name. */
+  taints: z.array(z.string()).default([]),
+  /** What the certificates of its agent name beside the node: another machine of that name has another one. */
+  identity: z.string().optional(),
 });
 export type NodeRecord = z.output<typeof nodeRecordSchema>;
 
+/** `removed-nodes/<node>`: one that was purged or removed; the same machine is turned away when it comes back. */
+export const removedNodeRecordSchema = z.object({
+  ...version,
+  node: nodeIdSchema,
+  /** As in its record; undefined: it had none. */
+  identity: z.string().optional(),
+  /** Its last epoch. */
+  epoch: epochSchema,
+  because: z.string(),
+  atMs: z.number(),
+});
+export type RemovedNodeRecord = z.output<typeof removedNodeRecordSchema>;
+
 /** `epochs/<node>`: raised when a lease is granted, and when the node is fenced. */
-export const epochRecordSchema = z.object({ ...version, epoch: epochSchema });
+export const epochRecordSchema = z.object({
+  ...version,
+  epoch: epochSchema,
+  /** Of the agent that was granted the epoch; undefined: the node was fenced since. */
+  incarnation: z.string().optional(),
+});
 export type EpochRecord = z.output<typeof epochRecordSchema>;
 
 /** `leases/<node>`: attached to the store's lease, dies with it. `incarnation`: the agent's own random id. */
@@ -80,6 +120,8 @@ export const leaseRecordSchema = z.object({
   times: z
     .object({ ttlMs: z.number(), watchdogMs: z.number(), renewEveryMs: z.number() })
     .optional(),
+  /** The store's era in which its lease was granted, where it has eras; what an end of it proves depends on that. */
+  era: z.number().optional(),
   /** A kernel watchdog resets the node when this lease is lost. */
   resetsOnLoss: z.boolean().optional(),
 });
@@ -166,6 +208,7 @@ export const statusRecordSchema = z.object({
   survivesIsolation: z.boolean().optional(),
   mayOutliveLease: z.boolean().optional(),
   maintenanceNode: nodeIdSchema.optional(),
+  boundTo: nodeIdSchema.optional(),
   suspended: z.boolean().optional(),
   clearLocks: z.boolean().optional(),
   failedNodes: z.array(nodeIdSchema),
@@ -229,16 +272,37 @@ export const auditRecordSchema = z.object({
   detail: z.string().max(2_000),
 });
 
-/** `tokens/<id>`: `sha256` of the token, never the token. */
+/**
+ * `tokens/<id>`: `sha256` of the token, never the token. Version 1 knows the roles `admin` and `agent` only; version 2
+ * all roles, and tokens that belong to a user.
+ */
 export const tokenRecordSchema = z.object({
-  ...version,
+  version: z.union([z.literal(1), z.literal(2)]),
   id: z.string(),
   sha256: z.string(),
-  role: z.enum(["admin", "agent"]),
+  /** `user`: as much as its user may at that moment. */
+  role: z.enum([...roleNames, "agent", "user"]),
+  /** Of role `owner`. */
+  ownsNodes: z.array(nodeIdSchema).default([]),
+  ownsServices: z.array(serviceIdSchema).default([]),
   /** Of role `agent`: the one node that it may speak for. */
   node: nodeIdSchema.optional(),
+  /** Whose it is: it may at most what they may, and ends with this generation of their record. */
+  user: z.object({ name: z.string(), generation: z.string() }).optional(),
   name: z.string(),
   createdAtMs: z.number(),
   expiresAtMs: z.number().optional(),
 });
 export type TokenRecord = z.output<typeof tokenRecordSchema>;
+
+/**
+ * `agent-orders/<request>`: what a person asked of a node's agent at a server that does not hold its stream; hangs
+ * on a lease of seconds. The server that does hold it passes it on, and the agent answers to `answerTo`.
+ */
+export const agentOrderRecordSchema = z.object({
+  ...version,
+  node: nodeIdSchema,
+  order: agentOrderSchema,
+  answerTo: z.string(),
+});
+export type AgentOrderRecord = z.output<typeof agentOrderRecordSchema>;

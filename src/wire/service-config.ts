@@ -15,6 +15,9 @@ export const moveKinds = ["live", "cold", "stop"] as const;
 /** Services that one service may name as going before it. */
 const orderMax = 100;
 const orderField = z.array(serviceIdSchema).max(orderMax).superRefine(refuseTwins);
+/** Taints that one service may tolerate, and volumes that it may name. */
+const namesMax = 32;
+const namesField = z.array(nameSchema).max(namesMax).superRefine(refuseTwins);
 /** Most important first when many are recovered at once. */
 export const priorityRange = { min: -1_000, max: 1_000 } as const;
 const priorityField = z.int().min(priorityRange.min).max(priorityRange.max);
@@ -51,6 +54,10 @@ const serviceFields = {
   requires: orderField.default([]),
   /** Higher goes first when many are recovered at once. */
   priority: priorityField.default(0),
+  /** Taints of nodes that it may be placed on all the same. */
+  tolerations: namesField.default([]),
+  /** Volumes on its node's own disks: it stays where it has once run, as long as that node is in the cluster. */
+  volumes: namesField.default([]),
   description: z.string().max(1_000).optional(),
   process: processConfigSchema.optional(),
 };
@@ -123,6 +130,8 @@ export const serviceChangeSchema = z.strictObject({
   after: orderField.optional(),
   requires: orderField.optional(),
   priority: priorityField.optional(),
+  tolerations: namesField.optional(),
+  volumes: namesField.optional(),
   description: z.string().max(1_000).nullable().optional(),
   process: z.record(z.string(), z.unknown()).optional(),
 });

@@ -45,6 +45,14 @@ const admissionSchema = z.strictObject({
   action: z.enum(admissionActions).default("refuse"),
 });
 
+/** How much files for machines without internet may take on each server's disk. */
+const bundlesSchema = z.strictObject({
+  /** Largest bundle, in bytes; by default 4 GiB. */
+  fileBytesMax: z.int().min(1).default(4_294_967_296),
+  /** All of them together; by default 32 GiB. */
+  totalBytesMax: z.int().min(1).default(34_359_738_368),
+});
+
 /** `GET`, `PUT /v1/settings`. */
 export const settingsSchema = z.strictObject({
   profile: z.enum(profileNames).default("balanced"),
@@ -69,11 +77,21 @@ export const settingsSchema = z.strictObject({
     .max(2_592_000_000)
     .transform(durationMs)
     .default(defaultSettings.goneAfterMs),
+  /** A node or server that has been lost for so long is taken out of the cluster; 0: never. */
+  purgeAfterMs: z
+    .int()
+    .min(0)
+    .max(2_592_000_000)
+    .transform(durationMs)
+    .default(defaultSettings.purgeAfterMs),
+  /** No server is taken out while fewer than so many others are ready. */
+  readyServersMin: z.int().min(1).max(100).default(defaultSettings.readyServersMin),
   /** Starts, stops and moves that may go on at a time on one node. */
   operationsPerNode: z.int().min(1).max(100).default(4),
   brake: brakeSchema.prefault({}),
   /** Absent or null: every service is let in. */
   admission: admissionSchema.nullish(),
+  bundles: bundlesSchema.prefault({}),
 });
 export type Settings = z.output<typeof settingsSchema>;
 /** As a person writes them. */

@@ -114,7 +114,13 @@ describe("step() on leave", () => {
     one.send({ kind: "mode-answered", sequence: mode.sequence, answer: "accepted" });
     const frozen = one.tell(instruction("u2", { state: "freeze", survivesIsolation: true }));
     assert.deepEqual(kinds(frozen), ["untrack", "report"]);
-    assert.deepEqual(kinds(one.send({ kind: "tick" })), ["all-released"]);
+    const report = frozen.find((effect) => effect.kind === "report");
+    assert.ok(report?.kind === "report");
+    const { sequence } = report;
+    // The instruction may be an old one: it counts once a server has taken the word under it.
+    assert.deepEqual(kinds(one.send({ kind: "tick" })), []);
+    const answered = one.send({ kind: "report-answered", service, sequence, answer: "accepted" });
+    assert.deepEqual(kinds(answered), ["all-released"]);
     assert.deepEqual(kinds(one.send({ kind: "tick" }, 9_000)), [], "nothing is touched any more");
   });
 

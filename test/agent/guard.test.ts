@@ -59,6 +59,7 @@ class World {
       credentials: {
         servers: ["http://127.0.0.1:9", `http://127.0.0.1:${port}`],
         token: "t",
+        tls: undefined,
         watchdogPath: undefined,
       },
       log: this.log,

@@ -75,7 +75,7 @@ test("the lease is renewed while every other connection is taken", { timeout: 10
   return withServer(stuck, async (servers) => {
     const { streams, token, signal, urls } = servers;
     for (let count = 0; count < 100; count += 1) {
-      const place = { server: urls[0] ?? "", path: "/follow", token, signal };
+      const place = { server: urls()[0] ?? "", path: "/follow", token, signal };
       const follower = openRequest(streams, { ...place, method: "POST", headers: {} });
       follower.on("error", () => undefined);
       follower.flushHeaders();
@@ -86,4 +86,68 @@ test("the lease is renewed while every other connection is taken", { timeout: 10
     assert.equal(answer.kind, "ok");
     stuck.closeAllConnections();
   });
+});
+
+/** Answers with its own name after a delay; undefined: never. */
+async function namedServer(name: string, delayMs: number | undefined) {
+  const server = createHttpServer((_request, response) => {
+    if (delayMs !== undefined) setTimeout(() => response.end(JSON.stringify({ name })), delayMs);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  const close = (): void => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${port}`, close };
+}
+
+for (const { first, second, winner, isTold } of [
+  { first: undefined, second: 0, winner: "second", isTold: true },
+  { first: 150, second: 2_000, winner: "first", isTold: false },
+]) {
+  test(`call() with a stagger is answered by the ${winner}, and says when that one was asked`, async () => {
+    const asked = [await namedServer("first", first), await namedServer("second", second)];
+    const servers = createServers({ urls: asked.map(({ url }) => url), token: "t" });
+    const told: string[] = [];
+    servers.onFailure((server) => told.push(server));
+    const stamps: number[] = [];
+    const stamp = (): number => {
+      stamps.push(performance.now());
+      return stamps.length;
+    };
+    const limits = { timeoutMs: 4_000, staggerMs: 60, stamp };
+    const answer = await servers.call("/lease", {}, anyAnswerSchema, limits);
+    assert.deepEqual(answer, {
+      kind: "ok",
+      value: { name: winner },
+      stamp: winner === "first" ? 1 : 2,
+    });
+    const [one = 0, two = 0] = stamps;
+    assert(stamps.length === 2 && two - one >= 55, `asked at ${stamps.join()}`);
+    const winnerUrl = asked[winner === "first" ? 0 : 1]?.url;
+    assert.equal(servers.preferred(), winnerUrl);
+    assert.deepEqual(
+      told,
+      isTold ? [asked[0]?.url] : [],
+      "the silent one is left by all others too",
+    );
+    servers.close();
+    for (const { close } of asked) close();
+  });
+}
+
+test("call() leaves a server at once that another call found silent", {
+  timeout: 5_000,
+}, async () => {
+  const asked = [await namedServer("first", undefined), await namedServer("second", 0)];
+  const servers = createServers({ urls: asked.map(({ url }) => url), token: "t" });
+  const fromMs = performance.now();
+  const patient = servers.call("/report", {}, anyAnswerSchema, { timeoutMs: 4_000 });
+  await servers.call("/lease", {}, anyAnswerSchema, { timeoutMs: 4_000, staggerMs: 50 });
+  const answer = await patient;
+  assert(answer.kind === "ok" && performance.now() - fromMs < 3_000);
+  assert.deepEqual(answer.value, { name: "second" });
+  servers.close();
+  for (const { close } of asked) close();
 });

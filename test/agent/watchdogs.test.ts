@@ -68,7 +68,12 @@ describe("openDeviceWatchdog()", () => {
       const opened = await openGuard({
         dataDirectory: directory.path,
         guardCommand,
-        credentials: { servers: ["http://127.0.0.1:9"], token: "t", watchdogPath: path },
+        credentials: {
+          servers: ["http://127.0.0.1:9"],
+          token: "t",
+          tls: undefined,
+          watchdogPath: path,
+        },
         log: createTestLog(),
         onFired: () => undefined,
         onUnguarded: () => undefined,

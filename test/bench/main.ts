@@ -3,13 +3,15 @@
  * against the goals. Prints a table
  * and writes bench-results/<date>.json. Options: --runs N, --only NAME (part of a name), --seed N, --seconds N.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { profiles } from "../../src/core/model/times.ts";
 import type { Scope } from "../e2e/harness/cluster.ts";
 import { root } from "../e2e/harness/program.ts";
+import { type CrowdResult, measureCrowd } from "./agents/measure.ts";
+import { measureApi } from "./api.ts";
 import { measureFailovers } from "./failover.ts";
 import { measureIdle, serviceCount } from "./idle.ts";
 import { measureManagers } from "./manager.ts";
@@ -18,7 +20,7 @@ import { measureSimulator } from "./simulator.ts";
 
 interface Goal {
   readonly name: string;
-  readonly unit: "ms" | "%" | "MB" | "x";
+  readonly unit: "ms" | "%" | "MB" | "x" | "cores";
   readonly measured: number;
   readonly goal: number | undefined;
   /** The goal is a least value. */
@@ -46,6 +48,8 @@ const benches: readonly Bench[] = [
   { name: "manager", run: benchManager },
   { name: "simulator", run: benchSimulator },
   { name: "idle", run: benchIdle },
+  { name: "agents", run: benchAgents },
+  { name: "api", run: benchApi },
   ...(["fast", "balanced"] as const).flatMap((profile) => [
     { name: `failover-${profile}`, run: (c: BenchContext) => benchFailover(c, profile) },
     { name: `clean-death-${profile}`, run: (c: BenchContext) => benchCleanDeath(c, profile) },
@@ -95,6 +99,68 @@ async function benchManager(context: BenchContext): Promise<BenchResult> {
   }
   const ratio = (medians.at(-1) ?? 0) / (medians[0] ?? 1);
   goals.push({ name: "manager: report, largest to smallest", unit: "x", measured: ratio, goal: 3 });
+  return { values, goals };
+}
+
+/** Agents that one server carries; each needs two open files of it, of which the system may allow fewer. */
+async function benchAgents(context: BenchContext): Promise<BenchResult> {
+  const mostAgents = Math.floor((openFilesMax() - 400) / 2);
+  const sizes = [
+    { agentCount: 100, profile: "balanced", isGoal: false },
+    { agentCount: 1_000, profile: "balanced", isGoal: true },
+    { agentCount: Math.min(10_000, mostAgents), profile: "patient", isGoal: true },
+  ] as const;
+  const values: CrowdResult[] = [];
+  const goals: Goal[] = [];
+  for (const { isGoal, ...size } of sizes) {
+    const result = await inOwnScope(context, (scope) =>
+      measureCrowd({ ...size, scope, measureMs: context.measureMs }),
+    );
+    values.push(result);
+    const name = `${size.agentCount} agents, ${size.profile}`;
+    const goal = (value: number) => (isGoal ? value : undefined);
+    goals.push(
+      { name: `${name}: leases lost`, unit: "x", measured: result.lost, goal: goal(0) },
+      { name: `${name}: server`, unit: "cores", measured: result.serverCores, goal: goal(1.2) },
+      { name: `${name}: etcd`, unit: "cores", measured: result.etcdCores, goal: undefined },
+      { ...megabytes(`${name}: server RSS`, result.serverRssBytes, 1_500), goal: goal(1_500) },
+      {
+        name: `${name}: renewal, median`,
+        unit: "ms",
+        measured: result.renewalMsMedian,
+        goal: undefined,
+      },
+      { name: `${name}: renewal, 99 %`, unit: "ms", measured: result.renewalMs99, goal: undefined },
+    );
+  }
+  return { values, goals };
+}
+
+function openFilesMax(): number {
+  const limits = readFileSync("/proc/self/limits", "utf8");
+  return Number(/^Max open files +\d+ +(\d+)/m.exec(limits)?.[1] ?? 1_024);
+}
+
+async function benchApi(context: BenchContext): Promise<BenchResult> {
+  const values = [];
+  const goals: Goal[] = [];
+  for (const engine of ["embedded", "etcd"] as const) {
+    const times = await inOwnScope(context, (scope) => measureApi({ scope, engine }));
+    values.push({ engine, ...times });
+    const list = spreadOf(times.listMs);
+    const write = spreadOf(times.writeMs);
+    const writeGoal = engine === "embedded" ? 5 : 15;
+    goals.push(
+      {
+        name: `${engine}: list of 1,000 services, median`,
+        unit: "ms",
+        measured: list.median,
+        goal: 50,
+      },
+      { name: `${engine}: one write, median`, unit: "ms", measured: write.median, goal: writeGoal },
+      { name: `${engine}: one write, worst`, unit: "ms", measured: write.worst, goal: undefined },
+    );
+  }
   return { values, goals };
 }
 
@@ -178,11 +244,24 @@ function isReached({ measured, goal, isFloor }: Goal): boolean {
 
 function lineOf(line: Goal): string {
   const { name, unit, measured, goal } = line;
-  const isSmall = unit === "%" || (unit !== "MB" && measured < 10);
+  const isSmall = unit === "%" || unit === "cores" || (unit !== "MB" && measured < 10);
   const verdict = goal === undefined ? "" : isReached(line) ? "reached" : "MISSED";
   const aim = goal === undefined ? "" : `${line.isFloor === true ? ">=" : "<="} ${goal}`;
   const shown = `${measured.toFixed(isSmall ? 2 : 0)} ${unit}`;
   return `${name.padEnd(48)}  ${shown.padStart(10)}  ${aim.padStart(8)}  ${verdict}`.trimEnd();
+}
+
+/** A part of a bench whose processes end with it. */
+async function inOwnScope<T>(
+  { scope }: BenchContext,
+  part: (scope: Scope) => Promise<T>,
+): Promise<T> {
+  const ends: (() => Promise<void>)[] = [];
+  try {
+    return await part({ ...scope, after: (end) => ends.push(end) });
+  } finally {
+    for (const end of ends.reverse()) await end();
+  }
 }
 
 /** Runs one bench; the processes that it started end with it, also when it fails. */

@@ -68,6 +68,7 @@ function quietPlan(): Plan {
       power: "on",
       network: "on",
       capacity: undefined,
+      taints: [],
       server: true,
     })),
     services: services.map((id) => defaultService(id, "process")),

@@ -117,6 +117,7 @@ export class FakeServer {
       properties: { rack: "a" },
       maintenance: false,
       agentMode: "active",
+      taints: [],
       services: [],
       sinceMs: 1_000,
       reason: "its agent took its lease",

@@ -8,8 +8,13 @@ import type { CliIo } from "../../src/cli/io.ts";
 import type {
   AgentLeaveOptions,
   AgentRunOptions,
+  BalancerRunOptions,
   DemoRunOptions,
+  NodeJoinOptions,
   Roles,
+  ServerInitOptions,
+  ServerJoinOptions,
+  ServerRecoverOptions,
   ServerRunOptions,
 } from "../../src/cli/roles.ts";
 import { runCli } from "../../src/cli/run-cli.ts";
@@ -27,6 +32,8 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly answer?: string;
+  /** What is typed where nothing is shown, one after the other. */
+  readonly secrets?: readonly string[];
   readonly signal?: AbortSignal;
   /** Told all of standard output whenever something was added to it. */
   readonly onOutput?: (all: string) => void;
@@ -34,8 +41,13 @@ export interface RunOptions {
 
 export interface Started {
   readonly server: ServerRunOptions[];
+  readonly init: ServerInitOptions[];
+  readonly joinServer: ServerJoinOptions[];
+  readonly joinNode: NodeJoinOptions[];
+  readonly recover: ServerRecoverOptions[];
   readonly agent: AgentRunOptions[];
   readonly leave: AgentLeaveOptions[];
+  readonly balancer: BalancerRunOptions[];
   readonly demo: DemoRunOptions[];
 }
 
@@ -61,7 +73,17 @@ export async function createBench(context: TestContext): Promise<Bench> {
     await server.close();
     await rm(folder, { recursive: true, force: true });
   });
-  const started: Started = { server: [], agent: [], leave: [], demo: [] };
+  const started: Started = {
+    server: [],
+    init: [],
+    joinServer: [],
+    joinNode: [],
+    recover: [],
+    agent: [],
+    leave: [],
+    balancer: [],
+    demo: [],
+  };
   return {
     server,
     folder,
@@ -81,6 +103,7 @@ async function run(parts: Parts, words: readonly string[], options: RunOptions):
   const { server, folder, started } = parts;
   let out = "";
   let err = "";
+  const secrets = [...(options.secrets ?? [])];
   const terminal = options.terminal === true;
   const stream = (take: (text: string) => void) => ({
     write: take,
@@ -95,6 +118,10 @@ async function run(parts: Parts, words: readonly string[], options: RunOptions):
     stderr: stream((text) => {
       err += text;
     }),
+    bytes: {
+      input: () => undefined,
+      write: () => Promise.reject(new Error("only a real process passes bytes on")),
+    },
     environment: options.environment ?? {
       HOLDFAST_SERVER: server.url,
       HOLDFAST_TOKEN: adminToken,
@@ -103,11 +130,15 @@ async function run(parts: Parts, words: readonly string[], options: RunOptions):
       cliConfigFiles: [join(folder, "etc-cli.yaml"), join(folder, "home-cli.yaml")],
       serverConfigFile: join(folder, "server.yaml"),
       agentConfigFile: join(folder, "agent.yaml"),
+      balancerConfigFile: join(folder, "balancer.yaml"),
+      userTokenFile: join(folder, "home", "token"),
       adminTokenFile: join(folder, "admin.token"),
       serverInfoFile: join(folder, "server.json"),
+      agentInfoFile: join(folder, "servers.json"),
     },
     signal: options.signal ?? new AbortController().signal,
     ask: () => Promise.resolve(options.answer),
+    askSecret: () => Promise.resolve(secrets.shift()),
     readStandardInput: () => Promise.resolve(options.input ?? ""),
     nowMs: () => nowMs,
   };
@@ -124,8 +155,13 @@ function rolesOf(started: Started): Roles {
     };
   return {
     runServer: keep(started.server),
+    initServer: keep(started.init),
+    joinServer: keep(started.joinServer),
+    joinNode: keep(started.joinNode),
+    recoverServer: keep(started.recover),
     runAgent: keep(started.agent),
     leaveAgent: keep(started.leave),
+    runBalancer: keep(started.balancer),
     runDemo: keep(started.demo),
     orderDemo: () => Promise.resolve(done),
   };

@@ -96,6 +96,13 @@ test("server run keeps its data over a restart, and ends in order on SIGTERM", a
   assert.equal(JSON.parse(shown.out).state, "queued");
 });
 
+test("agent run says how a node joins when it has neither certificate nor token", async (context) => {
+  const folder = await temporaryFolder(context);
+  const agent = await start(["agent", "run", "--data", join(folder, "agent")]).ended;
+  assert.match(agent.err, /^holdfast: [^\n]+neither joined[^\n]+join-script --node[^\n]+\n$/);
+  assert.equal(agent.code, 2);
+});
+
 test("a client whose token is wrong gets one line and exit code 5", async (context) => {
   const folder = await temporaryFolder(context);
   const server = await addressOf(startServer(context, join(folder, "server")));

@@ -316,3 +316,33 @@ test("names of groups and rules are completed", async (t) => {
   assert.match((await bench.run("complete -- node maintenance o")).out, /^on\t\noff\t\n$/);
   assert.match((await bench.run("complete -- node maintenance on node2")).out, /^node2\t/);
 });
+
+test("node taint and untaint close a node and open it, list and show name it, and remove says what is left to do", async (t) => {
+  const bench = await createCluster(t);
+  assert.doesNotMatch(await outOf(bench, "node list"), /TAINTS/);
+  assert.match(await outOf(bench, "node show node1"), /^taints +none: it takes every service$/m);
+  const closed = await outOf(bench, "node taint node1 control-plane");
+  assert.match(closed, /^node1 is closed to services that do not tolerate "control-plane"/);
+  assert.match(await outOf(bench, "node list"), /^node1 +\S+ +control-plane +1 /m);
+  assert.match(await outOf(bench, "node show node1"), /^taints +control-plane$/m);
+  const refused = await bench.run("node taint node2 control-plane");
+  assert.equal(refused.code, 5);
+  assert.match(refused.err, /no other node is online and without a taint/);
+  assert.match(await outOf(bench, "why process:a"), /does not tolerate its taint "control-plane"/);
+  await outOf(bench, "service set process:a --toleration control-plane --volume data");
+  assert.match(
+    await outOf(bench, "why process:a"),
+    /tolerates nodes with the taints control-plane/,
+  );
+  assert.match(
+    await outOf(bench, "node untaint node1 control-plane"),
+    /^node1 no longer has the taint "control-plane"$/m,
+  );
+  const agent = await bench.harness.agent("node3");
+  const lease = { epoch: agent.epoch, leaseId: agent.leaseId };
+  await agent.post("/v1/agent/release", lease);
+  assert.match(
+    await outOf(bench, "node remove node3"),
+    /^node3 is removed, and turned away if it comes back; on that machine: stop the agent/,
+  );
+});

@@ -89,7 +89,7 @@ test("keys act on the selected node or service", () => {
   press(desk, "up", "up");
   assert.match(seen(desk), /^>vm:mail/m, "above the first line is the last one");
   press(desk, "x");
-  assert.match(seen(desk), /^>vm:mail +\S+ +node1 .* stopped /m);
+  assert.match(seen(desk), /^>vm:mail +\S+ +node3 .* stopped /m);
 });
 
 test("a migration waits for its node, and any other key leaves it", () => {
@@ -98,10 +98,10 @@ test("a migration waits for its node, and any other key leaves it", () => {
   assert.match(seen(desk), /migrate vm:mail to: 1 node1 {2}2 node2 {2}3 node3/);
   press(desk, "n");
   assert.match(seen(desk), /vm:mail stays where it is/);
-  press(desk, "m", "3");
-  assert.match(seen(desk), /migrate vm:mail node3/);
+  press(desk, "m", "1");
+  assert.match(seen(desk), /migrate vm:mail node1/);
   type(desk, "run 10s");
-  assert.match(seen(desk), /^>vm:mail +started +node3 +node3/m);
+  assert.match(seen(desk), /^>vm:mail +started +node1 +node1/m);
 });
 
 test("a typed command is completed, edited, remembered and carried out", () => {

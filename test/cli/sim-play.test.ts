@@ -164,7 +164,7 @@ test("sim on a terminal draws the cluster, obeys keys and typed commands, and le
   const terminal = openTerminal(context);
   await sees(terminal, / SERVICE +STATE +NODE/);
   terminal.type("++++"); // 60 times
-  await sees(terminal, /vm:mail +started +node1 +node1/);
+  await sees(terminal, /vm:mail +started +node3 +node3/);
   terminal.type(" ");
   await sees(terminal, /paused/);
   terminal.type(":power node1 off\r");

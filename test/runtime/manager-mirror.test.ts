@@ -120,7 +120,13 @@ const cases: readonly Case[] = [
     },
     put: {
       kind: "node-changed",
-      node: { id: "node1", confirmedOffEpoch: 2, maintenance: false, capacity: undefined },
+      node: {
+        id: "node1",
+        confirmedOffEpoch: 2,
+        maintenance: false,
+        capacity: undefined,
+        taints: [],
+      },
     },
     deleted: { kind: "node-removed", node: "node1" },
   },
@@ -159,6 +165,8 @@ const cases: readonly Case[] = [
         requires: [],
         priority: 0,
         movesLive: false,
+        tolerations: [],
+        volumes: [],
       },
     },
     deleted: { kind: "service-removed", service: "process:api" },
@@ -185,7 +193,7 @@ for (const { name, key, value, put, deleted } of cases) {
     const entry = entryOf(key, value);
     assert.deepEqual(mirror.load(entry), [put]);
     assert.deepEqual(mirror.apply({ kind: "put", entry }), [put]);
-    const told = mirror.apply({ kind: "delete", key, previous: value, because: "deleted" });
+    const told = mirror.apply({ kind: "delete", key, previous: value });
     assert.deepEqual(told, deleted === undefined ? [] : [deleted]);
   });
 }

@@ -23,7 +23,9 @@ test("authenticate() refuses what is no valid token, with the reason", async (t)
   const unknownId = harness.adminToken.replace("hf_admin", "hf_other");
   const cases: readonly (readonly [string, Record<string, string>, string])[] = [
     ["no header", {}, "no-token"],
-    ["another scheme", { authorization: "Basic YTpi" }, "bad-token"],
+    ["another scheme", { authorization: "Digest YTpi" }, "bad-token"],
+    ["no such user", { authorization: "Basic YTpi" }, "bad-login"],
+    ["no password", { authorization: "Basic YTpi".slice(0, -2) }, "bad-login"],
     ["no token after Bearer", { authorization: "Bearer" }, "bad-token"],
     ["not the form", { authorization: "Bearer secret" }, "bad-token"],
     ["wrong secret", { authorization: `Bearer ${otherSecret}` }, "bad-token"],
@@ -70,7 +72,7 @@ test("DELETE /v1/tokens/:id keeps one admin's token that does not expire, so tha
   const short = await harness.call("POST", "/v1/tokens", { body });
   const refused = await harness.call("DELETE", "/v1/tokens/admin");
   assert.equal(refused.json["code"], "refused");
-  assert.match(String(refused.json["detail"]), /last admin's token that does not expire/);
+  assert.match(String(refused.json["detail"]), /last admin: .*token that does not expire/);
   const gone = await harness.call("DELETE", `/v1/tokens/${String(short.json["id"])}`);
   assert.equal(gone.status, 204);
   const lasting = await harness.call("POST", "/v1/tokens", { body: { role: "admin" } });
@@ -87,7 +89,7 @@ test("GET /v1/tokens shows no secret and no hash", async (t) => {
   assert.ok(!list.text.includes(secret) && !list.text.includes("sha256"));
 });
 
-test("requireRole() keeps agents out of people's routes and people out of agents'", async (t) => {
+test("guardRoutes() keeps agents out of people's routes and people out of agents'", async (t) => {
   const harness = await startHarness(t);
   const token = await harness.agentToken("node1");
   const peoples: readonly (readonly [string, string, unknown])[] = [

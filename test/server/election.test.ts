@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import type { Log } from "../../src/ports/log.ts";
 import type { Store } from "../../src/ports/store.ts";
-import { runElection, type Term } from "../../src/runtime/election.ts";
+import { type ElectionOptions, runElection, type Term } from "../../src/runtime/election.ts";
 import { runManager } from "../../src/runtime/manager-loop.ts";
 import { createMemoryStore } from "../../src/stores/memory/memory-store.ts";
 import { keys } from "../../src/wire/records.ts";
+import { holdsFor } from "../e2e/harness/wait.ts";
 import { createFaultyStore } from "./faulty-store.ts";
 import { clock, eventually, quietLog, serviceBody, startHarness } from "./harness.ts";
 
@@ -119,6 +120,74 @@ test("runElection() gives up the office when no renewal succeeds in time", async
   assert.deepEqual(await keysBelow(store, keys.manager), [], "it stepped down");
 });
 
+/** Candidates on one store; each says when it leads. */
+function candidates(t: TestContext, store: Store) {
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const terms = new Map<string, Term>();
+  const run = (serverId: string, more: Partial<ElectionOptions> = {}): Promise<void> => {
+    const lead = async (term: Term): Promise<void> => {
+      terms.set(serverId, term);
+      await new Promise<void>((resolve) => {
+        if (term.signal.aborted) resolve();
+        term.signal.addEventListener("abort", () => resolve());
+      });
+    };
+    const times = { ttlMs: 60_000, renewEveryMs: 20_000 };
+    const base = { store, clock, log: quietLog, lead, signal: stop.signal, ...times };
+    return runElection({ ...base, serverId, ...more });
+  };
+  return { terms, run };
+}
+
+test("runElection() deposes a manager whose server is gone, without waiting for its lease", async (t) => {
+  const { terms, run } = candidates(t, memoryStore(t));
+  void run("one");
+  await eventually("the first is elected", () => terms.has("one"));
+  const watched: string[] = [];
+  const gone = Promise.withResolvers<boolean>();
+  void run("two", {
+    untilUnreachable: (serverId) => {
+      watched.push(serverId);
+      return gone.promise;
+    },
+  });
+  await eventually("the second watches over the first", () => watched.length > 0);
+  assert.deepEqual(watched, ["one"]);
+  assert.equal(terms.has("two"), false, "a server that is there stays manager");
+  gone.resolve(true);
+  await eventually("the second is elected", () => terms.has("two"));
+  await eventually("the first knows it", () => terms.get("one")?.signal.aborted === true);
+});
+
+test("runElection() leaves a manager alone when nobody can say that its server is gone", async (t) => {
+  const store = memoryStore(t);
+  const { terms, run } = candidates(t, store);
+  void run("one");
+  await eventually("the first is elected", () => terms.has("one"));
+  void run("two", { untilUnreachable: () => Promise.resolve(false) });
+  void run("three");
+  const before = await store.get(keys.manager);
+  await holdsFor("the first is manager", 500, () => terms.size === 1);
+  const after = await store.get(keys.manager);
+  assert.ok(before.ok && after.ok);
+  assert.equal(after.value.entry?.createRevision, before.value.entry?.createRevision);
+});
+
+test("runElection() ends the office of its own server's earlier life at once", async (t) => {
+  const store = memoryStore(t);
+  const before = { version: 1, serverId: "one", electedAtMs: 1 };
+  const put = await store.txn({
+    compare: [],
+    then: [{ kind: "put", key: keys.manager, value: before }],
+  });
+  assert.ok(put.ok);
+  const { terms, run } = candidates(t, store);
+  void run("one");
+  await eventually("it is elected anew", () => terms.has("one"));
+  assert.ok((terms.get("one")?.createRevision ?? 0) > put.value.revision);
+});
+
 test("runElection() stops the manager when its key is deleted", async (t) => {
   const store = memoryStore(t);
   const harness = await startHarness(t, { store });
@@ -177,7 +246,7 @@ test("change() answers 503 when the store cannot write, and changes nothing", as
   assert.match(String(refused.json["detail"]), /the disk is full/);
   store.failTxn({ kind: "unavailable", message: "no answer", mayHaveTakenEffect: true });
   const unknown = await harness.call("POST", "/v1/services", { body: serviceBody("a") });
-  assert.equal(unknown.json["code"], "unavailable");
+  assert.equal(unknown.json["code"], "outcome-unknown");
   assert.match(String(unknown.json["detail"]), /not known/);
   store.failTxn(undefined);
   assert.deepEqual(await keysBelow(store, keys.services), []);

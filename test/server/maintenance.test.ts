@@ -7,6 +7,7 @@ import {
   eventually,
   type Harness,
   listOf,
+  openStream,
   serviceBody,
   startHarness,
 } from "./harness.ts";
@@ -231,7 +232,7 @@ test("POST /v1/agent/join takes what the node has for services", async (t) => {
   assert.deepEqual((await harness.call("GET", "/v1/nodes/node1")).json["capacity"], capacity);
 });
 
-test("DELETE /v1/nodes/:id is for a node whose lease is over; its agent can join again", async (t) => {
+test("DELETE /v1/nodes/:id is for a node whose lease is over; its machine is turned away until a person lets it in", async (t) => {
   const harness = await startHarness(t, patient);
   const agent = await harness.agent("node1");
   const alive = await harness.call("DELETE", "/v1/nodes/node1");
@@ -239,7 +240,23 @@ test("DELETE /v1/nodes/:id is for a node whose lease is over; its agent can join
   await agent.post("/v1/agent/release", { epoch: agent.epoch, leaseId: agent.leaseId });
   assert.equal((await harness.call("DELETE", "/v1/nodes/node1")).status, 204);
   assert.equal((await harness.call("GET", "/v1/nodes/node1")).status, 404);
-  await agent.post("/v1/agent/join", { agentVersion: "1", properties: {} });
+  const words = { agentVersion: "1", properties: {} };
+  const back = await agent.post("/v1/agent/join", words);
+  assert.equal(back.json["code"], "not-allowed");
+  assert.match(String(back.json["detail"]), /"node1" was taken out of the cluster.*empty its/);
   const lease = await agent.post("/v1/agent/lease", { incarnation: agent.incarnation });
-  assert.equal(lease.json["epoch"], agent.epoch + 1, "its epoch goes on where it was");
+  assert.match(String(lease.json["detail"]), /was taken out of the cluster/);
+  const listening = await openStream(harness.server.url, "/v1/agent/instructions", agent);
+  const made = await harness.call("POST", "/v1/tokens", { body: { role: "agent", node: "node1" } });
+  const token = String(made.json["token"]);
+  const again = await agent.post("/v1/agent/join", words);
+  assert.equal(again.status, 403, "the old machine's token lets nobody in");
+  const joined = await harness.call("POST", "/v1/agent/join", { body: words, token });
+  assert.equal(joined.status, 200);
+  const body = { incarnation: "another machine" };
+  const granted = await harness.call("POST", "/v1/agent/lease", { body, token });
+  assert.equal(granted.json["epoch"], agent.epoch + 1, "its epoch goes on where it was");
+  const old = await agent.post("/v1/agent/join", words);
+  assert.equal(old.status, 401, "the old machine speaks for its successor with its token");
+  await eventually("the old machine is told no more", () => listening.ended());
 });

@@ -14,7 +14,7 @@ test("SseStream drops a reader that does not read, instead of gathering what it 
   const streams = createStreamSet();
   const opened: SseStream[] = [];
   const server = createServer((_request, response) => {
-    const stream = streams.open(response);
+    const stream = streams.open(response, "person");
     if (stream !== undefined) opened.push(stream);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

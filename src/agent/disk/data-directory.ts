@@ -28,6 +28,13 @@ const nodeFileSchema = z.object({
   node: nodeIdSchema,
 });
 
+/** The command line on this machine reads it, too, to find the servers. */
+const serversFileSchema = z.object({
+  version: z.literal(1),
+  servers: z.array(z.string()).max(1_000),
+  authorityFile: z.string().optional(),
+});
+
 export interface DataDirectory {
   readonly path: string;
   /** Marks every process of this agent's workloads. */
@@ -39,9 +46,12 @@ export interface DataDirectory {
   readonly lease: HeldLease | undefined;
   /** The node that the servers said this is; undefined: it has never joined. */
   readonly node: NodeId | undefined;
+  /** The servers that it knew last. */
+  readonly servers: readonly string[];
   saveLease(lease: HeldLease): Promise<Result<void, string>>;
   dropLease(): Promise<Result<void, string>>;
   saveNode(node: NodeId): Promise<Result<void, string>>;
+  saveServers(urls: readonly string[]): Promise<Result<void, string>>;
   unlock(): Promise<void>;
 }
 
@@ -65,12 +75,15 @@ export async function openDataDirectory(path: string): Promise<Result<DataDirect
 async function readAll(path: string, lock: DirectoryLock): Promise<Result<DataDirectory, string>> {
   const leasePath = join(path, "lease.json");
   const nodePath = join(path, "node.json");
+  const serversPath = join(path, "servers.json");
   const agentId = await agentIdOf(join(path, "agent-id"));
   if (!agentId.ok) return agentId;
   const lease = await readChecked(leasePath, leaseFileSchema);
   if (!lease.ok) return lease;
   const node = await readChecked(nodePath, nodeFileSchema);
   if (!node.ok) return node;
+  const servers = await readChecked(serversPath, serversFileSchema);
+  if (!servers.ok) return servers;
   const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
   const lifeline = await openLifeline(path);
   if (!lifeline.ok) return lifeline;
@@ -81,10 +94,13 @@ async function readAll(path: string, lock: DirectoryLock): Promise<Result<DataDi
     lifelinePath: lifelinePathIn(path),
     lease: lease.value,
     node: node.value?.node,
+    servers: servers.value?.servers ?? [],
     saveLease: ({ epoch, leaseId }) =>
       writeDurably(leasePath, JSON.stringify({ version: 1, epoch, leaseId })),
     dropLease: () => removeFile(leasePath),
     saveNode: (value) => writeDurably(nodePath, JSON.stringify({ version: 1, node: value })),
+    saveServers: (urls) =>
+      writeDurably(serversPath, JSON.stringify({ ...servers.value, version: 1, servers: urls })),
     async unlock() {
       await lifeline.value.close();
       lock.release();

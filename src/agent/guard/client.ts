@@ -26,6 +26,8 @@ export interface GuardClientOptions {
 export interface GuardClient extends Guard {
   /** What the guard knew when this agent connected, and whether it had been there before. */
   readonly found: { readonly status: GuardStatus; readonly origin: LaunchedGuard["origin"] };
+  /** The guard's last word goes to these servers, with this certificate, from now on. */
+  useCredentials(credentials: GuardCredentials): Promise<void>;
   /** Lets go of the connection. After `detach` the guard waits for the next agent. */
   close(): void;
 }
@@ -44,6 +46,8 @@ interface Link {
   /** Sends it to the guard that is there, after a lost one was replaced; refused if there is none. */
   send(request: GuardRequest): Promise<Answered>;
   readonly memory: GuardMemory;
+  /** For a guard that replaces a lost one. */
+  setCredentials(credentials: GuardCredentials): void;
   close(): void;
 }
 
@@ -60,11 +64,13 @@ function createLink(options: GuardClientOptions): Link {
   let connection: GuardConnection | undefined;
   let replacing: Promise<void> | undefined;
   let closed = false;
+  let { credentials } = options;
 
   async function launch(): Promise<Result<LaunchedGuard, string>> {
     let lost = false;
     const launched = await launchGuard({
       ...options,
+      credentials,
       events: {
         onFired(epoch) {
           if (epoch === memory.epoch) memory.tracked.clear();
@@ -114,6 +120,9 @@ function createLink(options: GuardClientOptions): Link {
   return {
     memory,
     launch,
+    setCredentials(fresh) {
+      credentials = fresh;
+    },
     async send(request) {
       if (replacing !== undefined) await replacing;
       if (closed) return "refused";
@@ -165,6 +174,10 @@ function clientOf(link: Link, launched: LaunchedGuard): GuardClient {
     async disarm() {
       memory.runUntilMs = undefined;
       await link.send({ kind: "disarm" });
+    },
+    async useCredentials(credentials) {
+      link.setCredentials(credentials);
+      await link.send({ kind: "hello", ...credentials });
     },
     close: () => link.close(),
   };

@@ -1,12 +1,15 @@
 /**
  * The guard's last word: "nothing of epoch E runs here any more", said to any server that takes it, so that
- * recovery need not wait for the lease. Plain HTTP over a socket, because a guard has to stay small.
+ * recovery need not wait for the lease. HTTP over a socket, because a guard has to stay small; the code for encryption is
+ * loaded only here, after the kill.
  */
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
+import type { GuardTls } from "./protocol.ts";
 
 export interface LastWord {
   readonly servers: readonly string[];
-  readonly token: string;
+  readonly token: string | undefined;
+  readonly tls: GuardTls | undefined;
   readonly epoch: number;
   readonly leaseId: string;
 }
@@ -30,23 +33,34 @@ export async function sayLastWord(word: LastWord): Promise<"heard" | "unheard"> 
 /** HTTP status, or 0 when there was none. */
 function post(server: string, word: LastWord): Promise<number> {
   const url = URL.parse(server);
-  if (url === null || url.protocol !== "http:") return Promise.resolve(0);
+  if (url === null) return Promise.resolve(0);
   const body = JSON.stringify({ epoch: word.epoch, leaseId: word.leaseId });
   const head = [
     "POST /v1/agent/release HTTP/1.1",
     `Host: ${url.host}`,
-    `Authorization: Bearer ${word.token}`,
+    ...(word.token === undefined ? [] : [`Authorization: Bearer ${word.token}`]),
     "Content-Type: application/json",
     `Content-Length: ${Buffer.byteLength(body)}`,
     "Connection: close",
   ];
-  return exchange(url, `${head.join("\r\n")}\r\n\r\n${body}`);
+  return exchange(url, `${head.join("\r\n")}\r\n\r\n${body}`, word.tls);
 }
 
-function exchange(url: URL, request: string): Promise<number> {
+/** Opens the connection; `ready` is called when it may be written to. */
+function open(url: URL, tls: GuardTls | undefined, ready: () => void): Socket {
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  if (url.protocol !== "https:" || tls === undefined) {
+    return connect({ host, port: url.port === "" ? 80 : Number(url.port) }, ready);
+  }
+  const { connect: connectSecurely } = process.getBuiltinModule("node:tls");
+  const { authorityPem: ca, certificatePem: cert, keyPem: key } = tls;
+  const port = url.port === "" ? 443 : Number(url.port);
+  return connectSecurely({ host, port, ca, cert, key }, ready);
+}
+
+function exchange(url: URL, request: string, tls: GuardTls | undefined): Promise<number> {
   return new Promise((resolve) => {
-    const host = url.hostname.replace(/^\[|\]$/g, "");
-    const socket = connect({ host, port: url.port === "" ? 80 : Number(url.port) });
+    const socket = open(url, tls, () => socket.write(request));
     let answer = "";
     const finish = (): void => {
       socket.destroy();
@@ -55,7 +69,6 @@ function exchange(url: URL, request: string): Promise<number> {
     };
     const timer = setTimeout(finish, requestTimeoutMs);
     socket.setEncoding("latin1");
-    socket.on("connect", () => socket.write(request));
     socket.on("data", (chunk: string) => {
       answer += chunk;
       if (answer.includes("\r\n") || answer.length > answerBytesMax) finish();

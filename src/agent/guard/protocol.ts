@@ -8,11 +8,20 @@ export const lineBytesMax = 65_536;
 /** Most instances that a guard tracks. */
 export const trackedCountMax = 10_000;
 
+/** PEM texts: what servers are checked with, and what they are shown. */
+export interface GuardTls {
+  readonly authorityPem: string;
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
 /** What the guard needs for its last word, and the kernel's watchdog to feed. Only ever sent over the socket. */
 export interface GuardCredentials {
-  /** Base URLs of the servers, `http://host:port`. */
+  /** Base URLs of the servers, `http://host:port` or `https://host:port`. */
   readonly servers: readonly string[];
-  readonly token: string;
+  /** Undefined: the certificate says whose guard it is. */
+  readonly token: string | undefined;
+  readonly tls: GuardTls | undefined;
   /** Path of the watchdog device; undefined: there is none to feed. */
   readonly watchdogPath: string | undefined;
 }
@@ -119,11 +128,24 @@ function requestOf(fields: Fields): GuardRequest | undefined {
 
 function helloOf(fields: Fields): GuardRequest | undefined {
   const { servers, token, watchdogPath } = fields;
-  if (!isTexts(servers) || typeof token !== "string" || !/^[\x21-\x7e]{1,1000}$/.test(token)) {
-    return undefined;
-  }
+  if (!isTexts(servers)) return undefined;
+  if (token !== undefined && (!isText(token) || !/^[\x21-\x7e]+$/.test(token))) return undefined;
   if (watchdogPath !== undefined && !isText(watchdogPath)) return undefined;
-  return { kind: "hello", servers, token, watchdogPath };
+  const tls = tlsOf(fields["tls"]);
+  if (tls === "wrong" || (tls === undefined && token === undefined)) return undefined;
+  return { kind: "hello", servers, token, tls, watchdogPath };
+}
+
+function tlsOf(value: unknown): GuardTls | undefined | "wrong" {
+  if (value === undefined) return undefined;
+  if (typeof value !== "object" || value === null) return "wrong";
+  const { authorityPem, certificatePem, keyPem } = value as Fields; // an object: any key may be asked of it
+  if (!isPem(authorityPem) || !isPem(certificatePem) || !isPem(keyPem)) return "wrong";
+  return { authorityPem, certificatePem, keyPem };
+}
+
+function isPem(value: unknown): value is string {
+  return typeof value === "string" && value.startsWith("-----BEGIN ") && value.length <= 16_384;
 }
 
 /** Reads a line of the guard; undefined: it is none. */

@@ -8,6 +8,13 @@ import { err, ok, type Result } from "../../core/result.ts";
  */
 const http = process.getBuiltinModule("node:http");
 
+/** What an agent shows to servers that speak HTTPS, and what it checks them with; PEM texts. */
+export interface ClientTls {
+  readonly authorityPem: string;
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
@@ -16,7 +23,8 @@ export interface HttpAnswer {
 export interface PostOptions {
   readonly server: string;
   readonly path: string;
-  readonly token: string;
+  /** Undefined: the certificate says who asks. */
+  readonly token: string | undefined;
   readonly body: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -24,31 +32,74 @@ export interface PostOptions {
 
 const answerBytesMax = 1_048_576;
 
+/** Connections that are kept to be used again, plain ones and encrypted ones. */
+export interface Connections {
+  /** For requests to this address. */
+  agentFor(url: URL): Agent;
+  /** Connections that begin from now on show this certificate. */
+  useTls(tls: ClientTls): void;
+  destroy(): void;
+}
+
 /** Up to `socketsMax` connections to each server; `destroy` ends them all. */
-export function createConnections(socketsMax: number): Agent {
+export function createConnections(socketsMax: number, tls?: ClientTls): Connections {
   const reuse = { keepAlive: true, maxFreeSockets: 4, scheduling: "lifo" } as const;
-  return new http.Agent({ ...reuse, maxSockets: socketsMax });
+  const options = { ...reuse, maxSockets: socketsMax };
+  const plain = new http.Agent(options);
+  let credentials = tls;
+  let secure: Agent | undefined;
+  return {
+    agentFor(url) {
+      if (url.protocol !== "https:") return plain;
+      const { Agent: SecureAgent } = process.getBuiltinModule("node:https");
+      secure ??= new SecureAgent({
+        ...options,
+        ca: credentials?.authorityPem,
+        cert: credentials?.certificatePem,
+        key: credentials?.keyPem,
+      });
+      return secure;
+    },
+    useTls(fresh) {
+      credentials = fresh;
+      // What is under way goes on; connections that nobody uses are closed.
+      for (const sockets of Object.values(secure?.freeSockets ?? {})) {
+        for (const socket of sockets ?? []) socket.destroy();
+      }
+      secure = undefined;
+    },
+    destroy() {
+      plain.destroy();
+      secure?.destroy();
+    },
+  };
 }
 
 /** Opens a request to a server; the caller ends it. */
 export function openRequest(
-  connections: Agent,
+  connections: Connections,
   options: Pick<PostOptions, "server" | "path" | "token" | "signal"> & {
     readonly method: "GET" | "POST";
     readonly headers: Readonly<Record<string, string | number>>;
   },
 ): ClientRequest {
-  return http.request(new URL(options.path, options.server), {
-    agent: connections,
+  const url = new URL(options.path, options.server);
+  const { request } = url.protocol === "https:" ? process.getBuiltinModule("node:https") : http;
+  const { token } = options;
+  return request(url, {
+    agent: connections.agentFor(url),
     method: options.method,
     signal: options.signal,
-    headers: { authorization: `Bearer ${options.token}`, ...options.headers },
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...options.headers,
+    },
   });
 }
 
 /** Posts JSON and reads the answer, whatever its status. The error says why there was none. */
 export function postJson(
-  connections: Agent,
+  connections: Connections,
   options: PostOptions,
 ): Promise<Result<HttpAnswer, string>> {
   return new Promise((resolve) => {

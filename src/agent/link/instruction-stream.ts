@@ -38,11 +38,16 @@ export function createInstructionStream(options: InstructionStreamOptions): Inst
 
   async function run(): Promise<void> {
     let failureCount = 0;
-    for (let turn = 0; !stopped; turn += 1) {
-      const server = options.servers.urls[turn % options.servers.urls.length] ?? "";
+    let turn = 0;
+    while (!stopped) {
+      const { servers } = options;
+      // The one that answers calls first; where its streams fail all the same, the others in turn.
+      const others = servers.urls().filter((url) => url !== servers.preferred());
+      const server = [servers.preferred(), ...others][turn % (others.length + 1)] ?? "";
       const outcome = await readStream(server, options, controller.signal);
       if (stopped) return;
       failureCount = outcome.heard ? 0 : failureCount + 1;
+      turn = outcome.heard ? 0 : turn + 1;
       options.log.write("warn", `instructions from ${server} ended: ${outcome.why}`);
       await pause.wait(Math.min(retryMs * 2 ** Math.min(failureCount, 10), retryMsMax));
     }
@@ -81,11 +86,18 @@ function readStream(
       headers: { accept: "text/event-stream" },
       signal,
     });
+    // Calls find out sooner than the silence of a stream that the server is gone, or cut off from its store.
+    const forget = options.servers.onFailure((failed) => {
+      if (failed === server) outgoing.destroy(new Error("it does not answer calls"));
+    });
     outgoing.setTimeout(silenceMsMax, () => outgoing.destroy(new Error("it was silent too long")));
     outgoing.on("error", (error) => {
       why = error.message;
     });
-    outgoing.on("close", () => resolve({ heard, why }));
+    outgoing.on("close", () => {
+      forget();
+      resolve({ heard, why });
+    });
     outgoing.on("response", (incoming) => {
       incoming.on("error", (error) => {
         why = error.message;

@@ -1,17 +1,24 @@
 /** All servers that an agent knows: it goes to the next one by itself when one does not answer as it should. */
 
 import { setMaxListeners } from "node:events";
-import type { Agent } from "node:http";
 import * as z from "zod";
 import type { JsonValue } from "../../ports/store.ts";
-import { createConnections, type HttpAnswer, postJson } from "./http.ts";
+import { type Asked, askInTurn } from "./ask-in-turn.ts";
+import {
+  type ClientTls,
+  type Connections,
+  createConnections,
+  type HttpAnswer,
+  postJson,
+} from "./http.ts";
 
 /** For answers of which only the status counts. */
 export const anyAnswerSchema: z.ZodUnknown = z.unknown();
 
 /** `refused`: a server gave a definite no. `unreachable`: none gave a definite answer. */
 export type CallAnswer<T> =
-  | { readonly kind: "ok"; readonly value: T }
+  /** `stamp`: what `CallOptions.stamp` said when the request was sent that was answered. */
+  | { readonly kind: "ok"; readonly value: T; readonly stamp: number }
   | { readonly kind: "refused"; readonly code: string; readonly detail: string }
   | { readonly kind: "unreachable"; readonly detail: string };
 
@@ -20,16 +27,27 @@ export interface CallOptions {
   readonly timeoutMs: number;
   /** `lease`: over connections of its own, so that it waits for no report, however many there are. */
   readonly lane?: "lease";
-  /** Called right before the request goes to a server. */
-  readonly onSend?: () => void;
+  /** Asked right before the request goes to a server: each has its own. */
+  readonly stamp?: () => number;
+  /** After so long without an answer the next server is asked too; only for what may be asked twice. */
+  readonly staggerMs?: number | undefined;
 }
 
 export interface Servers {
-  readonly urls: readonly string[];
-  readonly token: string;
+  /** All that are known now. */
+  urls(): readonly string[];
+  /** The one that answered last. */
+  preferred(): string;
+  readonly token: string | undefined;
   /** For requests that go on for long, which must not take the connections of the calls. */
-  readonly streams: Agent;
+  readonly streams: Connections;
   readonly signal: AbortSignal;
+  /** Others are known from now on; an empty list says nothing and changes nothing. */
+  setUrls(urls: readonly string[]): void;
+  /** Connections that begin from now on show this certificate. */
+  setTls(tls: ClientTls): void;
+  /** Calls back when a server did not answer as it should. The returned function ends it. */
+  onFailure(listener: (server: string) => void): () => void;
   /** Posts to the server that answered last, then to the others. */
   call<T>(
     path: string,
@@ -41,9 +59,10 @@ export interface Servers {
 }
 
 export interface ServersOptions {
-  /** Base URLs, `http://host:port`; at least one. */
+  /** Base URLs, `http://host:port` or `https://host:port`; at least one. */
   readonly urls: readonly string[];
-  readonly token: string;
+  readonly token?: string | undefined;
+  readonly tls?: ClientTls | undefined;
 }
 
 /** HTTP's "too many requests". */
@@ -53,33 +72,67 @@ const streamsMax = 64;
 
 /** Knows the servers; opens no connection yet. */
 export function createServers(options: ServersOptions): Servers {
-  const lanes = { usual: createConnections(16), lease: createConnections(2) };
-  const streams = createConnections(streamsMax);
+  const { token, tls } = options;
+  const lanes = { usual: createConnections(16, tls), lease: createConnections(2, tls) };
+  const streams = createConnections(streamsMax, tls);
   const controller = new AbortController();
   setMaxListeners(0, controller.signal); // every request in flight listens
-  let preferred = 0;
+  const listeners = new Set<(server: string) => void>();
+  /** Calls under way, which go on elsewhere when their server is left. */
+  const underWay = new Set<(left: string) => void>();
+  let urls = options.urls;
+  let preferred = urls[0] ?? "";
+  /** Another one answers: what still waits for the one before is asked there, too. */
+  const prefer = (server: string): void => {
+    if (server === preferred || !urls.includes(server)) return;
+    const left = preferred;
+    preferred = server;
+    for (const leave of [...underWay]) leave(left);
+  };
+  const onFailure = (listener: (server: string) => void): (() => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
   return {
-    ...options,
+    token,
     streams,
     signal: controller.signal,
-    async call(path, body, schema, { timeoutMs, lane, onSend }) {
-      let detail = "";
-      for (let turn = 0; turn < options.urls.length; turn += 1) {
-        const index = (preferred + turn) % options.urls.length;
-        const server = options.urls[index] ?? "";
-        onSend?.();
-        const text = JSON.stringify(body);
-        const { signal } = controller;
-        const target = { server, path, token: options.token, body: text, timeoutMs, signal };
+    urls: () => urls,
+    preferred: () => preferred,
+    setUrls(fresh) {
+      if (fresh.length === 0) return;
+      urls = fresh;
+      if (!urls.includes(preferred)) preferred = urls[0] ?? "";
+    },
+    setTls(fresh) {
+      for (const connections of [lanes.usual, lanes.lease, streams]) connections.useTls(fresh);
+    },
+    onFailure,
+    async call(path, body, schema, { timeoutMs, lane, stamp, staggerMs }) {
+      const text = JSON.stringify(body);
+      const ask = async (server: string, signal: AbortSignal): Promise<Asked<Stamped>> => {
+        const given = new AbortController();
+        const onLeft = (left: string): void => {
+          if (left === server) given.abort();
+        };
+        underWay.add(onLeft);
+        const sentAt = stamp?.() ?? 0;
+        const either = AbortSignal.any([controller.signal, signal, given.signal]);
+        const target = { server, path, token, body: text, timeoutMs, signal: either };
         const answer = await postJson(lanes[lane ?? "usual"], target);
+        underWay.delete(onLeft);
         if (answer.ok && isDefinite(answer.value.status)) {
-          preferred = index;
-          return understand(answer.value, schema);
+          return { kind: "definite", value: { answer: answer.value, sentAt } };
         }
+        if (given.signal.aborted) return { kind: "abandoned" };
         const why = answer.ok ? problemIn(answer.value).detail : answer.error;
-        detail = `${detail === "" ? "" : `${detail}; `}${server}: ${why}`;
-      }
-      return { kind: "unreachable", detail };
+        return { kind: "failed", why };
+      };
+      const onFailed = (server: string): void => tellAll(listeners, server);
+      const asked = await askInTurn({ servers: inTurn(urls, preferred), staggerMs, ask, onFailed });
+      if (asked.kind === "none") return { kind: "unreachable", detail: asked.detail };
+      prefer(asked.server);
+      return understand(asked.value, schema);
     },
     close() {
       controller.abort();
@@ -88,17 +141,33 @@ export function createServers(options: ServersOptions): Servers {
   };
 }
 
+function tellAll(listeners: ReadonlySet<(server: string) => void>, server: string): void {
+  for (const tell of [...listeners]) tell(server);
+}
+
+/** The preferred one, then those after it, then those before it. */
+function inTurn(urls: readonly string[], preferred: string): readonly string[] {
+  const first = Math.max(0, urls.indexOf(preferred));
+  return [...urls.slice(first), ...urls.slice(0, first)];
+}
+
 /** A server that is busy, or cut off from its store, says nothing about what was asked: the next one may. */
 function isDefinite(status: number): boolean {
   return status < 500 && status !== tooManyStatus;
 }
 
-function understand<T>(answer: HttpAnswer, schema: z.ZodType<T>): CallAnswer<T> {
+/** An answer, and what was said when its request was sent. */
+interface Stamped {
+  readonly answer: HttpAnswer;
+  readonly sentAt: number;
+}
+
+function understand<T>({ answer, sentAt }: Stamped, schema: z.ZodType<T>): CallAnswer<T> {
   if (answer.status < 200 || answer.status >= 300) {
     return { kind: "refused", ...problemIn(answer) };
   }
   const parsed = schema.safeParse(jsonOf(answer.body));
-  if (parsed.success) return { kind: "ok", value: parsed.data };
+  if (parsed.success) return { kind: "ok", value: parsed.data, stamp: sentAt };
   return { kind: "unreachable", detail: "the server's answer is not what the protocol says" };
 }
 

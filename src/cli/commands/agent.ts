@@ -9,10 +9,11 @@ import {
   repeatedOption,
   sizeOption,
 } from "../command-context.ts";
-import { type Failure, type Outcome, usage } from "../failure.ts";
+import type { Failure, Outcome } from "../failure.ts";
 import { parseDuration, parseSize } from "../format/quantity.ts";
 import { readConfigFile } from "../input/config-file.ts";
-import { defaultServer, parseServer, readTokenFile } from "../input/connection.ts";
+import { defaultServer, parseServers, readTokenFile } from "../input/connection.ts";
+import { parseProperties } from "../input/properties.ts";
 import type { Session } from "../session.ts";
 import { addRunFlags, logFields, logOptionsOf } from "./run-options.ts";
 
@@ -160,7 +161,8 @@ function findData(session: Session, flag: string | undefined, file: FileSettings
 
 const runHelp = `
 --server takes several addresses, parted by commas: the agent goes to the next when one fails.
---token-file names the node's token: holdfast token create --node NAME --out FILE
+A node that has joined (holdfast node join) has a certificate and needs no token. Else --token-file names the node's
+token: holdfast token create --node NAME --out FILE
 With --on-exit keep the workloads run on after the agent's end, until an agent takes them over again or the
 guard kills them at the lease's deadline. With --on-exit stop they are stopped, and others may start them at once.
 When systemd stops the unit, services are frozen first, or the cluster's shutdown policy holds if the machine goes
@@ -179,7 +181,7 @@ async function runAgent(
   if (!servers.ok) return servers;
   const token = await findAgentToken(session, file);
   if (!token.ok) return token;
-  const properties = findProperties(flags.property ?? [], file);
+  const properties = parseProperties(flags.property ?? [], file.properties ?? {});
   if (!properties.ok) return properties;
   return context.roles.runAgent(
     {
@@ -202,40 +204,18 @@ async function runAgent(
 
 function findServers(session: Session, file: FileSettings): Result<string[], Failure> {
   const text = session.flags.server ?? session.io.environment["HOLDFAST_SERVER"];
-  const addresses = text?.split(",").map((part) => part.trim()) ?? file.servers ?? [defaultServer];
-  const servers: string[] = [];
-  for (const address of addresses) {
-    const server = parseServer(address, "--server");
-    if (!server.ok) return server;
-    servers.push(server.value);
-  }
-  return ok(servers);
+  return parseServers(text ?? (file.servers ?? [defaultServer]).join(","), "--server");
 }
 
+/** Undefined: nobody names one, and the certificate with which its node has joined is to be there. */
 async function findAgentToken(
   session: Session,
   file: FileSettings,
-): Promise<Result<string, Failure>> {
+): Promise<Result<string | undefined, Failure>> {
   const { HOLDFAST_TOKEN: token, HOLDFAST_TOKEN_FILE: environmentFile } = session.io.environment;
   const flagFile = session.flags.tokenFile;
   if (flagFile === undefined && token !== undefined && token !== "") return ok(token.trim());
   const tokenFile = flagFile ?? environmentFile ?? file.tokenFile;
   if (tokenFile !== undefined) return readTokenFile(tokenFile, "--token-file");
-  return usage(
-    "the agent has no token",
-    "make one with: holdfast token create --node NAME --out FILE, and give it with --token-file FILE",
-  );
-}
-
-function findProperties(
-  lines: readonly string[],
-  file: FileSettings,
-): Result<Record<string, string | number | boolean>, Failure> {
-  const properties: Record<string, string | number | boolean> = { ...file.properties };
-  for (const line of lines) {
-    const equals = line.indexOf("=");
-    if (equals < 1) return usage(`--property: "${line}" has no name and "="`, "write NAME=VALUE");
-    properties[line.slice(0, equals)] = line.slice(equals + 1);
-  }
-  return ok(properties);
+  return ok(undefined);
 }

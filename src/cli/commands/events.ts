@@ -1,16 +1,16 @@
-/** `events` and `audit list`: what happened and why, and who changed what. */
+/** `events`: what happened and why. */
 import type { Command, Option } from "commander";
 import * as z from "zod";
 import type { Client } from "../../client/client.ts";
 import { compareIds } from "../../core/ids.ts";
-import { type AuditResource, type EventResource, pageRange } from "../../wire/api.ts";
+import { type EventResource, pageRange } from "../../wire/api.ts";
 import { type CommandContext, countOption } from "../command-context.ts";
 import { done, failOfApi, type Outcome } from "../failure.ts";
 import { formatInstant } from "../format/quantity.ts";
 import { oneLine } from "../format/text-width.ts";
 import type { Session } from "../session.ts";
 
-/** Hangs `events` and `audit` into the program. */
+/** Hangs `events` into the program. */
 export function addEventCommands(program: Command, context: CommandContext): void {
   const events = program
     .command("events")
@@ -19,12 +19,6 @@ export function addEventCommands(program: Command, context: CommandContext): voi
     .option("--subject <id>", "only of this service or node")
     .addOption(limitOption());
   context.handle(events, showEvents);
-  const audit = program.command("audit").description("who changed what");
-  const list = audit
-    .command("list")
-    .description("changes that were asked for, oldest first")
-    .addOption(limitOption());
-  context.handle(list, listAudit);
 }
 
 function limitOption(): Option {
@@ -90,31 +84,4 @@ async function followEvents(
 export function lineOf(session: Session, event: EventResource): string {
   const when = session.colours.paint("dim", formatInstant(event.atMs));
   return `${when}  ${event.subject.padEnd(16)}  ${oneLine(event.sentence)}\n`;
-}
-
-async function listAudit(
-  session: Session,
-  _values: readonly string[],
-  options: unknown,
-): Promise<Outcome> {
-  const { limit } = z.object({ limit: z.number().default(50) }).parse(options);
-  const client = await session.client();
-  if (!client.ok) return client;
-  const answer = await client.value.audit({ limit });
-  if (!answer.ok) return failOfApi(answer.error);
-  const entries = [...answer.value.items].sort((left, right) => left.revision - right.revision);
-  session.print(answer.body, () =>
-    entries.length === 0
-      ? "nothing was changed by a person yet\n"
-      : entries.map((entry) => lineOfAudit(session, entry)).join(""),
-  );
-  return done;
-}
-
-/** Its detail can be long: lines, as for events, and no table that cuts it off. */
-function lineOfAudit(session: Session, entry: AuditResource): string {
-  const when = session.colours.paint("dim", formatInstant(entry.atMs));
-  const detail = entry.detail === "" ? "" : `: ${entry.detail}`;
-  const what = `${entry.action} ${entry.subject} by ${entry.who} from ${entry.from}${detail}`;
-  return `${when}  ${oneLine(what)}\n`;
 }

@@ -8,12 +8,14 @@ import { formatInstant, formatSpan } from "../format/quantity.ts";
 import { oneLine } from "../format/text-width.ts";
 import type { Session } from "../session.ts";
 import { waitForMaintenance } from "../wait-cluster.ts";
+import { addNodeJoin } from "./server/node-join.ts";
 import { addWaitFlags, waitFlagsOf } from "./service/change.ts";
 
 /** Hangs `node` and its verbs into the program. */
 export function addNodeCommands(program: Command, context: CommandContext): void {
   const node = program.command("node").description("machines that run services");
   context.handle(node.command("list").description("all nodes"), listNodes);
+  addNodeJoin(node, context);
   const show = node.command("show").description("one node in full").argument("<node>");
   context.handle(show, showNode);
   const confirm = node
@@ -29,9 +31,21 @@ export function addNodeCommands(program: Command, context: CommandContext): void
     .argument("<node>");
   addWaitFlags(maintenance);
   context.handle(maintenance, setMaintenance);
+  const taint = node
+    .command("taint")
+    .description("close a node to services that do not tolerate the taint; they move away")
+    .argument("<node>")
+    .argument("<taint>", "a name, e.g. control-plane");
+  context.handle(taint, async (session, values) => setTaint(session, values, "on"));
+  const untaint = node
+    .command("untaint")
+    .description("open a node again to services that do not tolerate the taint")
+    .argument("<node>")
+    .argument("<taint>");
+  context.handle(untaint, async (session, values) => setTaint(session, values, "off"));
   const remove = node
     .command("remove")
-    .description("take a node out of the cluster, once its agent has ended")
+    .description("take a node out of the cluster, once nothing runs there any more")
     .argument("<node>");
   context.handle(remove, removeNode);
 }
@@ -48,17 +62,20 @@ async function listNodes(session: Session): Promise<Outcome> {
 /** The nodes as a table, or what to do when there is none. */
 export function nodesTable(session: Session, nodes: readonly NodeResource[]): string {
   if (nodes.length === 0) {
-    return "no nodes yet; make a token with: holdfast token create --node NAME --out FILE\n";
+    return "no nodes yet; print the command for a new one with: holdfast join-script --node\n";
   }
+  const isAnyTainted = nodes.some(({ taints }) => taints.length > 0);
   const rows = nodes.map((node) => [
     node.id,
     session.colours.nodeState(node.state),
+    ...(isAnyTainted ? [node.taints.join(",") || "-"] : []),
     String(node.epoch),
     String(node.services.length),
     formatSpan(session.io.nowMs() - node.sinceMs),
     node.reason,
   ]);
-  return session.table(["NODE", "STATE", "EPOCH", "SERVICES", "SINCE", "WHY"], rows);
+  const taints = isAnyTainted ? ["TAINTS"] : [];
+  return session.table(["NODE", "STATE", ...taints, "EPOCH", "SERVICES", "SINCE", "WHY"], rows);
 }
 
 async function showNode(session: Session, values: readonly string[]): Promise<Outcome> {
@@ -84,6 +101,7 @@ async function showNode(session: Session, values: readonly string[]): Promise<Ou
           : `${node.agentVersion}, in mode ${node.agentMode}`,
       ],
       ["capacity", capacityText(node)],
+      ["taints", node.taints.join(", ") || "none: it takes every service"],
       ["services", node.services.join(", ") || "none"],
       ["properties", properties.join(", ") || "none"],
     ];
@@ -132,6 +150,25 @@ async function setMaintenance(
   return done;
 }
 
+async function setTaint(
+  session: Session,
+  values: readonly string[],
+  wish: "on" | "off",
+): Promise<Outcome> {
+  const name = argumentAt(values, 0);
+  const taint = argumentAt(values, 1);
+  const client = await session.client();
+  if (!client.ok) return client;
+  const answer = await client.value.putTaint(name, taint, wish);
+  if (!answer.ok) return failOfApi(answer.error);
+  const sentence =
+    wish === "on"
+      ? `is closed to services that do not tolerate "${taint}": they move away where another node takes them; follow it with: holdfast events --follow`
+      : `no longer has the taint "${taint}"`;
+  session.print(answer.body, () => `${name} ${sentence}\n`);
+  return done;
+}
+
 async function removeNode(session: Session, values: readonly string[]): Promise<Outcome> {
   const name = argumentAt(values, 0);
   const client = await session.client();
@@ -140,7 +177,8 @@ async function removeNode(session: Session, values: readonly string[]): Promise<
   if (!answer.ok) return failOfApi(answer.error);
   session.print(
     answer.body ?? { id: name },
-    () => `${name} is removed; its agent's token is revoked with: holdfast token revoke ID\n`,
+    () =>
+      `${name} is removed, and turned away if it comes back; on that machine: stop the agent (systemctl disable --now holdfast-agent), and empty its data directory before it joins anew\n`,
   );
   return done;
 }

@@ -16,17 +16,24 @@ export const defaultServer = "http://127.0.0.1:7440";
 const cliConfigSchema = z.strictObject({
   server: z.string().optional(),
   tokenFile: z.string().optional(),
+  /** PEM file of the authority that the servers' certificates are of. */
+  authority: z.string().optional(),
 });
 
 /** What flags say; undefined where they say nothing. */
 export interface ConnectionFlags {
   readonly server?: string | undefined;
   readonly tokenFile?: string | undefined;
+  readonly authority?: string | undefined;
+  /** `--server` was given without a value. */
+  readonly isBare?: boolean | undefined;
 }
 
 export interface ConnectOptions {
   /** How long an answer may take; default: the client's own. */
   readonly timeoutMs?: number;
+  /** `login`: without a token, and never in clear over a network. */
+  readonly purpose?: "login";
 }
 
 /** Makes the client, or says which setting is wrong. Nothing is sent yet. */
@@ -43,15 +50,54 @@ export async function connect(
   }
   const environmentServer = setting(io, "HOLDFAST_SERVER");
   const named = flags.server ?? environmentServer ?? fromFiles.server;
-  const server = parseServer(
-    named ?? (await serverOfThisMachine(io)) ?? defaultServer,
+  const own = await placeOfThisMachine(io);
+  const servers = parseServers(
+    named ?? own?.servers.join(",") ?? defaultServer,
     whereServer(flags, environmentServer),
   );
-  if (!server.ok) return server;
-  const token = await findToken(flags, fromFiles.tokenFile, io);
+  if (!servers.ok) return servers;
+  const [server = defaultServer, ...otherServers] = servers.value;
+  const { purpose, ...others } = options;
+  const clear = purpose === undefined ? undefined : servers.value.find(isClear);
+  if (clear !== undefined) {
+    return usage(
+      `${clear} would get the password in clear, for everybody on the way to read`,
+      "name a server with https://, or log in on the machine of the server",
+    );
+  }
+  const token =
+    purpose === undefined ? await findToken(flags, fromFiles.tokenFile, io) : ok(undefined);
   if (!token.ok) return token;
+  const authority = await readAuthority(
+    flags.authority ?? setting(io, "HOLDFAST_CA") ?? fromFiles.authority,
+    own?.authorityFile,
+  );
+  if (!authority.ok) return authority;
   return ok(
-    createClient({ server: server.value, token: token.value, signal: io.signal, ...options }),
+    createClient({
+      server,
+      otherServers,
+      authorityPem: authority.value,
+      token: token.value,
+      signal: io.signal,
+      ...others,
+    }),
+  );
+}
+
+/** The authority's certificate: from the file that was named, else from the one of this machine's own server. */
+async function readAuthority(
+  named: string | undefined,
+  ofThisMachine: string | undefined,
+): Promise<Result<string | undefined, Failure>> {
+  const file = named ?? ofThisMachine;
+  if (file === undefined) return ok(undefined);
+  const read = await readTextFile(file);
+  if (read.ok) return ok(read.value);
+  if (named === undefined) return ok(undefined); // not for this user: the connection says what is missing
+  return usage(
+    `cannot read the authority's certificate ${file}: ${read.error.message}`,
+    "name it with --ca FILE; servers have it in pki/ca.crt of their data directory",
   );
 }
 
@@ -61,20 +107,52 @@ function setting(io: CliIo, name: string): string | undefined {
   return value === "" ? undefined : value;
 }
 
-const serverInfoSchema = z.object({ url: z.url({ protocol: /^http$/ }) });
+const placeSchema = z.object({
+  url: z.url({ protocol: /^https?$/ }).optional(),
+  servers: z.array(z.url({ protocol: /^https?$/ })).default([]),
+  authorityFile: z.string().optional(),
+});
 
-/** The address that this machine's own server has left for its administrator, if it has. */
-async function serverOfThisMachine(io: CliIo): Promise<string | undefined> {
-  const read = await readTextFile(io.places.serverInfoFile);
-  if (!read.ok) return undefined;
-  const documents = parseYamlDocuments(read.value, io.places.serverInfoFile); // JSON is YAML
-  const parsed = serverInfoSchema.safeParse(documents.ok ? documents.value[0]?.value : undefined);
-  return parsed.success ? parsed.data.url : undefined;
+interface OwnPlace {
+  readonly servers: readonly string[];
+  readonly authorityFile: string | undefined;
+}
+
+/** What this machine's own server, or else its agent, has left for the command line, if it has. */
+async function placeOfThisMachine(io: CliIo): Promise<OwnPlace | undefined> {
+  for (const file of [io.places.serverInfoFile, io.places.agentInfoFile]) {
+    const read = await readTextFile(file);
+    if (!read.ok) continue;
+    const documents = parseYamlDocuments(read.value, file); // JSON is YAML
+    const parsed = placeSchema.safeParse(documents.ok ? documents.value[0]?.value : undefined);
+    if (!parsed.success) continue;
+    const { url, servers, authorityFile } = parsed.data;
+    const all = [...new Set([...(url === undefined ? [] : [url]), ...servers])];
+    if (all.length > 0) return { servers: all, authorityFile };
+  }
+  return undefined;
 }
 
 function whereServer(flags: ConnectionFlags, environmentServer: string | undefined): string {
   if (flags.server !== undefined) return "--server";
   return environmentServer === undefined ? "server in cli.yaml" : "HOLDFAST_SERVER";
+}
+
+/** Plain HTTP that leaves this machine. */
+function isClear(server: string): boolean {
+  const { protocol, hostname } = new URL(server);
+  return protocol === "http:" && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
+/** Checks a list of addresses, parted by commas. */
+export function parseServers(text: string, where: string): Result<string[], Failure> {
+  const servers: string[] = [];
+  for (const part of text.split(",")) {
+    const server = parseServer(part.trim(), where);
+    if (!server.ok) return server;
+    servers.push(server.value);
+  }
+  return ok(servers);
 }
 
 /** Checks a server's address; `where` names the setting that it comes from. */
@@ -97,6 +175,9 @@ async function findToken(
   if (token !== undefined) return checkToken(token, "HOLDFAST_TOKEN");
   if (environmentFile !== undefined) return readTokenFile(environmentFile, "HOLDFAST_TOKEN_FILE");
   if (configuredFile !== undefined) return readTokenFile(configuredFile, "tokenFile in cli.yaml");
+  const { userTokenFile } = io.places;
+  const login = userTokenFile === undefined ? undefined : await readTextFile(userTokenFile);
+  if (login?.ok === true) return checkToken(login.value, String(userTokenFile));
   const found = await readTextFile(io.places.adminTokenFile);
   return found.ok ? checkToken(found.value, io.places.adminTokenFile) : ok(undefined);
 }

@@ -48,7 +48,7 @@ const onOff = (flags: string, description: string): Flag => ({
 const number = (flags: string, description: string): Flag => ({
   option: () => numberOption(flags, description),
 });
-const services = (flags: string, description: string): Flag => ({
+const repeated = (flags: string, description: string): Flag => ({
   option: () => repeatedOption(flags, `${description} (again for more)`),
 });
 
@@ -92,8 +92,16 @@ const fieldFlags: readonly FieldFlag[] = [
     ...onOff("--may-overcommit <on|off>", "it may run where memory does not suffice"),
     path: ["mayOvercommit"],
   },
-  { ...services("--after <service>", "must run before it, if it is to run"), path: ["after"] },
-  { ...services("--requires <service>", "it cannot do without it"), path: ["requires"] },
+  { ...repeated("--after <service>", "must run before it, if it is to run"), path: ["after"] },
+  { ...repeated("--requires <service>", "it cannot do without it"), path: ["requires"] },
+  {
+    ...repeated("--toleration <taint>", "it may run on nodes with this taint"),
+    path: ["tolerations"],
+  },
+  {
+    ...repeated("--volume <name>", "on its node's own disks: it stays with it"),
+    path: ["volumes"],
+  },
   {
     ...number("--priority <number>", "higher is recovered first when much is lost"),
     path: ["priority"],
@@ -170,6 +178,8 @@ const unsetPaths: Readonly<Record<string, readonly string[]>> = {
   limits: ["limits"],
   after: ["after"],
   requires: ["requires"],
+  tolerations: ["tolerations"],
+  volumes: ["volumes"],
   description: ["description"],
   "working-directory": ["driver", "workingDirectory"],
   user: ["driver", "user"],
@@ -357,13 +367,22 @@ function findFlag(path: readonly PropertyKey[]): FieldFlag | undefined {
   return fieldFlags.find((own) => resolve(own.path, parts[0] ?? "").join(".") === joined);
 }
 
+/** Fields that are lists; what is wrong with one of their items is told with the flag. */
+const listFlags: Readonly<Record<string, string>> = {
+  after: "--after",
+  requires: "--requires",
+  tolerations: "--toleration",
+  volumes: "--volume",
+};
+
 /** Names the flag that a field comes from. */
 function flagOfPath(path: readonly PropertyKey[]): string {
   const parts = path.map(String);
   const joined = parts.join(".");
   const flag = findFlag(path);
   if (flag !== undefined) return flag.option().long ?? joined;
-  if (parts[0] === "after" || parts[0] === "requires") return `--${parts[0]}`;
+  const list = listFlags[parts[0] ?? ""];
+  if (list !== undefined) return list;
   if (parts[1] === "environment") return `--env ${parts[2] ?? ""}`.trim();
   if (parts[1] === "health") return healthFlags[parts[2] ?? ""] ?? "--health-exec";
   return joined;

@@ -9,7 +9,13 @@ import {
   timesOf,
 } from "../../wire/settings.ts";
 import { type Failure, usage } from "../failure.ts";
-import { parseDuration, parseNumber, writeDuration } from "../format/quantity.ts";
+import {
+  parseDuration,
+  parseNumber,
+  parseSize,
+  writeDuration,
+  writeSize,
+} from "../format/quantity.ts";
 import { type Draft, draftAt, putDraft } from "./draft.ts";
 
 /** How a value is read and written. */
@@ -24,6 +30,11 @@ const duration: Kind = {
   form: "DURATION",
   parse: parseDuration,
   write: (value) => writeDuration(Number(value)),
+};
+const size: Kind = {
+  form: "SIZE",
+  parse: parseSize,
+  write: (value) => writeSize(Number(value)),
 };
 const number: Kind = { form: "NUMBER", parse: parseNumber, write: String };
 const onOff: Kind = {
@@ -82,6 +93,16 @@ const settings: readonly Setting[] = [
   { key: "autoRebalance.margin", kind: number, words: "least improvement that is worth a move" },
   { key: "roundMs", kind: duration, words: "how often the manager looks by itself" },
   { key: "goneAfterMs", kind: duration, words: "a removed node is forgotten after so long" },
+  {
+    key: "purgeAfterMs",
+    kind: duration,
+    words: "a lost node or server is taken out after so long; 0s: never",
+  },
+  {
+    key: "readyServersMin",
+    kind: number,
+    words: "no server is taken out while fewer others are ready",
+  },
   { key: "operationsPerNode", kind: number, words: "starts, stops and moves at a time on a node" },
   {
     key: "brake.lostShare",
@@ -100,6 +121,8 @@ const settings: readonly Setting[] = [
     kind: oneOf(admissionActions),
     words: "what becomes of a service for which it would not",
   },
+  { key: "bundles.fileBytesMax", kind: size, words: "largest bundle" },
+  { key: "bundles.totalBytesMax", kind: size, words: "all bundles together" },
 ];
 
 /** So wide is the column of keys with their values, in help. */

@@ -83,6 +83,7 @@ function sentenceOf({ tone, subjects, text }: StoryLine): string {
 
 /** The verbs that sentences about services and nodes begin with, and what several do. */
 const plurals: ReadonlyMap<string, string> = new Map([
+  ["goes", "go"],
   ["is", "are"],
   ["was", "were"],
   ["has", "have"],

@@ -1,6 +1,11 @@
-/** Tells each connected agent the instructions of its node, as they change, and nothing of other nodes. */
+/**
+ * Tells each connected agent the instructions of its node, as they change, and what persons want of it at other
+ * servers; nothing of other nodes.
+ */
 import { compareIds, type NodeId, type ServiceId } from "../../core/ids.ts";
 import type { InstructionMessage } from "../../wire/agent-protocol.ts";
+import { keys, type NodeRecord } from "../../wire/records.ts";
+import { serverUrls } from "../control-plane/server-urls.ts";
 import type { SseStream } from "../http/sse.ts";
 import type { ClusterView, ViewChange } from "../view/cluster-view.ts";
 import { instructionOf } from "../view/compose.ts";
@@ -14,13 +19,21 @@ export interface InstructionHub {
 
 interface Connected {
   readonly stream: SseStream;
+  /** The node's registration when the stream began; undefined: it had none. */
+  readonly registered: NodeRecord | undefined;
   /** Services that the agent was told are its node's. */
   readonly told: Set<ServiceId>;
+}
+
+function isAboutServers(key: string): boolean {
+  return key.startsWith(keys.servers) || key === keys.controlPlane;
 }
 
 /** Follows the view for as long as the view goes on. */
 export function createInstructionHub(view: ClusterView): InstructionHub {
   const agents = new Map<NodeId, Connected>();
+  /** Orders of other servers, and whom they were passed on to. */
+  const passed = new Map<string, Connected>();
 
   function send(stream: SseStream, message: InstructionMessage): void {
     stream.send({ event: message.kind, data: message });
@@ -36,7 +49,43 @@ export function createInstructionHub(view: ClusterView): InstructionHub {
     send(agent.stream, { kind: "snapshot", instructions });
   }
 
+  /** What other servers want of agents whose streams are here. */
+  function passOrders(): void {
+    const { agentOrders } = view.tables;
+    for (const requestId of passed.keys()) {
+      if (!agentOrders.has(requestId)) passed.delete(requestId);
+    }
+    for (const [requestId, { value }] of agentOrders) {
+      const agent = agents.get(value.node);
+      if (agent === undefined || passed.get(requestId) === agent) continue;
+      passed.set(requestId, agent);
+      send(agent.stream, { ...value.order, answerTo: value.answerTo });
+    }
+  }
+
+  function tellServers(agent: Connected): void {
+    const urls = serverUrls({ view });
+    if (urls.length > 0) send(agent.stream, { kind: "servers", urls });
+  }
+
+  /** A machine that was removed hears nothing of the one that has its name now. */
+  function partFromRemoved(nodes: Iterable<NodeId>): void {
+    for (const node of nodes) {
+      const { stream, registered } = agents.get(node) ?? {};
+      const now = view.tables.nodes.get(node)?.value;
+      const isSame =
+        registered?.identity === now?.identity &&
+        registered?.registeredAtMs === now?.registeredAtMs;
+      if (!isSame) stream?.close();
+    }
+  }
+
   function changed(change: ViewChange): void {
+    partFromRemoved(change.nodes);
+    passOrders();
+    if (change.changedKeys.some(isAboutServers)) {
+      for (const agent of agents.values()) tellServers(agent);
+    }
     for (const service of change.instructed) {
       const instruction = instructionOf(view.tables, service);
       // A service leaves one of the nodes that the change names, or stays where it is.
@@ -55,19 +104,27 @@ export function createInstructionHub(view: ClusterView): InstructionHub {
   view.listen({
     changed,
     reset() {
-      for (const [node, agent] of agents) snapshot(node, agent);
+      partFromRemoved([...agents.keys()]);
+      for (const [node, agent] of agents) {
+        snapshot(node, agent);
+        tellServers(agent);
+      }
+      passOrders();
     },
   });
 
   return {
     attach(node, stream) {
       agents.get(node)?.stream.close();
-      const agent = { stream, told: new Set<ServiceId>() };
+      const registered = view.tables.nodes.get(node)?.value;
+      const agent = { stream, registered, told: new Set<ServiceId>() };
       agents.set(node, agent);
       stream.onClose(() => {
         if (agents.get(node) === agent) agents.delete(node);
       });
       snapshot(node, agent);
+      tellServers(agent);
+      passOrders();
     },
     tell(node, message) {
       const agent = agents.get(node);

@@ -22,9 +22,14 @@ import { timesOf } from "../../wire/settings.ts";
 import type { ServerContext } from "../context.ts";
 import { fromStore, refuse } from "../http/problem-error.ts";
 import { changeAttemptsMax } from "../limits.ts";
+import { turnedAway } from "./removed-node.ts";
 
 type LeaseRequest = ReturnType<typeof leaseRequestSchema.parse>;
 type ReleaseRequest = ReturnType<typeof releaseRequestSchema.parse>;
+interface RenewalRequest {
+  readonly incarnation: string;
+  readonly renew: Renewal;
+}
 type Renewal = NonNullable<LeaseRequest["renew"]>;
 
 /** A node's live lease as the store has it. */
@@ -60,15 +65,10 @@ export async function grantLease(
   const { entry } = read.value;
   const last = entry === undefined ? 0 : readRecord(epochRecordSchema, epochKey, entry.value).epoch;
   const times = currentTimes(context);
-  const lease = fromStore(await context.store.grantLease(times.ttlMs));
+  const lease = await newLease(context, times);
   if (!lease.ok) return lease;
-  const record: LeaseRecord = {
-    version: 1,
-    epoch: epochOf(last + 1),
-    leaseId: lease.value,
-    incarnation: request.incarnation,
-    times,
-  };
+  const { incarnation } = request;
+  const record = { version: 1 as const, epoch: epochOf(last + 1), incarnation, ...lease.value };
   const unchanged: Compare =
     entry === undefined
       ? { kind: "absent", key: epochKey }
@@ -81,43 +81,87 @@ export async function grantLease(
         unchanged,
       ],
       then: [
-        { kind: "put", key: epochKey, value: { version: 1, epoch: record.epoch } },
+        {
+          kind: "put",
+          key: epochKey,
+          value: { version: 1, epoch: record.epoch, incarnation: request.incarnation },
+        },
         {
           kind: "put",
           key: `${keys.leases}${node}`,
           value: jsonOf(record),
-          leaseId: lease.value,
+          leaseId: record.leaseId,
         },
       ],
     }),
   );
   if (granted.ok && granted.value.succeeded) return ok(answerOf(context, record));
-  await letGo(context, lease.value);
+  await letGo(context, record.leaseId);
   if (!granted.ok) return granted;
+  const { nodes, removedNodes } = context.view.tables;
+  const removed = nodes.has(node) ? undefined : removedNodes.get(node)?.value;
+  if (removed !== undefined) return refuse("not-allowed", turnedAway(removed));
   return refuse(
     "conflict",
     `node "${node}" has not joined, or its lease changed just now; try again`,
   );
 }
 
-/** Keeps the lease of this epoch and agent alive. */
+/** What a new lease of the store adds to a record. The era is read first: the lease is of that one or of a later one. */
+async function newLease(
+  { store }: Pick<ServerContext, "store">,
+  times: LeaseTimes,
+): Promise<Result<Pick<LeaseRecord, "leaseId" | "times" | "era">, Problem>> {
+  const era = store.leaseEra?.();
+  const lease = fromStore(await store.grantLease(times.ttlMs));
+  if (!lease.ok) return lease;
+  return ok({ leaseId: lease.value, times, ...(era === undefined ? {} : { era }) });
+}
+
+/** Keeps the lease of this epoch and agent alive. Two servers may be asked for it at the same time. */
 export async function renewLease(
   context: ServerContext,
   node: NodeId,
-  request: { readonly incarnation: string; readonly renew: Renewal },
+  request: RenewalRequest,
 ): Promise<Result<LeaseAnswer, Problem>> {
+  for (let attempt = 0; attempt < changeAttemptsMax; attempt += 1) {
+    const renewed = await tryRenew(context, node, request);
+    if (!renewed.ok) return renewed;
+    if (renewed.value !== "changed") return ok(answerOf(context, renewed.value));
+  }
+  return refuse("unavailable", `the lease of epoch ${request.renew.epoch} changes all the time`);
+}
+
+/** `changed`: another server has just replaced the lease. */
+async function tryRenew(
+  context: ServerContext,
+  node: NodeId,
+  request: RenewalRequest,
+): Promise<Result<LeaseRecord | "changed", Problem>> {
   const held = await readLease(context, node);
   if (!held.ok) return held;
   const lease = held.value;
   const { epoch } = request.renew;
+  if (lease === undefined) return await restoreLease(context, node, request);
   // The epoch and the agent's own id say whose it is; the store's lease may have been replaced (see below).
-  if (lease?.record.epoch !== epoch || lease.record.incarnation !== request.incarnation) {
-    return refuse("stale-epoch", `node "${node}" no longer holds the lease of epoch ${epoch}`);
+  if (lease.record.epoch !== epoch || lease.record.incarnation !== request.incarnation) {
+    return noLonger(node, epoch);
   }
+  const { record } = lease;
   const times = currentTimes(context);
-  if (wantsLonger(lease.record.times, times)) return await lengthen(context, lease, times);
-  const kept = fromStore(await context.store.keepLeaseAlive(lease.record.leaseId));
-  return kept.ok ? ok(answerOf(context, lease.record)) : kept;
+  if (wantsLonger(record.times, times)) return await replaceLease(context, lease, times);
+  if (isOfAnotherEra(context, record)) return await replaceLease(context, lease, record.times);
+  const kept = await context.store.keepLeaseAlive(record.leaseId);
+  if (!kept.ok && kept.error.kind !== "lease-not-found") return fromStore(kept);
+  if (!kept.ok) return await restoreLease(context, node, request);
+  // It may have been renewed by a leader of the store that was elected only now.
+  if (isOfAnotherEra(context, record)) return await replaceLease(context, lease, record.times);
+  return ok(record);
+}
+
+/** An end of it could come too early (see the store's `leaseEra`): it is replaced rather than renewed. */
+function isOfAnotherEra({ store }: Pick<ServerContext, "store">, { era }: LeaseRecord): boolean {
+  return store.leaseEra !== undefined && store.leaseEra() !== era;
 }
 
 /**
@@ -133,30 +177,27 @@ function wantsLonger(granted: LeaseRecord["times"], wanted: LeaseTimes): boolean
   );
 }
 
-/** Moves the node's key, with its epoch, to a new lease of the store with the new times. */
-async function lengthen(
+/** Moves the node's key, with its epoch, to a new lease of the store with these times. */
+async function replaceLease(
   context: ServerContext,
   held: StoredLease,
-  times: LeaseTimes,
-): Promise<Result<LeaseAnswer, Problem>> {
-  const lease = fromStore(await context.store.grantLease(times.ttlMs));
+  times: LeaseRecord["times"],
+): Promise<Result<LeaseRecord | "changed", Problem>> {
+  const lease = await newLease(context, leaseTimesOf(times));
   if (!lease.ok) return lease;
   const { key, modRevision } = held.entry;
-  const record: LeaseRecord = { ...held.record, leaseId: lease.value, times };
+  const record: LeaseRecord = { ...held.record, ...lease.value };
+  const { leaseId } = record;
   const moved = fromStore(
     await context.store.txn({
       compare: [{ kind: "modified-at", key, revision: modRevision }],
-      then: [{ kind: "put", key, value: jsonOf(record), leaseId: lease.value }],
+      then: [{ kind: "put", key, value: jsonOf(record), leaseId }],
     }),
   );
-  if (moved.ok && moved.value.succeeded) {
-    await letGo(context, held.record.leaseId);
-    return ok(answerOf(context, record));
-  }
   // Nobody holds the new lease, or it is not known: its end must not take the node's key with it.
   if (!moved.ok) return moved;
-  await letGo(context, lease.value);
-  return refuse("stale-epoch", `the lease of epoch ${record.epoch} ended just now`);
+  await letGo(context, moved.value.succeeded ? held.record.leaseId : leaseId);
+  return ok(moved.value.succeeded ? record : "changed");
 }
 
 /** Ends the lease of this epoch and of no other; what is over already is a success. */
@@ -232,6 +273,56 @@ export async function liveLease(
   return refuse("stale-epoch", `node "${node}" does not hold a live lease of epoch ${epoch}`);
 }
 
+/**
+ * A lease whose end proves nothing (see the store's `leaseEndIsProofAtMs`) is given back to the agent that had it, as
+ * long as nobody has acted upon its end: its epoch is still the node's, and the node was not fenced.
+ */
+async function restoreLease(
+  context: ServerContext,
+  node: NodeId,
+  { incarnation, renew }: RenewalRequest,
+): Promise<Result<LeaseRecord | "changed", Problem>> {
+  const { epoch } = renew;
+  const { store, clock } = context;
+  const times = currentTimes(context);
+  const proofAtMs = store.leaseEndIsProofAtMs?.(undefined, times.ttlMs) ?? 0;
+  if (proofAtMs <= clock.monotonicMs()) return noLonger(node, epoch);
+  const key = `${keys.epochs}${node}`;
+  const read = fromStore(await store.get(key));
+  if (!read.ok) return read;
+  const { entry } = read.value;
+  const last = entry === undefined ? undefined : readRecord(epochRecordSchema, key, entry.value);
+  if (entry === undefined || last?.epoch !== epoch || last.incarnation !== incarnation) {
+    return noLonger(node, epoch);
+  }
+  const lease = await newLease(context, times);
+  if (!lease.ok) return lease;
+  const record: LeaseRecord = { version: 1, epoch, incarnation, ...lease.value };
+  const { leaseId } = record;
+  const leaseKey = `${keys.leases}${node}`;
+  const restored = fromStore(
+    await store.txn({
+      compare: [
+        { kind: "present", key: `${keys.nodes}${node}` },
+        { kind: "absent", key: leaseKey },
+        { kind: "modified-at", key, revision: entry.modRevision },
+      ],
+      then: [{ kind: "put", key: leaseKey, value: jsonOf(record), leaseId }],
+    }),
+  );
+  if (!restored.ok) return restored;
+  if (restored.value.succeeded) {
+    context.log.write("info", `node "${node}" has its lease of epoch ${epoch} back`);
+    return ok(record);
+  }
+  await letGo(context, leaseId);
+  return ok("changed");
+}
+
+function noLonger(node: NodeId, epoch: Epoch): ReturnType<typeof refuse> {
+  return refuse("stale-epoch", `node "${node}" no longer holds the lease of epoch ${epoch}`);
+}
+
 function stillHeld(node: NodeId, record: LeaseRecord): Result<never, Problem> {
   return refuse(
     "conflict",
@@ -243,15 +334,22 @@ function currentTimes(context: ServerContext): LeaseTimes {
   return timesOf(context.view.tables.settings.value);
 }
 
+/** Of a record of before there were times in it: the default ones. */
+function leaseTimesOf(times: LeaseRecord["times"]): LeaseTimes {
+  const { ttlMs, watchdogMs, renewEveryMs } = times ?? timesOf({ profile: "balanced" });
+  return {
+    ttlMs: durationMs(ttlMs),
+    watchdogMs: durationMs(watchdogMs),
+    renewEveryMs: durationMs(renewEveryMs),
+  };
+}
+
 function answerOf(context: ServerContext, record: LeaseRecord): LeaseAnswer {
-  const { leaseId, epoch, times } = record;
-  const fallback = timesOf({ profile: "balanced" });
+  const { leaseId, epoch } = record;
   return {
     leaseId,
     epoch,
-    ttlMs: durationMs(times?.ttlMs ?? fallback.ttlMs),
-    watchdogMs: durationMs(times?.watchdogMs ?? fallback.watchdogMs),
-    renewEveryMs: durationMs(times?.renewEveryMs ?? fallback.renewEveryMs),
+    ...leaseTimesOf(record.times),
     operationsPerNode: context.view.tables.settings.value.operationsPerNode,
   };
 }

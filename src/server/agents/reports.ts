@@ -21,7 +21,9 @@ import {
 import type { ServerContext } from "../context.ts";
 import { fromStore, refuse } from "../http/problem-error.ts";
 import { changeAttemptsMax, nodesMax } from "../limits.ts";
+import { freshTables } from "../view/fresh.ts";
 import { liveLease, readLease } from "./leases.ts";
+import { type NameTaken, planReturn } from "./removed-node.ts";
 
 type ConfirmRequest = ReturnType<typeof confirmRequestSchema.parse>;
 type ReportRequest = ReturnType<typeof reportRequestSchema.parse>;
@@ -32,6 +34,8 @@ export async function join(
   context: ServerContext,
   node: NodeId,
   request: JoinRequest,
+  /** The token that it came with; undefined: it came with a certificate. */
+  tokenId?: string,
 ): Promise<Result<void, Problem>> {
   const key = `${keys.nodes}${node}`;
   for (let attempt = 0; attempt < changeAttemptsMax; attempt += 1) {
@@ -41,6 +45,8 @@ export async function join(
     if (entry === undefined && context.view.tables.nodes.size >= nodesMax) {
       return refuse("too-many", `there are ${nodesMax} nodes already`);
     }
+    const named = entry === undefined ? await nameFor(context, node, tokenId) : ok(noReturn);
+    if (!named.ok) return named;
     const before = entry === undefined ? newNode(context, node) : nodeRecordOf(entry);
     const value = jsonOf({ ...before, ...request });
     if (entry !== undefined && JSON.stringify(entry.value) === JSON.stringify(value)) {
@@ -52,14 +58,31 @@ export async function join(
           entry === undefined
             ? { kind: "absent", key }
             : { kind: "modified-at", key, revision: entry.modRevision },
+          ...named.value.compare,
         ],
-        then: [{ kind: "put", key, value }],
+        then: [{ kind: "put", key, value }, ...named.value.operations],
       }),
     );
     if (!written.ok) return written;
     if (written.value.succeeded) return ok(undefined);
   }
   return refuse("conflict", `others are changing node "${node}" all the time`);
+}
+
+const noReturn: NameTaken = { compare: [], operations: [] };
+
+/** A token that was made after the node's removal is a person's word that a machine of that name may come in again. */
+async function nameFor(
+  context: ServerContext,
+  node: NodeId,
+  tokenId: string | undefined,
+): Promise<Result<NameTaken, Problem>> {
+  const tables = await freshTables(context);
+  if (!tables.ok) return tables;
+  const token = tokenId === undefined ? undefined : tables.value.tokens.get(tokenId);
+  return planReturn(tables.value, node, (removed) => {
+    return token !== undefined && token.revision > removed.revision;
+  });
 }
 
 function newNode(context: ServerContext, node: NodeId): NodeRecord {
@@ -72,6 +95,7 @@ function newNode(context: ServerContext, node: NodeId): NodeRecord {
     registeredAtMs: context.clock.wallMs(),
     confirmedOffEpoch: epochOf(0),
     maintenance: false,
+    taints: [],
   };
 }
 

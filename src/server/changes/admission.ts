@@ -6,6 +6,7 @@ import {
   checkAdmission,
 } from "../../core/placement/admission.ts";
 import type { Rulebook } from "../../core/placement/rulebook.ts";
+import { intoleranceOf } from "../../core/placement/taints.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { type Problem, problemOf } from "../../wire/errors.ts";
 import type { ServiceConfig } from "../../wire/service-config.ts";
@@ -51,19 +52,33 @@ function verdictOf(tables: ViewTables, losses: number, config: ServiceConfig): A
       memoryBytes: value.capacity?.memoryBytes ?? unstatedMemoryBytes,
       cpuCores: value.capacity?.cpuCores ?? 0,
     })),
-    services: [...others, config].flatMap((service) => demandOf(service, rulebook)),
+    services: [...others, config].flatMap((service) => demandOf(tables, service, rulebook)),
   });
 }
 
-function demandOf(config: ServiceConfig, rulebook: Rulebook): AdmissionInput["services"] {
+function demandOf(
+  tables: ViewTables,
+  config: ServiceConfig,
+  rulebook: Rulebook,
+): AdmissionInput["services"] {
   const memoryBytes = needOf(config);
   if (memoryBytes === 0) return [];
-  return [{ service: config.id, memoryBytes, allowed: allowedNodes(config.id, rulebook) }];
+  return [{ service: config.id, memoryBytes, allowed: allowedNodes(tables, config, rulebook) }];
 }
 
-function allowedNodes(service: ServiceId, rulebook: Rulebook): readonly NodeId[] | undefined {
-  const affinity = rulebook.nodeAffinity.get(service);
-  return affinity?.strict === true ? [...affinity.priorities.keys()] : undefined;
+/** The nodes that strict rules and taints leave; undefined: all. */
+function allowedNodes(
+  tables: ViewTables,
+  { id, tolerations }: ServiceConfig,
+  rulebook: Rulebook,
+): readonly NodeId[] | undefined {
+  const affinity = rulebook.nodeAffinity.get(id);
+  const ruled = affinity?.strict === true ? [...affinity.priorities.keys()] : undefined;
+  const isClosed = (node: NodeId): boolean =>
+    intoleranceOf(tolerations, tables.nodes.get(node)?.value.taints ?? []) !== undefined;
+  const nodes = ruled ?? [...tables.nodes.keys()];
+  if (!nodes.some(isClosed)) return ruled;
+  return nodes.filter((node) => !isClosed(node));
 }
 
 /** Memory that must be found for it wherever it goes. */

@@ -8,8 +8,8 @@ import type { Compare, Operation, StoreRevision } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import type { Problem } from "../../wire/errors.ts";
 import { keys } from "../../wire/records.ts";
+import type { Identity } from "../access/identity.ts";
 import type { ServerContext } from "../context.ts";
-import type { Identity } from "../http/auth.ts";
 import { fromStore, refuse } from "../http/problem-error.ts";
 import { auditKeptMax, changeAttemptsMax } from "../limits.ts";
 import { freshTables, tablesAt } from "../view/fresh.ts";
@@ -19,11 +19,11 @@ const detailLengthMax = 2_000;
 
 /** Who changes something, and from where. */
 export interface Actor {
-  readonly identity: Identity;
+  readonly identity: Pick<Identity, "who">;
   readonly from: string;
 }
 
-/** What is to be written. Without operations there is nothing to do, and nothing is recorded. */
+/** What is to be written. With an action and no operations only the audit's record is. */
 export interface ChangePlan {
   readonly compare: readonly Compare[];
   readonly operations: readonly Operation[];
@@ -34,7 +34,7 @@ export interface ChangePlan {
   readonly warnings?: readonly string[];
 }
 
-/** The plan where all is already as it is wanted. */
+/** The plan where all is already as it is wanted: nothing is recorded. */
 export const nothingToDo: ChangePlan = {
   compare: [],
   operations: [],
@@ -78,10 +78,13 @@ export async function change(
     if (!tables.ok) return tables;
     const planned = plan(tables.value);
     if (!planned.ok) return planned;
-    if (planned.value.operations.length === 0) return ok(context.view.tables);
+    if (planned.value.action === "") return ok(context.view.tables);
     const written = await write(context, actor, planned.value);
     if (!written.ok) return written;
-    if (written.value !== undefined) return await tablesAt(context, written.value);
+    if (written.value === undefined) continue;
+    const shown = await tablesAt(context, written.value);
+    // It is done: "unavailable" would have the caller do it again on another server.
+    return shown.ok ? shown : refuse("outcome-unknown", `it was done, but ${shown.error.detail}`);
   }
   return refuse("conflict", "others are changing the same thing all the time");
 }

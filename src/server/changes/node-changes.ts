@@ -1,9 +1,10 @@
 /** The plans of what people say about nodes. */
 import { epochOf, type NodeId, type ServiceId } from "../../core/ids.ts";
 import { ok, type Result } from "../../core/result.ts";
+import type { Operation } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import type { Problem } from "../../wire/errors.ts";
-import { keys, type NodeRecord } from "../../wire/records.ts";
+import { keys, type NodeRecord, type RemovedNodeRecord } from "../../wire/records.ts";
 import { refuse } from "../http/problem-error.ts";
 import { isDisarmed } from "../view/arming.ts";
 import type { Row, ViewTables } from "../view/view-tables.ts";
@@ -70,8 +71,18 @@ export function planMaintenance(
   });
 }
 
-/** Takes a node out of the cluster. It must have ended: what lives would come back by itself. */
-export function planRemoveNode(tables: ViewTables, node: NodeId): Result<ChangePlan, Problem> {
+/** Removed nodes that are remembered; beyond them the oldest are forgotten. */
+const removedNodesMax = 1_000;
+
+/**
+ * Takes a node out of the cluster. It must have ended: what lives would come back by itself. Its machine is turned away
+ * from then on, and what was bound to volumes there may run elsewhere.
+ */
+export function planRemoveNode(
+  tables: ViewTables,
+  node: NodeId,
+  nowMs: number,
+): Result<ChangePlan, Problem> {
   const row = nodeRow(tables, node);
   if (!row.ok) return row;
   const leaseKey = `${keys.leases}${node}`;
@@ -88,13 +99,39 @@ export function planRemoveNode(tables: ViewTables, node: NodeId): Result<ChangeP
     );
   }
   const key = `${keys.nodes}${node}`;
+  const epochRow = tables.epochs.get(node);
+  const removed: RemovedNodeRecord = {
+    version: 1,
+    node,
+    identity: row.value.value.identity,
+    epoch: epochRow?.value.epoch ?? epochOf(0),
+    because: "a person removed it",
+    atMs: nowMs,
+  };
   return ok({
-    compare: [unchanged(key, row.value), { kind: "absent", key: leaseKey }],
-    operations: [{ kind: "delete", key }],
+    compare: [
+      unchanged(key, row.value),
+      { kind: "absent", key: leaseKey },
+      unchanged(`${keys.epochs}${node}`, epochRow),
+    ],
+    operations: [
+      { kind: "delete", key },
+      { kind: "put", key: `${keys.removedNodes}${node}`, value: jsonOf(removed) },
+      ...forgottenRemovals(tables),
+    ],
     action: "node.remove",
     subject: node,
     detail: "",
   });
+}
+
+function forgottenRemovals(tables: ViewTables): Operation[] {
+  const excess = tables.removedNodes.size + 1 - removedNodesMax;
+  if (excess <= 0) return [];
+  const oldest = [...tables.removedNodes].sort(([, a], [, b]) => a.revision - b.revision);
+  return oldest
+    .slice(0, excess)
+    .map(([node]) => ({ kind: "delete", key: `${keys.removedNodes}${node}` }));
 }
 
 /** A copy that goes on without a lease is only known to be dead once its node was confirmed off. */

@@ -1,6 +1,7 @@
 /** The plan of a person's order about one service, refused at once where it cannot be carried out. */
 import { randomUUID } from "node:crypto";
-import { parseNodeId, type ServiceId } from "../../core/ids.ts";
+import { type NodeId, parseNodeId, type ServiceId } from "../../core/ids.ts";
+import { intoleranceOf } from "../../core/placement/taints.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import type { commandRequestSchema } from "../../wire/api.ts";
@@ -124,5 +125,30 @@ function problemOfTarget(
   if (state !== "online") return problemOf("refused", `node "${target}" is ${state}, not online`);
   if (status?.node === target)
     return problemOf("refused", `service "${service}" is on node "${target}" already`);
-  return undefined;
+  const because = whyClosed(tables, { service, status, node: node.value });
+  if (because === undefined) return undefined;
+  return problemOf("refused", `service "${service}" cannot go to node "${target}": ${because}`);
+}
+
+/** What keeps the service itself off the node, whatever rules say: its volumes, a taint. */
+function whyClosed(
+  tables: ViewTables,
+  wish: {
+    readonly service: ServiceId;
+    readonly status: StatusRecord | undefined;
+    readonly node: NodeId;
+  },
+): string | undefined {
+  const { service, status, node } = wish;
+  const config = tables.services.get(service)?.value.config;
+  const bound = status?.boundTo;
+  const volumes = config?.volumes ?? [];
+  if (volumes.length > 0 && bound !== undefined && bound !== node && tables.nodes.has(bound)) {
+    return `its volumes (${volumes.join(", ")}) are bound to node "${bound}"`;
+  }
+  const taint = intoleranceOf(
+    config?.tolerations ?? [],
+    tables.nodes.get(node)?.value.taints ?? [],
+  );
+  return taint === undefined ? undefined : `it does not tolerate the taint "${taint}"`;
 }

@@ -1,5 +1,6 @@
 /** The HTTP server itself: parsing, refusing, documenting and error answers, the same for every route. */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { ServerOptions } from "node:https";
 import type { Socket } from "node:net";
 import swagger from "@fastify/swagger";
 import fastify, {
@@ -21,14 +22,14 @@ import {
   problemOf,
   problemSchema,
 } from "../../wire/errors.ts";
-import { bodyBytesMax, paramLengthMax, requestsMax } from "../limits.ts";
-import type { Identity } from "./auth.ts";
+import type { Identity } from "../access/identity.ts";
+import { bodyBytesMax, bodyWithinMs, paramLengthMax, requestsMax } from "../limits.ts";
 import { documentationOf } from "./documentation.ts";
 import { ProblemError } from "./problem-error.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Set by the authentication of the route's scope. */
+    /** Set by the guard of the routes; undefined: the route is open to everybody. */
     identity: Identity | undefined;
   }
   interface FastifyContextConfig {
@@ -50,12 +51,38 @@ export interface AppOptions {
   readonly log: Log;
   readonly version: string;
   readonly answers: "trusted" | "checked";
+  /** Speaks HTTPS and asks callers for a certificate, which they may leave out; undefined: plain HTTP. */
+  readonly tls?: TlsCredentials | undefined;
+  /** How long the body of a request that is no stream may take to arrive. */
+  readonly bodyWithinMs?: number;
+}
+
+/** PEM texts; `set` of the running server takes others for new connections. */
+export interface TlsCredentials {
+  readonly keyPem: string;
+  readonly certificatePem: string;
+  /** Authorities whose certificates are accepted from callers. */
+  readonly authorityPem: string;
+}
+
+/** What `node:tls` calls them. A caller without a certificate is let in and has to bring a token. */
+export function secureOptionsOf(tls: TlsCredentials): ServerOptions {
+  return {
+    key: tls.keyPem,
+    cert: tls.certificatePem,
+    ca: tls.authorityPem,
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: "TLSv1.2",
+  };
 }
 
 /** An app without routes; register them, then listen. */
 export async function createApp(options: AppOptions): Promise<App> {
+  const { tls } = options;
   const app: App = fastify({
     logger: false,
+    ...(tls === undefined ? {} : { https: secureOptionsOf(tls) }),
     bodyLimit: bodyBytesMax,
     exposeHeadRoutes: false,
     // An agent that sends a service's output for as long as somebody follows it sends one long request.
@@ -85,12 +112,17 @@ export async function createApp(options: AppOptions): Promise<App> {
     openapi: {
       openapi: "3.1.0",
       info: { title: "Holdfast", version: options.version },
-      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
-      security: [{ token: [] }],
+      components: {
+        securitySchemes: {
+          token: { type: "http", scheme: "bearer" },
+          password: { type: "http", scheme: "basic" },
+        },
+      },
+      security: [{ token: [] }, { password: [] }],
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: "any" } }),
   });
-  boundRequests(app);
+  boundRequests(app, options.bodyWithinMs ?? bodyWithinMs);
   app.setErrorHandler((error: FastifyError, request, reply) => {
     sendProblem(reply, problemOfError(error) ?? internalProblem(error, request, options.log));
   });
@@ -130,7 +162,8 @@ function badInput(error: z.ZodError, part: string | undefined): Problem {
   return problemOf("bad-input", prefix === "query" ? `query: ${line}` : line, faults);
 }
 
-function boundRequests(app: App): void {
+/** Nobody keeps one of the places, or what they were allowed when it began, by never ending a request. */
+function boundRequests(app: App, withinMs: number): void {
   let requestCount = 0;
   app.addHook("onRequest", (request, reply, done) => {
     if (request.routeOptions.config.stream === true) {
@@ -142,7 +175,12 @@ function boundRequests(app: App): void {
       return;
     }
     requestCount += 1;
+    const { raw } = request;
+    const late = setTimeout(() => {
+      if (!raw.complete) raw.destroy();
+    }, withinMs);
     reply.raw.once("close", () => {
+      clearTimeout(late);
       requestCount -= 1;
     });
     done();

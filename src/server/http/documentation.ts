@@ -1,9 +1,10 @@
 /** What `/openapi.json` says about each route, beyond the schemas that the route itself checks with. */
 import * as z from "zod";
 import { assert } from "../../core/assert.ts";
+import { execContentType } from "../../wire/exec/frames.ts";
 
 /** Headers and answers that no route checks; they are documented in one way here. */
-type Answer = "event-stream" | "text" | "document" | "nothing";
+type Answer = "event-stream" | "text" | "bytes" | "document" | "nothing" | "frames";
 
 interface RouteWords {
   readonly operationId: string;
@@ -19,10 +20,79 @@ const words: Readonly<Record<string, RouteWords>> = {
     operationId: "isReady",
     summary: "Whether the server can answer from its store",
   },
+  "GET /leader": { operationId: "isLeader", summary: "Whether the manager is on this server" },
   "GET /openapi.json": {
     operationId: "describe",
     summary: "This document",
     answer: "document",
+  },
+  "GET /v1/server": {
+    operationId: "getServer",
+    summary: "What this server says of itself; it needs no leader",
+  },
+  "GET /v1/servers": {
+    operationId: "listServers",
+    summary: "All servers, each asked directly; it needs no leader",
+  },
+  "DELETE /v1/servers/:id": {
+    operationId: "removeServer",
+    summary: "Take a server out for good: refused with the reason where the others could not go on",
+    answer: "nothing",
+  },
+  "GET /v1/isolation": {
+    operationId: "getIsolation",
+    summary: "Whether nodes on servers' machines are closed for services, and which they are",
+  },
+  "PUT /v1/isolation": {
+    operationId: "putIsolation",
+    summary:
+      "Close the nodes on servers' machines for services that do not tolerate it, or open them",
+  },
+  "GET /v1/load-balancer": {
+    operationId: "getLoadBalancer",
+    summary: "The address in front of all servers",
+  },
+  "PUT /v1/load-balancer": {
+    operationId: "putLoadBalancer",
+    summary: "Change the address in front of all servers; certificates are issued anew with it",
+  },
+  "GET /v1/move-to-etcd": {
+    operationId: "getMove",
+    summary: "How far the move from the embedded store to etcd is",
+  },
+  "POST /v1/move-to-etcd": {
+    operationId: "moveToEtcd",
+    summary: "Begin the move from the embedded store to etcd; services keep running",
+  },
+  "GET /v1/join-tokens": { operationId: "listJoinTokens", summary: "All join tokens" },
+  "POST /v1/join-tokens": {
+    operationId: "createJoinToken",
+    summary: "Make a join token for servers or nodes; only this answer holds it",
+  },
+  "DELETE /v1/join-tokens/:id": {
+    operationId: "revokeJoinToken",
+    summary: "Revoke a join token",
+    answer: "nothing",
+  },
+  "GET /v1/join/authority": {
+    operationId: "getAuthority",
+    summary: "The certificate of the authority, to compare with the hash in a join command",
+  },
+  "POST /v1/join/node": {
+    operationId: "joinNode",
+    summary: "Become a node, with a join token; gives the agent its certificate",
+  },
+  "POST /v1/join/server": {
+    operationId: "joinServer",
+    summary: "Prepare to become a server, with a join token; gives an id and certificates",
+  },
+  "GET /v1/peers/status": {
+    operationId: "getPeerStatus",
+    summary: "What this server says of itself to another server",
+  },
+  "GET /v1/peers/reach": {
+    operationId: "getPeerReach",
+    summary: "Which servers this one cannot reach, as another server asks",
   },
   "GET /v1/cluster": { operationId: "getCluster", summary: "Everything at one revision" },
   "GET /v1/settings": { operationId: "getSettings", summary: "The settings of the cluster" },
@@ -87,9 +157,18 @@ const words: Readonly<Record<string, RouteWords>> = {
     operationId: "putMaintenance",
     summary: "Have the services of an online node move away, or come back",
   },
+  "PUT /v1/nodes/:id/taints/:taint": {
+    operationId: "putTaint",
+    summary:
+      "Close a node to services that do not tolerate the taint; 409 while no other node is open",
+  },
+  "DELETE /v1/nodes/:id/taints/:taint": {
+    operationId: "removeTaint",
+    summary: "Open a node again to services that do not tolerate the taint",
+  },
   "DELETE /v1/nodes/:id": {
     operationId: "removeNode",
-    summary: "Take a node out of the cluster; 409 while it holds a lease",
+    summary: "Take a node out of the cluster; 409 while something may run there",
     answer: "nothing",
   },
   "GET /v1/services": { operationId: "listServices", summary: "All services" },
@@ -129,6 +208,11 @@ const words: Readonly<Record<string, RouteWords>> = {
     summary: "The output of a service, from its node",
     answer: "text",
   },
+  "POST /v1/services/:id/exec": {
+    operationId: "execBesideService",
+    summary: `Run a command beside a service, on its node; frames of ${execContentType} both ways`,
+    answer: "frames",
+  },
   "GET /v1/events": {
     operationId: "listEvents",
     summary: "What happened and why, newest first",
@@ -140,7 +224,37 @@ const words: Readonly<Record<string, RouteWords>> = {
     answer: "event-stream",
     conditional: "resume",
   },
-  "GET /v1/audit": { operationId: "listAudit", summary: "Who changed what, newest first" },
+  "GET /v1/audit": {
+    operationId: "listAudit",
+    summary: "Who changed what, newest first; with after and waitMs, what comes next",
+  },
+  "POST /v1/login": {
+    operationId: "login",
+    summary: "Prove a user's password, in the body or as Authorization: Basic; gives a token",
+  },
+  "POST /v1/logout": {
+    operationId: "logout",
+    summary: "End the login whose token is shown",
+    answer: "nothing",
+  },
+  "GET /v1/whoami": { operationId: "whoami", summary: "Who one is, and what one may" },
+  "GET /v1/roles": { operationId: "listRoles", summary: "What each role may" },
+  "GET /v1/users": { operationId: "listUsers", summary: "All users" },
+  "POST /v1/users": { operationId: "addUser", summary: "Add a user; 409 when the name is taken" },
+  "GET /v1/users/:name": { operationId: "getUser", summary: "One user" },
+  "PUT /v1/users/:name/role": {
+    operationId: "putUserRole",
+    summary: "Give a user another role, at once for all their logins",
+  },
+  "PUT /v1/users/:name/password": {
+    operationId: "putUserPassword",
+    summary: "Give a user another password; ends all their logins and tokens",
+  },
+  "DELETE /v1/users/:name": {
+    operationId: "removeUser",
+    summary: "Remove a user, and with them their logins and tokens",
+    answer: "nothing",
+  },
   "GET /v1/tokens": { operationId: "listTokens", summary: "All tokens, without their secrets" },
   "POST /v1/tokens": {
     operationId: "createToken",
@@ -151,7 +265,47 @@ const words: Readonly<Record<string, RouteWords>> = {
     summary: "Take a token back",
     answer: "nothing",
   },
+  "GET /v1/bundles": {
+    operationId: "listBundles",
+    summary: "All bundles, and which servers have a copy of each",
+  },
+  "GET /v1/bundles/:bundle": {
+    operationId: "getBundle",
+    summary: "One bundle by SHA-256 or name; with waitMs, once it is safe or the time is over",
+  },
+  "PUT /v1/bundles/:bundle": {
+    operationId: "pushBundle",
+    summary:
+      "Keep the body's content on all servers, at its SHA-256; answered when a majority has it, 503 when that takes too long",
+  },
+  "DELETE /v1/bundles/:bundle": {
+    operationId: "removeBundle",
+    summary: "Delete a bundle on all servers",
+    answer: "nothing",
+  },
+  "GET /v1/bundles/:bundle/content": {
+    operationId: "readBundle",
+    summary: "The content of a bundle; a connection that ends early means a damaged copy",
+    answer: "bytes",
+  },
+  "GET /v1/bundles/:bundle/verification": {
+    operationId: "verifyBundle",
+    summary: "Have every server read its copy; damaged ones are fetched anew",
+  },
+  "GET /v1/peers/bundles/:bundle": {
+    operationId: "readPeerBundle",
+    summary: "This server's own copy, for another server; takes Range: bytes=N-",
+    answer: "bytes",
+  },
+  "GET /v1/peers/bundles/:bundle/verification": {
+    operationId: "verifyPeerBundle",
+    summary: "Have this server read its own copy, for another server",
+  },
   "POST /v1/agent/join": { operationId: "agentJoin", summary: "Register the node of the token" },
+  "POST /v1/agent/certificate": {
+    operationId: "renewAgentCertificate",
+    summary: "Another certificate for the same agent",
+  },
   "POST /v1/agent/lease": { operationId: "agentLease", summary: "Ask for a lease, or renew it" },
   "POST /v1/agent/release": {
     operationId: "agentRelease",
@@ -164,7 +318,7 @@ const words: Readonly<Record<string, RouteWords>> = {
   },
   "GET /v1/agent/instructions": {
     operationId: "agentInstructions",
-    summary: "The instructions of the node: snapshot, instruction, gone, log-request",
+    summary: "The instructions of the node: snapshot, instruction, gone, log-request, exec-request",
     answer: "event-stream",
   },
   "POST /v1/agent/confirm": {
@@ -186,11 +340,18 @@ const words: Readonly<Record<string, RouteWords>> = {
     summary: "Send the output that a log-request asks for, as text/plain",
     answer: "nothing",
   },
+  "POST /v1/agent/exec/:requestId": {
+    operationId: "agentExec",
+    summary: "Take the command that an exec-request asks for, and send what it writes",
+    answer: "frames",
+  },
 };
 
 const answers: Readonly<Record<Answer, Readonly<Record<string, unknown>>>> = {
   "event-stream": { 200: contentOf("Server-sent events", "text/event-stream") },
+  frames: { 200: contentOf("Frames, beside the request's own", execContentType) },
   text: { 200: contentOf("Lines as they come", "text/plain") },
+  bytes: { 200: contentOf("The content", "application/octet-stream") },
   document: {
     200: {
       description: "An OpenAPI 3.1 document",

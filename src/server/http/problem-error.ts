@@ -40,11 +40,10 @@ export function problemOfStore(error: StoreError): Problem {
       return problemOf("stale-epoch", error.message);
     case "unavailable":
     case "closed":
+      if (!error.mayHaveTakenEffect) return problemOf("unavailable", error.message);
       return problemOf(
-        "unavailable",
-        error.mayHaveTakenEffect
-          ? `${error.message}; whether the change was made is not known`
-          : error.message,
+        "outcome-unknown",
+        `${error.message}; whether the change was made is not known`,
       );
     default:
       return error.kind satisfies never;

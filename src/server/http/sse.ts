@@ -1,6 +1,11 @@
 /** Server-sent events with a bound: a reader that does not keep up is dropped and comes back by itself. */
 import type { ServerResponse } from "node:http";
-import { streamBufferBytesMax, streamCommentEveryMs, streamsMax } from "../limits.ts";
+import {
+  agentStreamsMax,
+  personStreamsMax,
+  streamBufferBytesMax,
+  streamCommentEveryMs,
+} from "../limits.ts";
 
 export interface SseMessage {
   readonly event: string;
@@ -19,10 +24,23 @@ export interface SseStream {
   onClose(callback: () => void): void;
 }
 
+/** Who reads: each kind has a bound of its own, so that neither can keep the other one out. */
+export type StreamReader = "agent" | "person";
+
+const readersMax: Readonly<Record<StreamReader, number>> = {
+  agent: agentStreamsMax,
+  person: personStreamsMax,
+};
+
+/**
+ * Signs of life go to one stream in so many at a time: thousands of agents at once would keep everybody else waiting.
+ */
+const commentTurns = 10;
+
 /** All readers of this server: their number has a bound, and they end together. */
 export interface StreamSet {
-  /** Begins the answer; undefined: there are too many already. */
-  open(response: ServerResponse): SseStream | undefined;
+  /** Begins the answer; undefined: there are too many of this kind of reader already. */
+  open(response: ServerResponse, reader: StreamReader): SseStream | undefined;
   closeAll(): void;
 }
 
@@ -35,25 +53,31 @@ export function sseText(message: SseMessage): string {
 /** An empty set. */
 export function createStreamSet(): StreamSet {
   const streams = new Set<Stream>();
+  const counts: Record<StreamReader, number> = { agent: 0, person: 0 };
   let timer: NodeJS.Timeout | undefined;
-  const forget = (stream: Stream) => {
+  let turn = 0;
+  const forget = (stream: Stream, reader: StreamReader) => {
     streams.delete(stream);
+    counts[reader] -= 1;
     if (streams.size === 0) {
       clearInterval(timer);
       timer = undefined;
     }
   };
+  const commentSome = () => {
+    turn = (turn + 1) % commentTurns;
+    for (const each of streams) if (each.turn === turn) each.comment();
+  };
   return {
-    open(response) {
-      if (streams.size >= streamsMax) return undefined;
-      const stream = new Stream(response);
+    open(response, reader) {
+      if (counts[reader] >= readersMax[reader]) return undefined;
+      counts[reader] += 1;
+      const stream = new Stream(response, streams.size % commentTurns);
       streams.add(stream);
       stream.onClose(() => {
-        forget(stream);
+        forget(stream, reader);
       });
-      timer ??= setInterval(() => {
-        for (const each of streams) each.comment();
-      }, streamCommentEveryMs);
+      timer ??= setInterval(commentSome, streamCommentEveryMs / commentTurns);
       return stream;
     },
     closeAll() {
@@ -66,9 +90,12 @@ class Stream implements SseStream {
   closed = false;
   readonly #response: ServerResponse;
   readonly #callbacks: (() => void)[] = [];
+  /** When it gets its signs of life. */
+  readonly turn: number;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, turn: number) {
     this.#response = response;
+    this.turn = turn;
     response.writeHead(200, {
       "content-type": "text/event-stream",
       "cache-control": "no-store",

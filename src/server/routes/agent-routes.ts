@@ -16,30 +16,35 @@ import {
   usageRequestSchema,
 } from "../../wire/agent-protocol.ts";
 import { problemOf } from "../../wire/errors.ts";
+import { execContentType } from "../../wire/exec/frames.ts";
+import { certificateAnswerSchema, certificateRequestSchema } from "../../wire/joining.ts";
+import { beginExecAnswer } from "../agents/exec-bridge.ts";
 import { grantLease, releaseLease, renewLease } from "../agents/leases.ts";
 import { putMode } from "../agents/modes.ts";
 import { confirm, join, report } from "../agents/reports.ts";
 import { putUsages } from "../agents/usages.ts";
 import type { ServerContext } from "../context.ts";
+import { renewNodeCertificate } from "../control-plane/join-node.ts";
 import type { App } from "../http/app.ts";
 import { ProblemError, refuse, unwrap } from "../http/problem-error.ts";
-import { nodeOf } from "../http/scopes.ts";
+import { agentOf, agentTokenOf, nodeOf } from "../http/scopes.ts";
 
-const logParams = z.strictObject({ requestId: z.string().max(64) });
+const answerParams = z.strictObject({ requestId: z.string().max(64) });
 
 /** Adds the routes. */
 export function agentRoutes(app: App, context: ServerContext): void {
   leaseRoutes(app, context);
   instructionRoutes(app, context);
   app.register(async (scope) => {
-    // Output is passed on as it comes, never gathered.
+    // What is passed on is passed on as it comes, never gathered.
     scope.addContentTypeParser(
-      ["text/plain", "application/octet-stream"],
+      ["text/plain", "application/octet-stream", execContentType],
       (_request, payload, done) => {
         done(null, payload);
       },
     );
     logRoute(scope, context);
+    execRoute(scope, context);
   });
 }
 
@@ -49,9 +54,15 @@ function leaseRoutes(app: App, context: ServerContext): void {
     { schema: { body: joinRequestSchema, response: { 200: joinAnswerSchema } } },
     async (request) => {
       const node = nodeOf(request);
-      unwrap(await join(context, node, request.body));
+      unwrap(await join(context, node, request.body, agentTokenOf(request)));
       return { node, serverVersion: context.version };
     },
+  );
+  app.post(
+    agentPaths.certificate,
+    { schema: { body: certificateRequestSchema, response: { 200: certificateAnswerSchema } } },
+    async (request) =>
+      unwrap(await renewNodeCertificate(context, agentOf(request), request.body.requestPem)),
   );
   app.post(
     agentPaths.lease,
@@ -84,7 +95,7 @@ function leaseRoutes(app: App, context: ServerContext): void {
 function instructionRoutes(app: App, context: ServerContext): void {
   app.get(agentPaths.instructions, { config: { stream: true } }, (request, reply) => {
     const node = nodeOf(request);
-    const stream = context.streams.open(reply.raw);
+    const stream = context.streams.open(reply.raw, "agent");
     if (stream === undefined) {
       throw new ProblemError(problemOf("too-many", "too many streams are open already"));
     }
@@ -111,15 +122,37 @@ function instructionRoutes(app: App, context: ServerContext): void {
 function logRoute(app: App, context: ServerContext): void {
   app.post(
     `${agentPaths.logs}/:requestId`,
-    { config: { stream: true }, schema: { params: logParams } },
+    { config: { stream: true }, schema: { params: answerParams } },
     async (request, reply) => {
       const body: unknown = request.body;
       const outcome =
         body instanceof Readable
-          ? await context.logs.answer(request.params.requestId, nodeOf(request), body)
+          ? await context.relays.logs.answer(request.params.requestId, nodeOf(request), body)
           : refuse("not-supported", "send the output as text/plain");
       unwrap(outcome);
       return reply.code(204).send();
+    },
+  );
+}
+
+function execRoute(app: App, context: ServerContext): void {
+  app.post(
+    `${agentPaths.exec}/:requestId`,
+    { config: { stream: true }, schema: { params: answerParams } },
+    async (request, reply) => {
+      const input: unknown = request.body;
+      const { requestId } = request.params;
+      const node = nodeOf(request);
+      if (!(input instanceof Readable)) {
+        throw new ProblemError(problemOf("not-supported", `send frames as ${execContentType}`));
+      }
+      if (!context.relays.execs.isAwaited(requestId, node)) {
+        throw new ProblemError(problemOf("not-found", "nobody waits for this command any more"));
+      }
+      reply.hijack();
+      beginExecAnswer(reply.raw);
+      await context.relays.execs.answer(requestId, node, { input, output: reply.raw });
+      return reply;
     },
   );
 }

@@ -1,13 +1,11 @@
-/** `/v1/events`, `/v1/watch`, `/v1/audit`: what happened, what happens, and who did it. */
+/** `/v1/events`, `/v1/watch`: what happened, and what happens. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
-import { readRecord } from "../../runtime/manager-records.ts";
-import { auditResourceSchema, eventResourceSchema, pageRange, watchKinds } from "../../wire/api.ts";
+import { eventResourceSchema, pageRange, watchKinds } from "../../wire/api.ts";
 import { problemOf } from "../../wire/errors.ts";
-import { auditRecordSchema, keys } from "../../wire/records.ts";
 import type { ServerContext } from "../context.ts";
 import type { App } from "../http/app.ts";
-import { fromStore, ProblemError, unwrap } from "../http/problem-error.ts";
+import { ProblemError, unwrap } from "../http/problem-error.ts";
 import { freshTables } from "../view/fresh.ts";
 import { parseLastEventId, prepareWatch, type WatchKind } from "../view/watch-stream.ts";
 
@@ -34,8 +32,6 @@ const watchQuery = z.strictObject({
     }),
 });
 const eventListSchema = z.object({ revision: z.int(), items: z.array(eventResourceSchema) });
-const auditListSchema = z.object({ revision: z.int(), items: z.array(auditResourceSchema) });
-const auditQuery = z.strictObject({ limit });
 
 /** Adds the routes. */
 export function eventRoutes(app: App, context: ServerContext): void {
@@ -56,14 +52,6 @@ export function eventRoutes(app: App, context: ServerContext): void {
     },
   );
   app.get(
-    "/v1/audit",
-    { schema: { querystring: auditQuery, response: { 200: auditListSchema } } },
-    async (request) => {
-      unwrap(await freshTables(context));
-      return await latestAudit(context, request.query.limit);
-    },
-  );
-  app.get(
     "/v1/watch",
     { config: { stream: true }, schema: { querystring: watchQuery } },
     async (request, reply) => {
@@ -72,22 +60,6 @@ export function eventRoutes(app: App, context: ServerContext): void {
       return reply;
     },
   );
-}
-
-async function latestAudit(
-  context: ServerContext,
-  count: number,
-): Promise<z.output<typeof auditListSchema>> {
-  const { auditKeys, revision } = context.view;
-  const afterKey = auditKeys.at(-count - 1);
-  const read = unwrap(
-    fromStore(await context.store.range(keys.audit, afterKey === undefined ? {} : { afterKey })),
-  );
-  const items = read.entries.slice(-count).map((entry) => {
-    const { version: _, ...record } = readRecord(auditRecordSchema, entry.key, entry.value);
-    return { revision: entry.modRevision, ...record };
-  });
-  return { revision, items: items.reverse() };
 }
 
 interface WatchCall {
@@ -103,7 +75,7 @@ async function watch(context: ServerContext, call: WatchCall): Promise<void> {
   const prepared = unwrap(
     await prepareWatch(context, { after: last ?? call.after, kinds: call.kinds }),
   );
-  const stream = context.streams.open(call.reply.raw);
+  const stream = context.streams.open(call.reply.raw, "person");
   if (stream === undefined) {
     prepared.cancel();
     throw new ProblemError(problemOf("too-many", "too many streams are open already"));

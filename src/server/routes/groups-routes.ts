@@ -3,7 +3,7 @@ import * as z from "zod";
 import { groupResourceSchema } from "../../wire/api.ts";
 import { nameSchema } from "../../wire/ids.ts";
 import { groupSchema } from "../../wire/placement.ts";
-import { planPutGroup, planRemoveGroup } from "../changes/group-changes.ts";
+import { planPutGroup, planRemoveGroup, servicesOf } from "../changes/group-changes.ts";
 import type { ServerContext } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { groupResource, groupResources } from "../view/placement.ts";
@@ -17,6 +17,13 @@ const answers = { 200: groupResourceSchema, 201: groupResourceSchema };
 export function groupRoutes(app: App, context: ServerContext): void {
   const groups = namedHandlers(context, {
     word: "group",
+    permission: "group.change",
+    concerns: (tables, name, body) => [
+      ...[...(tables.groups.get(name)?.value.group.nodes ?? []), ...(body?.nodes ?? [])].map(
+        ({ node }) => ({ kind: "node", id: node }) as const,
+      ),
+      ...servicesOf(tables, name).map((id) => ({ kind: "service", id }) as const),
+    ],
     resources: groupResources,
     resource: groupResource,
     planPut: planPutGroup,

@@ -31,7 +31,11 @@ export function logRoutes(app: App, context: ServerContext): void {
         throw new ProblemError(problemOf("refused", `service "${service}" has no node yet`));
       }
       const { lines: linesMax, follow } = request.query;
-      const output = unwrap(await context.logs.ask({ node, service, linesMax, follow }));
+      const output = unwrap(
+        await context.relays.logs.ask(node, (requestId) => {
+          return { kind: "log-request", requestId, service, linesMax, follow };
+        }),
+      );
       reply.raw.once("close", () => {
         output.destroy();
       });

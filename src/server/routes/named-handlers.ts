@@ -1,7 +1,10 @@
 /** What the routes of things that people give a name to do: the same for groups and rules. */
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Permission } from "../../core/access/permissions-table.ts";
+import type { AccessObject } from "../../core/access/permits.ts";
 import type { Result } from "../../core/result.ts";
 import { type Problem, problemOf } from "../../wire/errors.ts";
+import { checkNeeds } from "../access/guard-routes.ts";
 import { type ChangePlan, change } from "../changes/change.ts";
 import type { ServerContext } from "../context.ts";
 import { etagOf, type Precondition, preconditionOf } from "../http/etag.ts";
@@ -16,6 +19,9 @@ type Plan = Result<ChangePlan, Problem>;
 export interface NamedKind<Body, Resource> {
   /** What people call one, e.g. `group`. */
   readonly word: string;
+  readonly permission: Permission;
+  /** What a person must be permitted to touch for it: of what is there, and of what is to be. */
+  concerns(tables: ViewTables, name: string, body: Body | undefined): readonly AccessObject[];
   resources(tables: ViewTables): Resource[];
   /** Undefined: there is none of this name. */
   resource(tables: ViewTables, name: string): Resource | undefined;
@@ -49,6 +55,16 @@ export function namedHandlers<
     return resource;
   }
 
+  function mayTouch(
+    request: FastifyRequest,
+    tables: ViewTables,
+    name: string,
+    body?: Body,
+  ): Result<void, Problem> {
+    const objects = kind.concerns(tables, name, body);
+    return checkNeeds(request.identity, [{ permission: kind.permission, objects }]);
+  }
+
   return {
     async list() {
       const tables = unwrap(await freshTables(context));
@@ -63,6 +79,8 @@ export function namedHandlers<
       let existed = false;
       const plan = (tables: ViewTables) => {
         existed = kind.resource(tables, name) !== undefined;
+        const may = mayTouch(request, tables, name, body);
+        if (!may.ok) return may;
         return kind.planPut(tables, body, precondition);
       };
       const tables = unwrap(await change(context, actorOf(request), plan));
@@ -70,7 +88,10 @@ export function namedHandlers<
     },
     async remove(request, name) {
       const precondition = unwrap(preconditionOf(request));
-      const plan = (tables: ViewTables) => kind.planRemove(tables, name, precondition);
+      const plan = (tables: ViewTables) => {
+        const may = mayTouch(request, tables, name);
+        return may.ok ? kind.planRemove(tables, name, precondition) : may;
+      };
       unwrap(await change(context, actorOf(request), plan));
     },
   };

@@ -1,12 +1,14 @@
 /** `/v1/nodes`: the machines that run services. */
+import type { FastifyRequest } from "fastify";
 import * as z from "zod";
 import type { NodeId } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { maintenanceRequestSchema, type NodeResource, nodeResourceSchema } from "../../wire/api.ts";
 import { faultsOf, lineOfFaults, type Problem, problemOf } from "../../wire/errors.ts";
-import { nodeIdSchema } from "../../wire/ids.ts";
+import { nameSchema, nodeIdSchema } from "../../wire/ids.ts";
 import { change } from "../changes/change.ts";
 import { planConfirmOff, planMaintenance, planRemoveNode } from "../changes/node-changes.ts";
+import { planTaint } from "../changes/taint-changes.ts";
 import type { ServerContext } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { etagOf } from "../http/etag.ts";
@@ -17,6 +19,8 @@ import { freshTables } from "../view/fresh.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 
 const nodeParams = z.strictObject({ id: nodeIdSchema });
+const taintParams = z.strictObject({ id: nodeIdSchema, taint: nameSchema });
+type TaintRequest = FastifyRequest & { readonly params: z.output<typeof taintParams> };
 const noFields = z.strictObject({}).nullish();
 const nodeListSchema = z.object({ revision: z.int(), items: z.array(nodeResourceSchema) });
 
@@ -61,12 +65,24 @@ export function nodeRoutes(app: App, context: ServerContext): void {
       return foundNode(unwrap(await change(context, actorOf(request), plan)), id);
     },
   );
+  taintRoutes(app, context);
   app.delete("/v1/nodes/:id", { schema: { params: nodeParams } }, async (request, reply) => {
     const { id } = request.params;
-    const plan = (tables: ViewTables) => planRemoveNode(tables, id);
+    const plan = (tables: ViewTables) => planRemoveNode(tables, id, context.clock.wallMs());
     unwrap(await change(context, actorOf(request), plan));
     return reply.code(204).send();
   });
+}
+
+function taintRoutes(app: App, context: ServerContext): void {
+  const schema = { params: taintParams, response: { 200: nodeResourceSchema } };
+  const answer = async (request: TaintRequest, wish: "on" | "off"): Promise<NodeResource> => {
+    const { id, taint } = request.params;
+    const plan = (tables: ViewTables) => planTaint(tables, id, { taint, wish });
+    return foundNode(unwrap(await change(context, actorOf(request), plan)), id);
+  };
+  app.put("/v1/nodes/:id/taints/:taint", { schema }, async (request) => answer(request, "on"));
+  app.delete("/v1/nodes/:id/taints/:taint", { schema }, async (request) => answer(request, "off"));
 }
 
 /** The request itself is all that there is to say: no body, or one without fields. */

@@ -17,6 +17,12 @@ const answers = { 200: ruleResourceSchema, 201: ruleResourceSchema };
 export function ruleRoutes(app: App, context: ServerContext): void {
   const rules = namedHandlers(context, {
     word: "rule",
+    permission: "rule.change",
+    // Which nodes they run on is a matter of the services alone.
+    concerns: (tables, name, body) =>
+      [...(tables.rules.get(name)?.value.rule.services ?? []), ...(body?.services ?? [])].map(
+        (id) => ({ kind: "service", id }),
+      ),
     resources: ruleResources,
     resource: ruleResource,
     planPut: planPutRule,

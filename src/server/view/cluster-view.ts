@@ -34,6 +34,8 @@ export interface ViewChange {
   readonly instructed: ReadonlySet<ServiceId>;
   readonly nodes: ReadonlySet<NodeId>;
   readonly events: readonly EventResource[];
+  /** Every key that it put or deleted. */
+  readonly changedKeys: readonly string[];
 }
 
 export interface ViewListener {
@@ -214,13 +216,20 @@ interface Touched {
   readonly services: Set<ServiceId>;
   readonly instructed: Set<ServiceId>;
   readonly nodes: Set<NodeId>;
+  readonly changedKeys: string[];
 }
 
 /** What a batch concerns; `before` gives the nodes that services are about to leave. */
 export function touchedBy(batch: WatchBatch, before: ViewTables): Touched {
-  const touched: Touched = { services: new Set(), instructed: new Set(), nodes: new Set() };
+  const touched: Touched = {
+    services: new Set(),
+    instructed: new Set(),
+    nodes: new Set(),
+    changedKeys: [],
+  };
   for (const change of batch.changes) {
     const key = change.kind === "put" ? change.entry.key : change.key;
+    touched.changedKeys.push(key);
     for (const prefix of [keys.services, keys.statuses, keys.reports]) {
       if (!key.startsWith(prefix)) continue;
       const service = serviceIdIn(key, prefix);

@@ -35,6 +35,7 @@ export function serviceResource(
     ...(status?.node === undefined ? {} : { node: status.node }),
     ...(status?.target === undefined ? {} : { target: status.target }),
     ...(status?.maintenanceNode === undefined ? {} : { maintenanceNode: status.maintenanceNode }),
+    ...(status?.boundTo === undefined ? {} : { boundTo: status.boundTo }),
     ...(status?.suspended === true ? { suspended: true } : {}),
     failedNodes: [...(status?.failedNodes ?? [])],
     running: current?.result ?? "unknown",
@@ -68,6 +69,7 @@ export function nodeResource(tables: ViewTables, node: NodeId): NodeResource | u
     maintenance: row.value.maintenance,
     agentMode: tables.agentModes.get(node)?.value.mode ?? "active",
     ...(row.value.capacity === undefined ? {} : { capacity: row.value.capacity }),
+    taints: [...row.value.taints],
     services: [...(tables.servicesOn.get(node) ?? [])].sort(compareIds),
     sinceMs: state?.sinceMs ?? row.value.registeredAtMs,
     reason:

@@ -2,11 +2,21 @@
 import type { NodeId, ServiceId } from "../../core/ids.ts";
 import type { StoredEntry, StoreRevision } from "../../ports/store.ts";
 import { readRecord } from "../../runtime/manager-records.ts";
+import { type UserRecord, userRecordSchema } from "../../wire/access.ts";
+import {
+  type BundleCopyRecord,
+  type BundleRecord,
+  bundleCopyRecordSchema,
+  bundleRecordSchema,
+} from "../../wire/bundles.ts";
+import { type JoinTokenRecord, joinTokenRecordSchema } from "../../wire/joining.ts";
 import {
   type AgentModeRecord,
+  type AgentOrderRecord,
   type ArmingRecord,
   type ArmingStateRecord,
   agentModeRecordSchema,
+  agentOrderRecordSchema,
   armingRecordSchema,
   armingStateRecordSchema,
   type EpochRecord,
@@ -23,10 +33,12 @@ import {
   nodeStateRecordSchema,
   type RejectedRulesRecord,
   type RelationsRecord,
+  type RemovedNodeRecord,
   type ReportRecord,
   type RuleRecord,
   rejectedRulesRecordSchema,
   relationsRecordSchema,
+  removedNodeRecordSchema,
   reportRecordSchema,
   ruleRecordSchema,
   type ServiceRecord,
@@ -39,6 +51,27 @@ import {
   type UsageRecord,
   usageRecordSchema,
 } from "../../wire/records.ts";
+import {
+  type ControlPlaneRecord,
+  controlPlaneRecordSchema,
+  type JoinRecord,
+  joinRecordSchema,
+  type LostServerRecord,
+  lostServerRecordSchema,
+  type PeerProofRecord,
+  peerProofRecordSchema,
+  type RemovedServerRecord,
+  type RevocationRecord,
+  removedServerRecordSchema,
+  revocationRecordSchema,
+  type ServerLeaseRecord,
+  type ServerRecord,
+  type ServerRemovalRecord,
+  serverCounterRecordSchema,
+  serverLeaseRecordSchema,
+  serverRecordSchema,
+  serverRemovalRecordSchema,
+} from "../../wire/servers.ts";
 import { type Settings, settingsSchema } from "../../wire/settings.ts";
 
 /** A record with the revision of its last change. */
@@ -70,6 +103,28 @@ export interface ViewTables {
   readonly reports: Table<ServiceId, ReportRecord>;
   readonly usages: Table<ServiceId, UsageRecord>;
   readonly tokens: Table<string, TokenRecord>;
+  readonly users: Table<string, UserRecord>;
+  /** By the SHA-256 of their content. */
+  readonly bundles: Table<string, BundleRecord>;
+  /** By `<sha256>/<server>`. */
+  readonly bundleCopies: Table<string, BundleCopyRecord>;
+  readonly peerProofs: Table<string, PeerProofRecord>;
+  /** By request: what other servers want of agents whose streams may be here. */
+  readonly agentOrders: Table<string, AgentOrderRecord>;
+  readonly servers: Table<string, ServerRecord>;
+  readonly serverCounter: Row<{ readonly lastId: number }> | undefined;
+  /** Servers on their way in. */
+  readonly joins: Table<string, JoinRecord>;
+  /** Of the servers that live. */
+  readonly serverLeases: Table<string, ServerLeaseRecord>;
+  readonly lostServers: Table<string, LostServerRecord>;
+  /** What is under way. */
+  readonly serverRemovals: Table<string, ServerRemovalRecord>;
+  readonly removedServers: Table<string, RemovedServerRecord>;
+  readonly removedNodes: Table<NodeId, RemovedNodeRecord>;
+  readonly joinTokens: Table<string, JoinTokenRecord>;
+  readonly revocations: Table<string, RevocationRecord>;
+  readonly controlPlane: Row<ControlPlaneRecord> | undefined;
   /** Services by the node that their status names. */
   readonly servicesOn: ReadonlyMap<NodeId, ReadonlySet<ServiceId>>;
 }
@@ -111,6 +166,22 @@ class Tables implements WritableTables {
   readonly reports = new Map<ServiceId, Row<ReportRecord>>();
   readonly usages = new Map<ServiceId, Row<UsageRecord>>();
   readonly tokens = new Map<string, Row<TokenRecord>>();
+  readonly users = new Map<string, Row<UserRecord>>();
+  readonly bundles = new Map<string, Row<BundleRecord>>();
+  readonly bundleCopies = new Map<string, Row<BundleCopyRecord>>();
+  readonly peerProofs = new Map<string, Row<PeerProofRecord>>();
+  readonly agentOrders = new Map<string, Row<AgentOrderRecord>>();
+  readonly servers = new Map<string, Row<ServerRecord>>();
+  serverCounter: Row<{ readonly lastId: number }> | undefined = undefined;
+  readonly joins = new Map<string, Row<JoinRecord>>();
+  readonly serverLeases = new Map<string, Row<ServerLeaseRecord>>();
+  readonly lostServers = new Map<string, Row<LostServerRecord>>();
+  readonly serverRemovals = new Map<string, Row<ServerRemovalRecord>>();
+  readonly removedServers = new Map<string, Row<RemovedServerRecord>>();
+  readonly removedNodes = new Map<NodeId, Row<RemovedNodeRecord>>();
+  readonly joinTokens = new Map<string, Row<JoinTokenRecord>>();
+  readonly revocations = new Map<string, Row<RevocationRecord>>();
+  controlPlane: Row<ControlPlaneRecord> | undefined = undefined;
   readonly servicesOn = new Map<NodeId, Set<ServiceId>>();
 
   readonly #slots: readonly (readonly [string, Slot])[] = [
@@ -163,6 +234,32 @@ class Tables implements WritableTables {
     [keys.reports, slot(this.reports, reportRecordSchema)],
     [keys.usages, slot(this.usages, usageRecordSchema)],
     [keys.tokens, slot(this.tokens, tokenRecordSchema)],
+    [keys.users, slot(this.users, userRecordSchema)],
+    [keys.bundles, slot(this.bundles, bundleRecordSchema)],
+    [keys.bundleCopies, slot(this.bundleCopies, bundleCopyRecordSchema)],
+    [keys.peerProofs, slot(this.peerProofs, peerProofRecordSchema)],
+    [keys.agentOrders, slot(this.agentOrders, agentOrderRecordSchema)],
+    [keys.servers, slot(this.servers, serverRecordSchema)],
+    [keys.joins, slot(this.joins, joinRecordSchema)],
+    [keys.serverLeases, slot(this.serverLeases, serverLeaseRecordSchema)],
+    [keys.lostServers, slot(this.lostServers, lostServerRecordSchema)],
+    [keys.serverRemovals, slot(this.serverRemovals, serverRemovalRecordSchema)],
+    [keys.removedServers, slot(this.removedServers, removedServerRecordSchema)],
+    [keys.removedNodes, slot(this.removedNodes, removedNodeRecordSchema)],
+    [keys.joinTokens, slot(this.joinTokens, joinTokenRecordSchema)],
+    [keys.revocations, slot(this.revocations, revocationRecordSchema)],
+    [
+      keys.serverCounter,
+      single(serverCounterRecordSchema, (row) => {
+        this.serverCounter = row;
+      }),
+    ],
+    [
+      keys.controlPlane,
+      single(controlPlaneRecordSchema, (row) => {
+        this.controlPlane = row;
+      }),
+    ],
   ];
 
   put(entry: StoredEntry): void {

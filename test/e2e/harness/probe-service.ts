@@ -1,7 +1,6 @@
 /** The configuration of a probe (test/e2e/probe.ts) as a service. */
 import { join } from "node:path";
 import type { ServiceConfigInput } from "../../../src/wire/service-config.ts";
-import type { TestCluster } from "./cluster.ts";
 import { root } from "./program.ts";
 
 export interface ProbeOptions {
@@ -16,7 +15,7 @@ export interface ProbeOptions {
 
 /** A service that writes run records into the cluster's shared file. */
 export function probe(
-  cluster: TestCluster,
+  cluster: { readonly recordPath: string },
   id: string,
   options: ProbeOptions = {},
 ): ServiceConfigInput {

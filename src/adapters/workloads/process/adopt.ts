@@ -7,6 +7,7 @@ import { isAlive } from "./containment/process-table.ts";
 import type { DriverContext } from "./driver-context.ts";
 import { followToEnd } from "./end/instance-end.ts";
 import { isOfEarlierBoot, killNow } from "./end/stop.ts";
+import { killLeftCommands } from "./exec/exec-beside.ts";
 import { beginHealth, endHealth } from "./health/instance-health.ts";
 import type { LiveInstance } from "./live-instance.ts";
 
@@ -28,6 +29,7 @@ export async function adoptInstance(
     }
   }
   takeOver(context, instance, configuration);
+  killLeftCommands(instance);
   return "running";
 }
 

@@ -18,6 +18,7 @@ import { readBootId } from "./containment/process-table.ts";
 import type { DriverContext } from "./driver-context.ts";
 import { createEndWatch } from "./end/end-watch.ts";
 import { killNow, stopInstance } from "./end/stop.ts";
+import { execBeside } from "./exec/exec-beside.ts";
 import { endHealth } from "./health/instance-health.ts";
 import { cutLifeline, tieLifeline } from "./lifeline.ts";
 import { createLogFiles } from "./logs/log-files.ts";
@@ -89,6 +90,7 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
     cutLifeline: (instance) => cutLifeline(context, instance),
     tieLifeline: (instance) => tieLifeline(context, instance),
     readUses,
+    exec: (instance, request) => execBeside(context, instance, request),
     readLog: (service, request) => readLog(context.logs, context.clock, service, request),
     close: () => {
       closing.abort();

@@ -1,13 +1,13 @@
 /** `server run`: a server of the control plane in the foreground. */
 import { type Command, Option } from "commander";
 import * as z from "zod";
-import { ok, type Result } from "../../core/result.ts";
-import { profileNames } from "../../wire/settings.ts";
-import type { CommandContext } from "../command-context.ts";
-import { type Failure, type Outcome, usage } from "../failure.ts";
-import { readConfigFile } from "../input/config-file.ts";
-import type { Session } from "../session.ts";
-import { addRunFlags, logFields, logOptionsOf } from "./run-options.ts";
+import { profileNames } from "../../../wire/settings.ts";
+import type { CommandContext } from "../../command-context.ts";
+import { type Outcome, usage } from "../../failure.ts";
+import { readConfigFile } from "../../input/config-file.ts";
+import { parseListen } from "../../input/listen.ts";
+import type { Session } from "../../session.ts";
+import { addRunFlags, logFields, logOptionsOf } from "../run-options.ts";
 
 const fileSchema = z.strictObject({
   data: z.string().optional(),
@@ -17,14 +17,16 @@ const fileSchema = z.strictObject({
 });
 const flagsSchema = z.object({ ...fileSchema.shape, config: z.string().optional() });
 
-/** Hangs `server run` into the program. */
-export function addServerCommands(program: Command, context: CommandContext): void {
-  const server = program.command("server").description("the control plane on this machine");
+/** Hangs `server run` below `server`. */
+export function addServerRun(server: Command, context: CommandContext): void {
   const run = server
     .command("run")
     .description("run a server until it is told to end (SIGTERM; a second one ends it at once)")
     .option("--data <folder>", "where its data is (default: /var/lib/holdfast)")
-    .option("--listen <host:port>", "address of the API (default: 127.0.0.1:7440)")
+    .option(
+      "--listen <host:port>",
+      "address of the API (default: 127.0.0.1:7440, of an initialised server all addresses)",
+    )
     .addOption(new Option("--profile <profile>", "of a new cluster").choices(profileNames));
   addRunFlags(run, context.io.places.serverConfigFile);
   context.handle(run, (session, _values, options) => runServer(session, options, context));
@@ -48,8 +50,9 @@ async function runServer(
     HOLDFAST_LISTEN: listenText,
     HOLDFAST_PROFILE: profile,
   } = environment;
-  const listen = parseListen(flags.listen ?? listenText ?? file.value.listen ?? "127.0.0.1:7440");
-  if (!listen.ok) return listen;
+  const written = flags.listen ?? listenText ?? file.value.listen;
+  const listen = written === undefined ? undefined : parseListen(written);
+  if (listen?.ok === false) return listen;
   const named = profileNames.find((name) => name === profile);
   if (profile !== undefined && named === undefined) {
     return usage(`HOLDFAST_PROFILE: "${profile}" is no profile`, `use ${profileNames.join(", ")}`);
@@ -57,21 +60,10 @@ async function runServer(
   return context.roles.runServer(
     {
       dataDirectory: flags.data ?? data ?? file.value.data ?? "/var/lib/holdfast",
-      ...listen.value,
+      listen: listen?.value,
       profile: flags.profile ?? named ?? file.value.profile,
       log: logOptionsOf(session, flags, file.value),
     },
     session.io,
   );
-}
-
-/** Host and port of `127.0.0.1:7440` or `[::1]:7440`; port 0 takes a free one. */
-function parseListen(text: string): Result<{ host: string; port: number }, Failure> {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || port > 65_535) {
-    return usage(`--listen: "${text}" is no address`, "write it like 127.0.0.1:7440 or [::1]:7440");
-  }
-  return ok({ host, port });
 }

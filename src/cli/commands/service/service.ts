@@ -80,6 +80,7 @@ function describe(session: Session, service: ServiceResource): string {
     ["detail", service.detail === "" ? undefined : service.detail],
     ["since", since],
     ["why", service.reason],
+    ["bound to", service.boundTo],
     ["failed on", service.failedNodes.length > 0 ? service.failedNodes.join(", ") : undefined],
     ["revision", String(service.revision)],
     ...fieldsOf(service.config, "config"),

@@ -29,6 +29,24 @@ export function namespaceCommand(
   ];
 }
 
+/** The command that runs `command` in the namespace whose first process is `root`. It begins in directory "/". */
+export function joinCommand(
+  nsenterPath: string,
+  root: ProcessIdentity,
+  command: readonly string[],
+): readonly string[] {
+  const ordinaryUser = process.getuid?.() !== 0;
+  return [
+    nsenterPath,
+    `--target=${root.pid}`,
+    ...(ordinaryUser ? ["--user", "--preserve-credentials"] : []),
+    "--pid",
+    "--mount",
+    "--",
+    ...command,
+  ];
+}
+
 /** Really makes a namespace once. Undefined: it works; else one sentence why not. */
 export function probeNamespace(
   unsharePath: string,

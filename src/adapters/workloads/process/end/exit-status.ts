@@ -9,7 +9,11 @@ const signalBase = 128;
 /** The status in `statusFile`; when the shim could not write it, `signal` (of its own end), if that is known. */
 export function readExit(statusFile: string, signal: NodeJS.Signals | undefined): WorkloadExit {
   const status = readStatus(statusFile);
-  if (status === undefined) return { code: undefined, signal };
+  return status === undefined ? { code: undefined, signal } : exitOfStatus(status);
+}
+
+/** What a shell's exit status says. */
+export function exitOfStatus(status: number): WorkloadExit {
   const name = signalNames.get(status - signalBase);
   return name === undefined
     ? { code: status, signal: undefined }

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { carriesMarker, readAllProcesses, sendSignal } from "../containment/process-table.ts";
+import { killGroup, killSideCommand } from "../containment/side-command.ts";
 import { messageOf } from "../workload-error.ts";
 import type { CheckOutcome, HealthCheck } from "./health-check.ts";
 
@@ -34,7 +34,7 @@ export function execCheck(options: ExecCheckOptions): HealthCheck {
     if (typeof child === "string") {
       return { passed: false, detail: `command "${options.name}" cannot be run: ${child}` };
     }
-    const killAll = (): void => killCheck(child, marker);
+    const killAll = (): void => killSideCommand(child, `${checkVariable}=${marker}`);
     signal.addEventListener("abort", killAll, { once: true });
     try {
       return await outcomeOf(child, options.name, signal);
@@ -90,23 +90,4 @@ function outcomeOf(child: ChildProcess, name: string, signal: AbortSignal): Prom
       resolve({ passed: code === 0 && !signal.aborted, detail });
     });
   });
-}
-
-/** Its time is over: also what left the process group is found, by its marker. */
-function killCheck(child: ChildProcess, marker: string): void {
-  killGroup(child);
-  for (const entry of readAllProcesses()) {
-    if (entry.alive && carriesMarker(entry.pid, `${checkVariable}=${marker}`)) {
-      sendSignal(entry, "SIGKILL");
-    }
-  }
-}
-
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    // No such group: nothing of it is left, as it should be.
-  }
 }

@@ -8,6 +8,8 @@ export interface SystemTools {
   readonly shellPath: string;
   readonly setprivPath: string;
   readonly unsharePath: string;
+  readonly nsenterPath: string;
+  readonly setsidPath: string;
   readonly containment: ContainmentKind;
 }
 
@@ -21,7 +23,13 @@ export async function findSystemTools(
 ): Promise<SystemTools | { readonly fault: string }> {
   const shellPath = find("sh");
   const unsharePath = find("unshare");
-  const tools = { shellPath, unsharePath, setprivPath: find("setpriv") };
+  const tools = {
+    shellPath,
+    unsharePath,
+    nsenterPath: find("nsenter"),
+    setsidPath: find("setsid"),
+    setprivPath: find("setpriv"),
+  };
   if (wanted === "tracked") return { ...tools, containment: "tracked" };
   const fault = await probeNamespace(unsharePath, shellPath);
   if (fault === undefined) return { ...tools, containment: "namespace" };

@@ -2,12 +2,15 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import * as z from "zod";
-import { parseNodeId } from "../../core/ids.ts";
-import { type CreatedToken, tokenTtlRangeMs } from "../../wire/api.ts";
-import { argumentAt, type CommandContext, durationOption } from "../command-context.ts";
-import { done, fail, failOfApi, type Outcome, usage } from "../failure.ts";
-import { formatInstant } from "../format/quantity.ts";
-import type { Session } from "../session.ts";
+import type { TokenRequest } from "../../../client/access.ts";
+import { parseNodeId } from "../../../core/ids.ts";
+import { ok, type Result } from "../../../core/result.ts";
+import { type CreatedToken, type TokenResource, tokenTtlRangeMs } from "../../../wire/api.ts";
+import { argumentAt, type CommandContext, durationOption } from "../../command-context.ts";
+import { done, type Failure, fail, failOfApi, type Outcome, usage } from "../../failure.ts";
+import { formatInstant } from "../../format/quantity.ts";
+import type { Session } from "../../session.ts";
+import { addGrantOptions, grantFlags, grantOfFlags } from "./grant-flags.ts";
 
 /** Hangs `token` and its verbs into the program. */
 export function addTokenCommands(program: Command, context: CommandContext): void {
@@ -16,7 +19,8 @@ export function addTokenCommands(program: Command, context: CommandContext): voi
     .command("create")
     .description("make a token; it is shown this once only")
     .option("--node <name>", "for the agent of this node, and for nothing else")
-    .option("--admin", "for a person or script that may do everything")
+    .option("--admin", "for a person or script that may do everything: --role admin")
+    .option("--own", "your own: it ends with your user, and may never more than you")
     .option("--name <text>", "what it is for")
     .addOption(
       durationOption(
@@ -26,6 +30,7 @@ export function addTokenCommands(program: Command, context: CommandContext): voi
       ),
     )
     .option("--out <file>", "write it to a new file that only you can read");
+  addGrantOptions(create);
   context.handle(create, createToken);
   context.handle(token.command("list").description("all tokens, without their secret"), listTokens);
   const revoke = token.command("revoke").description("take a token back").argument("<id>");
@@ -33,30 +38,53 @@ export function addTokenCommands(program: Command, context: CommandContext): voi
 }
 
 const createSchema = z.object({
+  ...grantFlags,
   node: z.string().optional(),
   admin: z.boolean().default(false),
+  own: z.boolean().default(false),
   name: z.string().optional(),
   ttl: z.number().optional(),
   out: z.string().optional(),
 });
+
+/** For whom the token is to be, as the API has it. */
+type TokenFor = Pick<TokenRequest, "role" | "ownsNodes" | "ownsServices" | "own" | "node">;
+
+function tokenFor(flags: z.output<typeof createSchema>): Result<TokenFor, Failure> {
+  const { node, admin, own } = flags;
+  const grant = grantOfFlags(flags);
+  if (!grant.ok) return grant;
+  const count = [node !== undefined, admin, grant.value !== undefined].filter(Boolean).length;
+  if (count > 1 || (count === 0 && !own)) {
+    return usage(
+      "for whom the token is must be said once",
+      "give --node NAME, --role ROLE, --admin or --own",
+    );
+  }
+  if (node !== undefined) {
+    const named = parseNodeId(node);
+    if (!named.ok) return usage(`--node: ${named.error}`);
+    if (own) return usage("--own: the token of a node's agent belongs to nobody");
+    return ok({ role: "agent", node });
+  }
+  if (admin) return ok({ role: "admin", own });
+  return ok(grant.value === undefined ? { role: "user", own } : { ...grant.value, own });
+}
 
 async function createToken(
   session: Session,
   _values: readonly string[],
   options: unknown,
 ): Promise<Outcome> {
-  const { node, admin, name, ttl, out } = createSchema.parse(options);
-  if ((node === undefined) !== admin) {
-    return usage("for whom the token is must be said once", "give --node NAME or --admin");
-  }
-  const named = node === undefined ? undefined : parseNodeId(node);
-  if (named !== undefined && !named.ok) return usage(`--node: ${named.error}`);
+  const flags = createSchema.parse(options);
+  const { node, name, ttl, out } = flags;
+  const wanted = tokenFor(flags);
+  if (!wanted.ok) return wanted;
   const client = await session.client();
   if (!client.ok) return client;
   const answer = await client.value.createToken({
-    role: admin ? "admin" : "agent",
-    ...(node === undefined ? {} : { node }),
-    name: name ?? (node === undefined ? "admin" : `agent of ${node}`),
+    ...wanted.value,
+    name: name ?? (node === undefined ? wanted.value.role : `agent of ${node}`),
     ...(ttl === undefined ? {} : { ttlMs: ttl }),
   });
   if (!answer.ok) return failOfApi(answer.error);
@@ -116,11 +144,11 @@ async function listTokens(session: Session): Promise<Outcome> {
   if (!answer.ok) return failOfApi(answer.error);
   session.print(answer.body, () =>
     session.table(
-      ["ID", "ROLE", "NODE", "CREATED", "EXPIRES", "NAME"],
+      ["ID", "ROLE", "FOR", "CREATED", "EXPIRES", "NAME"],
       answer.value.items.map((token) => [
         token.id,
         token.role,
-        token.node ?? "-",
+        objectsOf(token),
         formatInstant(token.createdAtMs),
         token.expiresAtMs === undefined ? "never" : formatInstant(token.expiresAtMs),
         token.name,
@@ -128,6 +156,14 @@ async function listTokens(session: Session): Promise<Outcome> {
     ),
   );
   return done;
+}
+
+/** Whose it is, or what it is for. */
+function objectsOf(token: TokenResource): string {
+  const owned = [...token.ownsNodes, ...token.ownsServices].join(", ");
+  const user = token.user === undefined ? "" : `user ${token.user}`;
+  const parts = [token.node ?? "", user, owned].filter((part) => part !== "");
+  return parts.length === 0 ? "-" : parts.join(": ");
 }
 
 async function revokeToken(session: Session, values: readonly string[]): Promise<Outcome> {

@@ -1,0 +1,98 @@
+/**
+ * Who a client certificate names. It was signed by the cluster's authority, or the connection would not count as
+ * authorised; here it is asked whether its holder is still one of the cluster.
+ */
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { NodeId } from "../../core/ids.ts";
+import { holderOfUris } from "../../core/model/certificate-holder.ts";
+import { ok, type Result } from "../../core/result.ts";
+import type { Problem } from "../../wire/errors.ts";
+import { turnedAway } from "../agents/removed-node.ts";
+import { removedWords } from "../control-plane/removed-server.ts";
+import { refuse } from "../http/problem-error.ts";
+import type { ViewTables } from "../view/view-tables.ts";
+import { urisOf } from "./certificate-uris.ts";
+import type { AgentIdentity, ServerIdentity } from "./identity.ts";
+
+/** What the answer depends on. */
+export type CertificateTables = Pick<
+  ViewTables,
+  "nodes" | "servers" | "revocations" | "removedNodes" | "removedServers"
+>;
+
+/** The holder that these URIs of one certificate name, if it is still of the cluster. */
+export function identifyCertificate(
+  uris: readonly string[],
+  tables: CertificateTables,
+): Result<AgentIdentity | ServerIdentity, Problem> {
+  const holder = holderOfUris(uris);
+  if (!holder.ok) return refuse("bad-token", holder.error);
+  if (holder.value.kind === "node") return identifyAgent(holder.value, tables);
+  const { serverId: server } = holder.value;
+  if (tables.servers.has(server)) {
+    return ok({ kind: "server", who: `server/${server}`, server });
+  }
+  const removed = tables.removedServers.get(server)?.value;
+  if (removed !== undefined) return refuse("not-allowed", removedWords(removed));
+  return refuse("bad-token", `server ${server} of the certificate is not of this cluster`);
+}
+
+/** A node that was removed, or joined anew from another machine, has another identity or none. */
+function identifyAgent(
+  { node, identity }: { readonly node: NodeId; readonly identity: string },
+  tables: CertificateTables,
+): Result<AgentIdentity, Problem> {
+  const record = tables.nodes.get(node)?.value;
+  const removed = tables.removedNodes.get(node)?.value;
+  if (record === undefined && removed !== undefined) {
+    return refuse("not-allowed", turnedAway(removed));
+  }
+  if (record === undefined) {
+    return refuse("bad-token", `node "${node}" of the certificate is not of this cluster`);
+  }
+  if (record.identity !== identity) {
+    return refuse("bad-token", `node "${node}" was joined anew since this certificate was issued`);
+  }
+  return ok({ kind: "agent", who: `node/${node}`, node, identity });
+}
+
+/** What is read of a client certificate once for each connection. */
+interface ShownCertificate {
+  readonly uris: readonly string[];
+  readonly serial: string;
+}
+
+const shown = new WeakMap<TLSSocket, ShownCertificate>();
+
+/** The certificate's holder; undefined: plain HTTP, or no certificate that the authority has signed. */
+export function identifySocket(
+  socket: Socket,
+  tables: CertificateTables,
+): Result<AgentIdentity | ServerIdentity, Problem> | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  let certificate = shown.get(socket);
+  if (certificate === undefined) {
+    const { subjectaltname, serialNumber } = socket.getPeerCertificate();
+    certificate = {
+      uris: urisOf(subjectaltname ?? ""),
+      serial: canonicalSerial(serialNumber ?? ""),
+    };
+    shown.set(socket, certificate);
+  }
+  const { uris, serial } = certificate;
+  const identified = identifyCertificate(uris, tables);
+  // Whoever was taken out is told that, and not only that their certificate counts no longer.
+  if (!identified.ok) return identified;
+  for (const { value } of tables.revocations.values()) {
+    if (value.authority === "cluster" && canonicalSerial(value.serial) === serial) {
+      return refuse("bad-token", `the client certificate was revoked: ${value.because}`);
+    }
+  }
+  return identified;
+}
+
+/** Serials are written with and without leading zeros, colons and capitals. */
+function canonicalSerial(serial: string): string {
+  return serial.toLowerCase().replaceAll(":", "").replace(/^0+/, "");
+}

@@ -1,0 +1,191 @@
+/** Asks of every request who it is from and whether they may, before its body is read where that suffices. */
+import { TLSSocket } from "node:tls";
+import type { FastifyRequest } from "fastify";
+import type { Permission } from "../../core/access/permissions-table.ts";
+import { couldPermit, type Need, permits, type Refusal } from "../../core/access/permits.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import { type Problem, problemOf } from "../../wire/errors.ts";
+import type { ServerContext } from "../context.ts";
+import type { App } from "../http/app.ts";
+import { authenticate, grantOf, readAuthorization } from "../http/auth.ts";
+import { ProblemError, refuse } from "../http/problem-error.ts";
+import { serverOfProof } from "../peers/peer-proof.ts";
+import { identifySocket } from "./certificate.ts";
+import type { Identity, PersonIdentity, ServerIdentity } from "./identity.ts";
+import type { PasswordDesk } from "./password-desk.ts";
+import type { Access, PersonAccess, PersonCall } from "./route-access.ts";
+import { accessOf } from "./routes-table.ts";
+
+type GuardContext = Pick<ServerContext, "view" | "clock" | "log">;
+
+/** Must be called before routes are added: each needs a line in the table, or the app does not start. */
+export function guardRoutes(app: App, context: GuardContext, desk: PasswordDesk): void {
+  app.addHook("onRoute", (route) => {
+    for (const method of [route.method].flat()) accessOf(method, route.url);
+  });
+  app.addHook("onRequest", (request, _reply, done) => {
+    const access = accessOfRequest(request);
+    if (access === undefined || access.kind === "open") {
+      done();
+      return;
+    }
+    const settle = (identified: Result<Identity, Problem>): void => {
+      const admitted = identified.ok
+        ? admit(access, identified.value, request, context)
+        : identified;
+      if (identified.ok) request.identity = identified.value;
+      done(admitted.ok ? undefined : new ProblemError(admitted.error));
+    };
+    if (!context.view.connected && access.whileCutOff === undefined) {
+      settle(refuse("unavailable", "this server is cut off from its store"));
+      return;
+    }
+    const identified = identify(request, context, desk);
+    if (identified instanceof Promise) identified.then(settle, done);
+    else settle(identified);
+  });
+  app.addHook("preHandler", (request, _reply, done) => {
+    const access = accessOfRequest(request);
+    const { identity } = request;
+    if (access?.kind !== "person" || access.known !== "with-body" || identity?.kind !== "person") {
+      done();
+      return;
+    }
+    const checked = checkNeeds(identity, access.needs(callOf(request, identity, context)));
+    done(checked.ok ? undefined : new ProblemError(checked.error));
+  });
+  app.addHook("onError", (request, _reply, error, done) => {
+    if (error instanceof ProblemError && error.problem.status === 403) {
+      logRefusal(error.problem, request, context);
+    }
+    done();
+  });
+}
+
+function accessOfRequest(request: FastifyRequest): Access | undefined {
+  const { url } = request.routeOptions;
+  return request.is404 || url === undefined ? undefined : accessOf(request.method, url);
+}
+
+/** What the caller shows counts in this order: the header Authorization, the certificate of the connection. */
+function identify(
+  request: FastifyRequest,
+  context: GuardContext,
+  desk: PasswordDesk,
+): Result<Identity, Problem> | Promise<Result<Identity, Problem>> {
+  const { tables } = context.view;
+  const { authorization } = request.headers;
+  const { socket } = request.raw;
+  if (authorization === undefined) {
+    const shown = identifySocket(socket, tables);
+    if (shown !== undefined) return shown;
+  }
+  // Servers without certificates show what only they can know.
+  const server = socket instanceof TLSSocket ? undefined : serverOfProof(authorization, tables);
+  if (server !== undefined && tables.servers.has(server)) return ok(serverIdentity(server));
+  const brought = readAuthorization(authorization);
+  if (!brought.ok) return brought;
+  if (brought.value.kind === "token") {
+    return authenticate(brought.value.token, tables, context.clock.wallMs());
+  }
+  const credentials = { ...brought.value, from: request.ip };
+  return desk.verifyOften(credentials, tables).then((verified) => {
+    if (!verified.ok) return verified;
+    const { value } = verified.value;
+    const person = { kind: "person", tokenId: undefined, expiresAtMs: undefined } as const;
+    return ok({ ...person, who: value.name, grants: [grantOf(value)], user: value.name });
+  });
+}
+
+function serverIdentity(server: string): ServerIdentity {
+  return { kind: "server", who: `server/${server}`, server };
+}
+
+function admit(
+  access: Access,
+  identity: Identity,
+  request: FastifyRequest,
+  context: GuardContext,
+): Result<void, Problem> {
+  if (access.kind === "person") {
+    if (identity.kind !== "person") return err(lacks(identity, access.permissions[0]));
+    return admitPerson(access, callOf(request, identity, context));
+  }
+  if (access.kind === "open" || access.kind === identity.kind) return ok(undefined);
+  const wanted = access.kind === "agent" ? "agents of nodes" : "servers of the cluster";
+  const problem = problemOf(
+    "not-allowed",
+    `this is for ${wanted} only, and you are ${wordsOf(identity)}`,
+  );
+  return err({ ...problem, who: identity.who });
+}
+
+/** As much as can be said before the body is read. */
+function admitPerson(access: PersonAccess, call: PersonCall): Result<void, Problem> {
+  if (access.known === "before-body") return checkNeeds(call.identity, access.needs(call));
+  const [permission, ...others] = access.permissions;
+  // With several, the body says which one it is that is missing.
+  if (others.length > 0 || couldPermit(call.identity.grants, permission)) return ok(undefined);
+  return err(lacks(call.identity, permission));
+}
+
+function callOf(
+  { params, body }: FastifyRequest,
+  identity: PersonIdentity,
+  context: GuardContext,
+): PersonCall {
+  return { identity, params, body, tables: context.view.tables };
+}
+
+/** Whether the identity may do all of it; else the problem for the one who asks. */
+export function checkNeeds(
+  identity: Identity | undefined,
+  needs: readonly Need[],
+): Result<void, Problem> {
+  for (const need of needs) {
+    if (identity?.kind !== "person") return err(lacks(identity, need.permission));
+    const permitted = permits(identity.grants, need);
+    if (!permitted.ok) return err(lacks(identity, need.permission, permitted.error.object));
+  }
+  return ok(undefined);
+}
+
+function lacks(
+  identity: Identity | undefined,
+  permission: Permission,
+  object?: Refusal["object"],
+): Problem {
+  const about = object === undefined ? "" : ` for ${object.kind} "${object.id}"`;
+  const you = identity === undefined ? "nobody" : wordsOf(identity);
+  const problem = problemOf(
+    "not-allowed",
+    `this needs the permission "${permission}"${about}, which you (${you}) do not have`,
+  );
+  return { ...problem, permission, ...(identity === undefined ? {} : { who: identity.who }) };
+}
+
+/** Who somebody is, for a sentence. */
+function wordsOf(identity: Identity): string {
+  switch (identity.kind) {
+    case "person":
+      return `${identity.who}, ${identity.grants.map(({ role }) => role).join(" and ")}`;
+    case "agent":
+      return `the agent of node "${identity.node}"`;
+    case "server":
+      return `server ${identity.server}`;
+    default:
+      return identity satisfies never;
+  }
+}
+
+/** What somebody was not allowed to do is in the log: the audit holds what was done. */
+function logRefusal(problem: Problem, request: FastifyRequest, context: GuardContext): void {
+  const { who, permission, detail } = problem;
+  context.log.write("warn", `refused: ${detail}`, {
+    who,
+    permission,
+    from: request.ip,
+    method: request.method,
+    path: request.routeOptions.url,
+  });
+}

@@ -1,0 +1,125 @@
+/** Who may call each route: one line a route. A route without a line here does not start. */
+import { assert } from "../../core/assert.ts";
+import {
+  type Access,
+  agents,
+  anyMachine,
+  everybody,
+  inPlan,
+  joinTokenMaking,
+  node,
+  servers,
+  service,
+  serviceChange,
+  serviceCreation,
+  serviceOrder,
+  tokenMaking,
+  tokenRevoking,
+  userPassword,
+} from "./route-access.ts";
+
+const read = everybody("cluster.read");
+const account = everybody("account.use");
+
+const table: Readonly<Record<string, Access>> = {
+  "GET /livez": anyMachine,
+  "GET /readyz": anyMachine,
+  "GET /leader": anyMachine,
+  "GET /openapi.json": anyMachine,
+  "POST /v1/login": anyMachine, // checks the password itself
+  "GET /v1/join/authority": anyMachine,
+  "POST /v1/join/node": anyMachine, // these two check the join token in their body
+  "POST /v1/join/server": anyMachine,
+
+  "GET /v1/cluster": read,
+  "GET /v1/settings": read,
+  "PUT /v1/settings": everybody("settings.change"),
+  "PATCH /v1/settings": everybody("settings.change"),
+  "GET /v1/arming": read,
+  "PUT /v1/arming": everybody("cluster.arm"),
+  "GET /v1/groups": read,
+  "GET /v1/groups/:name": read,
+  "PUT /v1/groups/:name": inPlan("group.change"),
+  "DELETE /v1/groups/:name": inPlan("group.change"),
+  "GET /v1/rules": read,
+  "GET /v1/rules/:name": read,
+  "PUT /v1/rules/:name": inPlan("rule.change"),
+  "DELETE /v1/rules/:name": inPlan("rule.change"),
+  "GET /v1/nodes": read,
+  "GET /v1/nodes/:id": read,
+  "POST /v1/nodes/:id/confirm-off": node("node.confirm-off"),
+  "PUT /v1/nodes/:id/maintenance": node("node.maintenance"),
+  "PUT /v1/nodes/:id/taints/:taint": node("node.change"),
+  "DELETE /v1/nodes/:id/taints/:taint": node("node.change"),
+  "DELETE /v1/nodes/:id": node("node.remove"),
+  "GET /v1/services": read,
+  "POST /v1/services": serviceCreation,
+  "GET /v1/services/:id": read,
+  "PUT /v1/services/:id": service("service.change"),
+  "PATCH /v1/services/:id": serviceChange,
+  "DELETE /v1/services/:id": service("service.remove"),
+  "GET /v1/services/:id/why": read,
+  "POST /v1/services/:id/commands": serviceOrder,
+  "GET /v1/services/:id/logs": read,
+  "POST /v1/services/:id/exec": service("service.exec"),
+  "GET /v1/events": read,
+  "GET /v1/watch": read,
+  "GET /v1/audit": read,
+
+  "GET /v1/roles": read,
+  "GET /v1/whoami": account,
+  "POST /v1/logout": account,
+  "GET /v1/tokens": read,
+  "POST /v1/tokens": tokenMaking,
+  "DELETE /v1/tokens/:id": tokenRevoking,
+  "GET /v1/users": read,
+  "GET /v1/users/:name": read,
+  "POST /v1/users": everybody("user.create"),
+  "PUT /v1/users/:name/role": everybody("user.change"),
+  "PUT /v1/users/:name/password": userPassword,
+  "DELETE /v1/users/:name": everybody("user.remove"),
+
+  "GET /v1/server": { ...read, whileCutOff: "answers" },
+  "GET /v1/servers": { ...read, whileCutOff: "answers" },
+  "DELETE /v1/servers/:id": everybody("server.remove"),
+  "GET /v1/load-balancer": read,
+  "PUT /v1/load-balancer": everybody("server.change"),
+  "GET /v1/isolation": read,
+  "PUT /v1/isolation": everybody("server.change"),
+  "GET /v1/move-to-etcd": read,
+  "POST /v1/move-to-etcd": everybody("server.change"),
+  "GET /v1/join-tokens": read,
+  "POST /v1/join-tokens": joinTokenMaking,
+  "DELETE /v1/join-tokens/:id": everybody("token.revoke"),
+  "GET /v1/bundles": read,
+  "GET /v1/bundles/:bundle": read,
+  "PUT /v1/bundles/:bundle": everybody("bundle.push"),
+  "DELETE /v1/bundles/:bundle": everybody("bundle.remove"),
+  "GET /v1/bundles/:bundle/content": read,
+  "GET /v1/bundles/:bundle/verification": read,
+
+  "GET /v1/peers/status": { ...servers, whileCutOff: "answers" },
+  "GET /v1/peers/reach": { ...servers, whileCutOff: "answers" },
+  "GET /v1/peers/bundles/:bundle": servers,
+  "GET /v1/peers/bundles/:bundle/verification": servers,
+  "POST /v1/peers/certificate": servers,
+
+  "POST /v1/agent/join": agents,
+  "POST /v1/agent/certificate": agents,
+  "POST /v1/agent/lease": agents,
+  "POST /v1/agent/release": agents,
+  "POST /v1/agent/mode": agents,
+  "GET /v1/agent/instructions": agents,
+  "POST /v1/agent/confirm": agents,
+  "POST /v1/agent/report": agents,
+  "POST /v1/agent/usage": agents,
+  "POST /v1/agent/logs/:requestId": agents,
+  "POST /v1/agent/exec/:requestId": agents,
+};
+
+/** The line of a route; one without a line is a bug. A HEAD is a GET without its body. */
+export function accessOf(method: string, url: string): Access {
+  const access = table[`${method === "HEAD" ? "GET" : method} ${url}`];
+  assert(access !== undefined, `${method} ${url} has no line in routes-table.ts`);
+  return access;
+}

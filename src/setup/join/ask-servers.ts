@@ -1,0 +1,118 @@
+/**
+ * How a machine that has nothing but a join command speaks to servers: it fetches the authority's certificate, compares
+ * it with the hash of the command, and from then on trusts that authority alone.
+ */
+import { type RequestOptions, request } from "node:https";
+import type * as z from "zod";
+import { findAuthority } from "../../adapters/certificates/pem.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import { problemSchema } from "../../wire/errors.ts";
+import { authorityAnswerSchema } from "../../wire/joining.ts";
+
+/** Servers to ask, and what to trust of them. */
+export interface Servers {
+  readonly urls: readonly string[];
+  readonly authorityPem: string;
+}
+
+/** An answer may take the time of some elections. */
+const answerMsMax = 15_000;
+const answerBytesMax = 262_144;
+
+/** Finds a server whose authority is the one that the command names. */
+export async function findServers(
+  urls: readonly string[],
+  authorityHash: string,
+): Promise<Result<Servers, string>> {
+  const reasons: string[] = [];
+  for (const url of urls) {
+    // Nothing secret is sent yet, and what comes is compared with the hash.
+    const answer = await exchange(url, "/v1/join/authority", { rejectUnauthorized: false });
+    const body = answer.ok ? authorityAnswerSchema.safeParse(answer.value.body) : undefined;
+    if (answer.ok && body?.success === true) {
+      const authority = findAuthority(body.data.authorityPem, authorityHash);
+      if (authority.ok) return ok({ urls, authorityPem: authority.value });
+      reasons.push(`${url}: ${authority.error}`);
+    } else {
+      reasons.push(`${url}: ${answer.ok ? "it is no Holdfast server" : answer.error}`);
+    }
+  }
+  return err(`no server of the join command can be used: ${reasons.join("; ")}`);
+}
+
+/** Posts to the first server that can answer. The error is its refusal, or says that none answers. */
+export async function post<T>(
+  servers: Servers,
+  path: string,
+  body: unknown,
+  schema: z.ZodType<T>,
+): Promise<Result<T, string>> {
+  const reasons: string[] = [];
+  for (const url of servers.urls) {
+    const answer = await exchange(url, path, { ca: servers.authorityPem, method: "POST" }, body);
+    if (!answer.ok || answer.value.status >= 500) {
+      reasons.push(`${url}: ${answer.ok ? wordsOf(answer.value) : answer.error}`);
+      continue;
+    }
+    if (answer.value.status >= 300) return err(wordsOf(answer.value));
+    const parsed = schema.safeParse(answer.value.body);
+    return parsed.success
+      ? ok(parsed.data)
+      : err(`${url} answers in a form that this version does not know; install the same version`);
+  }
+  return err(`no server answers: ${reasons.join("; ")}`);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+function wordsOf({ status, body }: Answer): string {
+  const problem = problemSchema.safeParse(body);
+  return problem.success ? problem.data.detail : `HTTP status ${status}`;
+}
+
+function exchange(
+  url: string,
+  path: string,
+  options: RequestOptions,
+  body?: unknown,
+): Promise<Result<Answer, string>> {
+  if (!url.startsWith("https:")) return Promise.resolve(err("it is no https address"));
+  return new Promise((resolve) => {
+    const content = body === undefined ? undefined : JSON.stringify(body);
+    const asking = request(new URL(path, url), {
+      ...options,
+      agent: false,
+      signal: AbortSignal.timeout(answerMsMax),
+      headers: content === undefined ? {} : { "content-type": "application/json" },
+    });
+    asking.on("error", (error) => {
+      const isLate = error.name === "TimeoutError" || error.name === "AbortError";
+      resolve(err(isLate ? `no answer within ${answerMsMax / 1_000} s` : error.message));
+    });
+    asking.on("response", (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+        if (text.length > answerBytesMax) response.destroy();
+      });
+      response.on("error", () => undefined); // "close" follows and says that it is not complete
+      response.on("close", () => {
+        if (!response.complete) resolve(err("the answer was cut off"));
+        else resolve(ok({ status: response.statusCode ?? 0, body: jsonIn(text) }));
+      });
+    });
+    asking.end(content);
+  });
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the schema says what it means
+  }
+}

@@ -1,0 +1,113 @@
+/** systemd units of a server and of an agent: written where systemd keeps them, and enabled where it runs. */
+import { execFile } from "node:child_process";
+import { access, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { sentenceOfSystemError } from "../core/explain/system-error.ts";
+import { err, ok, type Result } from "../core/result.ts";
+
+export type UnitKind = "server" | "agent";
+
+export interface UnitOptions {
+  readonly kind: UnitKind;
+  readonly dataDirectory: string;
+  /** The executable `holdfast`. */
+  readonly program: string;
+  /** Default: `/etc/systemd/system`. */
+  readonly folder?: string | undefined;
+}
+
+/** `started`: systemd runs it now. `written`: systemd does not run here; `command` starts it by hand. */
+export type UnitOutcome =
+  | { readonly kind: "started"; readonly unit: string }
+  | { readonly kind: "written"; readonly unit: string; readonly command: string };
+
+/** There while systemd is the machine's first process. */
+const systemdMark = "/run/systemd/system";
+
+/** Writes the unit, and starts it where that can be done. */
+export async function installUnit(options: UnitOptions): Promise<Result<UnitOutcome, string>> {
+  const folder = options.folder ?? "/etc/systemd/system";
+  const unit = `holdfast-${options.kind}.service`;
+  const path = join(folder, unit);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(path, unitText(options), { mode: 0o644 });
+  } catch (error: unknown) {
+    return err(`cannot write ${path}: ${sentenceOfSystemError(error)}`);
+  }
+  const command = `${options.program} ${options.kind} run --data ${options.dataDirectory}`;
+  if (options.folder !== undefined || !(await isThere(systemdMark))) {
+    return ok({ kind: "written", unit: path, command });
+  }
+  try {
+    await promisify(execFile)("systemctl", ["daemon-reload"]);
+    await promisify(execFile)("systemctl", ["enable", "--now", unit]);
+    return ok({ kind: "started", unit });
+  } catch (error: unknown) {
+    return err(`${unit} is written, but cannot be started: ${sentenceOfSystemError(error)}`);
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The text of a unit. */
+export function unitText({ kind, dataDirectory, program }: UnitOptions): string {
+  const lines = kind === "server" ? serverLines(dataDirectory) : agentLines;
+  return `[Unit]
+Description=Holdfast ${kind}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+ExecStart=${quoted(program)} ${kind} run --data ${quoted(dataDirectory)}
+${lines.join("\n")}
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+/** A server touches nothing but its data directory, and needs no right of the superuser's. */
+function serverLines(dataDirectory: string): readonly string[] {
+  return [
+    "Restart=always",
+    "RestartSec=500ms",
+    "TimeoutStopSec=30",
+    "LimitNOFILE=131072",
+    "CapabilityBoundingSet=",
+    "NoNewPrivileges=yes",
+    "ProtectSystem=strict",
+    `ReadWritePaths=${quoted(dataDirectory)}`,
+    "ProtectHome=read-only", // the program, or the data, may be below a home
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectControlGroups=yes",
+    "RestrictSUIDSGID=yes",
+  ];
+}
+
+/**
+ * Guard and workloads outlive an agent that is started again; services that move away first need their time; and a
+ * crashed agent has to be back before its guard stops waiting for it (400 ms).
+ */
+const agentLines: readonly string[] = [
+  "Restart=on-failure",
+  "RestartSec=200ms",
+  "KillMode=process",
+  "TimeoutStopSec=240",
+  "LimitNOFILE=65536",
+];
+
+/** As systemd reads an argument; a percent sign would be its own. */
+function quoted(text: string): string {
+  const escaped = text.replaceAll("%", "%%");
+  return /^[\w@%+=:,./-]+$/.test(text) ? escaped : `"${escaped.replaceAll(/["\\]/g, "\\$&")}"`;
+}

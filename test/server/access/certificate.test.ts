@@ -1,0 +1,217 @@
+/** Who a client certificate makes of its holder: on tables alone, and over real TLS. */
+import assert from "node:assert/strict";
+import { request } from "node:https";
+import type { AddressInfo } from "node:net";
+import test, { type TestContext } from "node:test";
+import { epochOf, type NodeId, parseNodeId } from "../../../src/core/ids.ts";
+import { jsonOf } from "../../../src/runtime/manager-records.ts";
+import {
+  type CertificateTables,
+  identifyCertificate,
+} from "../../../src/server/access/certificate.ts";
+import { urisOf } from "../../../src/server/access/certificate-uris.ts";
+import { guardRoutes } from "../../../src/server/access/guard-routes.ts";
+import { createPasswordDesk } from "../../../src/server/access/password-desk.ts";
+import { createApp } from "../../../src/server/http/app.ts";
+import { nodeOf } from "../../../src/server/http/scopes.ts";
+import { createTables } from "../../../src/server/view/view-tables.ts";
+import {
+  type IssuedPair,
+  identity,
+  issuePair,
+  makeAuthority,
+  type TestAuthority,
+} from "../../certificates/support/tools.ts";
+import { clock, quietLog } from "../harness.ts";
+
+const other = "f".repeat(32);
+const agentUri = `holdfast:node:n1:${identity}`;
+
+function tablesOf(
+  more: readonly { readonly key: string; readonly value: object }[] = [],
+): ReturnType<typeof createTables> {
+  const tables = createTables();
+  const node = {
+    version: 1,
+    node: nodeId("n1"),
+    type: "device",
+    properties: {},
+    agentVersion: "1",
+    registeredAtMs: 0,
+    confirmedOffEpoch: epochOf(0),
+    identity,
+  };
+  const server = {
+    version: 1,
+    id: "2",
+    name: "s2",
+    url: "https://s2:7440",
+    serverVersion: "1",
+    registeredAtMs: 0,
+  };
+  const { identity: _, ...withoutCertificate } = { ...node, node: nodeId("n2") };
+  const records = [
+    { key: "nodes/n1", value: node },
+    { key: "nodes/n2", value: withoutCertificate },
+    { key: "servers/2", value: server },
+    ...more,
+  ];
+  for (const { key, value } of records) put(tables, key, value);
+  return tables;
+}
+
+function put(tables: ReturnType<typeof createTables>, key: string, value: object): void {
+  const entry = { key, value: jsonOf(value), createRevision: 1, modRevision: 1, version: 1 };
+  tables.put({ ...entry, leaseId: undefined });
+}
+
+function nodeId(name: string): NodeId {
+  const parsed = parseNodeId(name);
+  assert.ok(parsed.ok);
+  return parsed.value;
+}
+
+test("identifyCertificate() knows the holder that is of the cluster, and says why it knows another not", () => {
+  const tables: CertificateTables = tablesOf();
+  const who = (...uris: string[]) => identifyCertificate(uris, tables);
+  assert.deepEqual(who(agentUri), {
+    ok: true,
+    value: { kind: "agent", who: "node/n1", node: "n1", identity },
+  });
+  assert.deepEqual(who("https://example.org/x", "holdfast:server:2"), {
+    ok: true,
+    value: { kind: "server", who: "server/2", server: "2" },
+  });
+  const refused: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ["nothing", [], /names neither/],
+    ["another scheme", ["https://example.org"], /names neither/],
+    ["two holders", [agentUri, "holdfast:server:2"], /one only/],
+    ["the same twice", [agentUri, agentUri], /one only/],
+    ["joined anew since", [`holdfast:node:n1:${other}`], /joined anew/],
+    ["never joined with a certificate", [`holdfast:node:n2:${identity}`], /joined anew/],
+    ["an unknown node", [`holdfast:node:n9:${identity}`], /not of this cluster/],
+    ["an unknown server", ["holdfast:server:9"], /not of this cluster/],
+    ["no id", ["holdfast:server:02"], /no server and no node/],
+    ["no identity", ["holdfast:node:n1:"], /no server and no node/],
+    ["another kind", ["holdfast:admin:1"], /no server and no node/],
+  ];
+  for (const [name, uris, reason] of refused) {
+    const outcome = who(...uris);
+    assert.ok(!outcome.ok, name);
+    assert.equal(outcome.error.status, 401, name);
+    assert.match(outcome.error.detail, reason, name);
+  }
+});
+
+test("urisOf() reads what Node.js makes of alternative names, and nothing out of crafted ones", () => {
+  assert.deepEqual(urisOf(`DNS:a, URI:${agentUri}, IP Address:127.0.0.1`), [agentUri]);
+  assert.deepEqual(urisOf("URI:holdfast:server:2"), ["holdfast:server:2"]);
+  assert.deepEqual(urisOf('DNS:"a, URI:holdfast:server:2", URI:https://b'), ["https://b"]);
+  assert.deepEqual(urisOf('URI:"https://a, b"'), ["https://a, b"]);
+  for (const text of ["", "DNS:a", 'DNS:"a, URI:holdfast:server:2', "URI:a URI"]) {
+    assert.ok(!urisOf(text).some((uri) => uri.startsWith("holdfast:")), text);
+  }
+});
+
+interface Bench {
+  readonly ca: TestAuthority;
+  readonly tables: ReturnType<typeof tablesOf>;
+  /** The status, and the problem's detail or the answer's text. */
+  ask(path: string, shown?: IssuedPair, token?: string): Promise<readonly [number, string]>;
+}
+
+/** The guard on a real HTTPS server with one route of each kind. */
+async function startBench(t: TestContext): Promise<Bench> {
+  const ca = await makeAuthority();
+  const own = await issuePair(ca);
+  const tls = { ...own, authorityPem: ca.certificatePem };
+  const app = await createApp({ log: quietLog, version: "0", answers: "trusted", tls });
+  const tables = tablesOf();
+  const view = { connected: true, tables };
+  const desk = createPasswordDesk({ clock, log: quietLog });
+  guardRoutes(app, { view: view as never, clock, log: quietLog }, desk); // it looks at these two only
+  app.get("/v1/agent/instructions", (request) => ({ node: nodeOf(request) }));
+  app.get("/v1/peers/status", () => ({ peer: true }));
+  app.get("/v1/nodes", () => ({ items: [] }));
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  t.after(() => app.close());
+  const { port } = app.server.address() as AddressInfo; // a TCP server that listens has one
+  const ask: Bench["ask"] = (path, shown, token) =>
+    new Promise((resolve, reject) => {
+      const call = request(
+        {
+          host: "127.0.0.1",
+          port,
+          path,
+          agent: false,
+          ca: ca.certificatePem,
+          ...(shown === undefined ? {} : { key: shown.keyPem, cert: shown.certificatePem }),
+          headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+        },
+        (response) => {
+          let text = "";
+          response.on("data", (chunk) => {
+            text += String(chunk);
+          });
+          response.on("end", () => {
+            const { detail = text } = JSON.parse(text);
+            resolve([response.statusCode ?? 0, String(detail)]);
+          });
+        },
+      );
+      call.on("error", reject);
+      call.end();
+    });
+  return { ca, tables, ask };
+}
+
+test("an agent's certificate lets it speak for its own node and for nothing else", async (t) => {
+  const { ca, ask } = await startBench(t);
+  const agent = await issuePair(ca, { uris: [agentUri] }, { use: "client" });
+  assert.deepEqual(await ask("/v1/agent/instructions", agent), [200, '{"node":"n1"}']);
+  const [status, detail] = await ask("/v1/nodes", agent);
+  assert.equal(status, 403);
+  assert.match(detail, /"cluster\.read".*the agent of node "n1"/);
+  assert.equal((await ask("/v1/peers/status", agent))[0], 403);
+});
+
+test("a server's certificate opens what servers ask each other, and nothing of people's or agents'", async (t) => {
+  const { ca, ask } = await startBench(t);
+  const peer = await issuePair(ca, { uris: ["holdfast:server:2"] });
+  assert.deepEqual(await ask("/v1/peers/status", peer), [200, '{"peer":true}']);
+  assert.equal((await ask("/v1/agent/instructions", peer))[0], 403);
+  assert.equal((await ask("/v1/nodes", peer))[0], 403);
+});
+
+test("a certificate of another authority, none, one that names nobody and a revoked one are refused", async (t) => {
+  const { ca, tables, ask } = await startBench(t);
+  const path = "/v1/agent/instructions";
+  const foreign = await issuePair(await makeAuthority("Another"), { uris: [agentUri] });
+  assert.equal((await ask(path, foreign))[0], 401);
+  assert.equal((await ask(path))[0], 401);
+  assert.equal((await ask(path, await issuePair(ca)))[0], 401);
+  const agent = await issuePair(ca, { uris: [agentUri] }, { use: "client" });
+  assert.equal((await ask(path, agent))[0], 200);
+  const { serial } = agent.facts;
+  const revocation = { version: 1, serial, authority: "cluster", holder: "n1", atMs: 0 };
+  put(tables, `revocations/${serial}`, { ...revocation, because: "it was stolen" });
+  const [status, detail] = await ask(path, agent);
+  assert.equal(status, 401);
+  assert.match(detail, /revoked: it was stolen/);
+});
+
+test("an agent whose node was removed is turned away with the certificate that it still has", async (t) => {
+  const { ca, tables, ask } = await startBench(t);
+  const agent = await issuePair(ca, { uris: [agentUri] }, { use: "client" });
+  assert.equal((await ask("/v1/agent/instructions", agent))[0], 200);
+  tables.delete("nodes/n1");
+  const [status, detail] = await ask("/v1/agent/instructions", agent);
+  assert.deepEqual([status, /not of this cluster/.test(detail)], [401, true]);
+});
+
+test("what a caller says in the header counts before the certificate", async (t) => {
+  const { ca, ask } = await startBench(t);
+  const agent = await issuePair(ca, { uris: [agentUri] }, { use: "client" });
+  const [status] = await ask("/v1/agent/instructions", agent, `hf_nobody_${"x".repeat(43)}`);
+  assert.equal(status, 401);
+});

@@ -1,0 +1,66 @@
+/** The list of servers while one hangs, and while the store has no leader; and what a running server's TLS refuses. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { startControlPlane, type TestControlPlane, until } from "../../support/control-plane.ts";
+import { missingForMembers } from "./etcdctl.ts";
+
+const skip = missingForMembers();
+/** Two seconds for a server that does not answer, and some for a busy machine. */
+const listMsMax = 3_500;
+
+describe("the list of servers", { skip }, () => {
+  let plane: TestControlPlane;
+  before(async () => {
+    plane = await startControlPlane({ servers: 3 });
+  });
+  after(async () => {
+    await plane.stop();
+  });
+
+  test("each line says what its server says, and nobody is behind", async () => {
+    const lines = await plane.list();
+    assert.deepEqual(
+      lines.map(({ id, name, health }) => [id, name, health]),
+      [
+        ["1", "server1", "ok"],
+        ["2", "server2", "ok"],
+        ["3", "server3", "ok"],
+      ],
+    );
+    assert.equal(lines.filter(({ role }) => role === "leader").length, 1);
+    assert.equal(lines.filter(({ isManager }) => isManager).length, 1);
+    assert.equal(new Set(lines.map(({ term }) => term)).size, 1);
+    for (const line of lines) {
+      assert((line.behind ?? Number.NaN) >= 0, "a distance is a number");
+      assert(line.index !== undefined && line.applied !== undefined && line.version !== undefined);
+    }
+  });
+
+  test("it does not wait for a server that hangs, and works without a leader of the store", async () => {
+    const [first, second, third] = plane.servers;
+    assert(first !== undefined && second !== undefined && third !== undefined);
+    third.freeze();
+    const beganAtMs = performance.now();
+    const withOneFrozen = await plane.list(first);
+    assert(performance.now() - beganAtMs < listMsMax);
+    assert.deepEqual(
+      withOneFrozen.map(({ health }) => health),
+      ["ok", "ok", "unreachable"],
+    );
+    assert.match(withOneFrozen[2]?.because ?? "", /no answer within/);
+    second.freeze();
+    await until("the one that is left to know that it has no leader", async () => {
+      const [own] = await plane.list(first);
+      return own?.health === "cut-off";
+    });
+    const askedAtMs = performance.now();
+    const [own, ...others] = await plane.list(first);
+    assert(performance.now() - askedAtMs < listMsMax);
+    assert.match(own?.because ?? "", /no leader|cut off/);
+    assert(own?.index !== undefined && own.term !== undefined, "it says how far it is");
+    assert(others.every(({ health }) => health === "unreachable"));
+    second.thaw();
+    third.thaw();
+    await plane.allServe();
+  });
+});

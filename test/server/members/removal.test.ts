@@ -1,0 +1,130 @@
+/** Servers that a person removes, members that belong to nobody, and the list of servers, with real servers and etcd. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { systemClock as clock } from "../../../src/adapters/clock/system-clock.ts";
+import { createEtcdAdmin } from "../../../src/stores/etcd/etcd-admin.ts";
+import {
+  answerOf,
+  startControlPlane,
+  type TestControlPlane,
+  type TestServer,
+  until,
+} from "../../support/control-plane.ts";
+import { quietLog } from "../harness.ts";
+import { etcdctl, etcdFiles, memberUrls, missingForMembers } from "./etcdctl.ts";
+
+const skip = missingForMembers();
+
+describe("servers that are removed", { skip }, () => {
+  let plane: TestControlPlane;
+  before(async () => {
+    plane = await startControlPlane({ servers: 3 });
+    answerOf(await plane.client().changeSettings({ readyServersMin: 3 }));
+  });
+  after(async () => {
+    await plane.stop();
+  });
+
+  const serverOf = (id: string): TestServer => {
+    const found = plane.servers.find((server) => server.id === id);
+    if (found === undefined) throw new Error(`there is no server ${id}`);
+    return found;
+  };
+
+  test("a learner that no join has is taken out of the store", async () => {
+    const first = serverOf("1");
+    const admin = createEtcdAdmin({
+      ...{ endpoints: [first.clientUrl], tls: () => etcdFiles(first), clock, log: quietLog },
+    });
+    const peerUrl = "https://127.0.0.1:1";
+    await until("the learner to be added", async () => {
+      const added = await admin.memberAddAsLearner(peerUrl);
+      return added.ok || added.error.kind === "already-member";
+    });
+    await admin.close();
+    // One learner at a time may be: whoever joins finds the place taken, and the manager clears it.
+    const joined = await plane.addServer();
+    const urls = memberUrls(first);
+    assert(!urls.includes(peerUrl), "the learner is gone");
+    assert(urls.includes(`https://127.0.0.1:${joined.port + 2}`), "the other is in");
+  });
+
+  test("a join that is killed on its way leaves no member behind", async () => {
+    const joining = await plane.prepareServer();
+    joining.start();
+    const peerUrl = `https://127.0.0.1:${joining.port + 2}`;
+    await until("it to be a member", () => memberUrls(serverOf("1")).includes(peerUrl));
+    const line = (await plane.list(serverOf("1"))).find(({ id }) => id === joining.id);
+    await joining.kill();
+    if (line !== undefined && line.role === "learner") {
+      assert.equal(line.health, "starting");
+      assert.equal(line.url, joining.url);
+    }
+    const after = await plane.list(serverOf("1"));
+    // If it was quicker than the kill it is a lost server, and no leftover.
+    if (after.some(({ id, health }) => id === joining.id && health === "unreachable")) return;
+    await until("no member of it to be left", () => !memberUrls(serverOf("1")).includes(peerUrl));
+  });
+
+  test("of two removals at the same moment the second is counted after the first", async () => {
+    const lines = await plane.list();
+    const followers = lines.filter(({ isManager, health }) => !isManager && health === "ok");
+    const wanted = followers.slice(-2).map(({ id }) => id);
+    const answers = await Promise.all(
+      wanted.map((id) => plane.client(serverOf("1")).removeServer(id)),
+    );
+    const refused = answers.filter((answer) => !answer.ok);
+    assert.equal(refused.length, 1, JSON.stringify(answers));
+    const [words] = refused.map((answer) => (answer.ok ? "" : answer.error.message));
+    assert.match(words ?? "", /2 ready servers would be left, and readyServersMin is 3/);
+    const left = (await plane.list()).filter(({ health }) => health === "ok");
+    assert.equal(left.length, 3);
+  });
+
+  test("a live server that was removed ends, and its certificates open nothing", async () => {
+    const here = new Set((await plane.list()).map(({ id }) => id));
+    const gone = plane.servers.find(({ id }) => !here.has(id));
+    assert(gone !== undefined, "one was removed");
+    assert.equal(await gone.ended(), 1);
+    assert.match(gone.log, /this server was removed from the cluster|was removed from the cluster/);
+    const stays = plane.servers.find(({ id }) => here.has(id));
+    assert(stays !== undefined);
+    await until("its certificate to be refused", () => {
+      return !etcdctl(stays, gone, ["get", "settings"]).succeeded;
+    });
+    const { items } = answerOf(await plane.client(stays).events({ subject: `server/${gone.id}` }));
+    assert(items.some(({ code }) => code === "server-removed"));
+    gone.start();
+    assert.equal(await gone.ended(), 1);
+    const [last] = gone.log.trimEnd().split("\n").slice(-1);
+    assert.match(last ?? "", /removed from the cluster/);
+  });
+
+  test("a removal that would cost the quorum, or the last ready server, is refused with the reason", async () => {
+    const [first] = await plane.list();
+    assert(first !== undefined);
+    const refused = await plane.client().removeServer(first.id);
+    assert(!refused.ok);
+    assert.match(refused.error.message, /2 ready servers would be left, and readyServersMin is 3/);
+    const unknown = await plane.client().removeServer("99");
+    assert(!unknown.ok);
+    assert.match(unknown.error.message, /there is no server 99/);
+  });
+
+  test("the manager's own server can be removed, and another one carries it to its end", async () => {
+    answerOf(await plane.client().changeSettings({ readyServersMin: 1 }));
+    const manager = (await plane.list()).find(({ isManager }) => isManager);
+    assert(manager !== undefined);
+    const others = (await plane.list()).filter(({ id }) => id !== manager.id);
+    const [other] = others.map(({ id }) => serverOf(id));
+    assert(other !== undefined);
+    answerOf(await plane.client(other).removeServer(manager.id));
+    assert.equal(await serverOf(manager.id).ended(), 1);
+    const left = await plane.list(other);
+    assert.deepEqual(
+      left.map(({ id }) => id),
+      others.map(({ id }) => id),
+    );
+    assert.equal(memberUrls(other).length, others.length);
+  });
+});
