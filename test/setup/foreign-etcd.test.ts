@@ -5,9 +5,8 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type Client, createClient } from "../../src/client/client.ts";
-import { answerOf, TestProcess, until } from "../support/control-plane.ts";
+import { answerOf, freePortOfThree, TestProcess, until } from "../support/control-plane.ts";
 import { missingForEtcd, startEtcdCluster } from "../support/etcd-cluster.ts";
-import { freePorts } from "../support/free-ports.ts";
 import { holdfast, temporaryFolder } from "./support/command.ts";
 
 const skip = missingForEtcd();
@@ -30,7 +29,7 @@ class Server extends TestProcess {
     env: Readonly<Record<string, string>> = {},
   ): Promise<Server> {
     const data = join(temporaryFolder(t), "data");
-    const port = await threePorts();
+    const port = await freePortOfThree();
     const place = ["--data", data, "--name", `${verb}-${port}`, "--host", host];
     const made = await holdfast(
       ["server", verb, ...words, ...place, "--port", String(port), "--no-units"],
@@ -52,14 +51,6 @@ class Server extends TestProcess {
 
   async serves(other: Server = this): Promise<void> {
     await until("it to serve", async () => (await this.client(other).cluster()).ok);
-  }
-}
-
-/** One of which the next two are free, too. */
-async function threePorts(): Promise<number> {
-  for (;;) {
-    const [first = 0] = await freePorts(1);
-    if (first < 65_000) return first;
   }
 }
 

@@ -8,17 +8,12 @@ import { inspectCertificate } from "../../src/adapters/certificates/inspect-cert
 import { openPkiDirectory } from "../../src/adapters/certificates/pki-directory.ts";
 import { checkHost, checkServerName } from "../../src/setup/place/names.ts";
 import { readEngine, serverPlaces } from "../../src/setup/server-files.ts";
+import { freePortOfThree } from "../support/control-plane.ts";
 import { missingForEtcd } from "../support/etcd-cluster.ts";
-import { freePorts } from "../support/free-ports.ts";
 import { beginHoldfast, holdfast, temporaryFolder } from "./support/command.ts";
 
-async function freePort(): Promise<string> {
-  const [port = 0] = await freePorts(1);
-  return String(port);
-}
-
 async function initWords(data: string, ...more: string[]): Promise<string[]> {
-  const place = ["--name", "one", "--host", "127.0.0.1", "--port", await freePort()];
+  const place = ["--name", "one", "--host", "127.0.0.1", "--port", String(await freePortOfThree())];
   return ["server", "init", "--data", data, ...place, "--no-units", ...more];
 }
 

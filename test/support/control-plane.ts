@@ -356,7 +356,7 @@ export async function until(
 }
 
 /** A port that is free together with the next two; below those that the kernel gives out by itself. */
-async function freePortOfThree(): Promise<number> {
+export async function freePortOfThree(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const first = 12_000 + 3 * Math.floor(Math.random() * 6_000);
     const free = await Promise.all([first, first + 1, first + 2].map(isFree));

@@ -23,8 +23,8 @@ export interface InstructionStream {
   stop(): Promise<void>;
 }
 
-/** A stream without a byte for so long is dead; servers send a comment every few seconds. */
-const silenceMsMax = 15_000;
+/** A stream without a byte for so long is dead: servers send a comment every five seconds. */
+const silenceMsMax = 11_000;
 const retryMs = 100;
 const retryMsMax = 2_000;
 /** Longest event: a snapshot of thousands of services. */

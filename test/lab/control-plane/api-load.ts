@@ -17,7 +17,7 @@ const clientsPerServer = 2;
 const faithfulMsMax = 4_000;
 const keyCount = 6;
 /** A fault may stop the writes for so long: to be found out, for an election, and for time-outs of the clients. */
-const silenceMsMaxDefault = 12_000;
+const silenceMsMaxDefault = 8_000;
 
 export class ApiLoad {
   readonly #plane: ControlPlane;
