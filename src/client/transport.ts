@@ -5,6 +5,7 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { type ApiFailure, type ApiResult, failure, failureOfAnswer } from "./api-error.ts";
+import { watchSilence } from "./silence.ts";
 import { sendUpload, type Upload } from "./upload.ts";
 
 /** Largest answer that is read into memory: a cluster of some ten thousand services. */
@@ -215,7 +216,16 @@ function open(options: Target, request: ApiRequest): Promise<Opening> {
         clearTimeout(patience);
       });
     });
-    outgoing.once("close", () => clearTimeout(patience));
+    const stopWatch = options.hasOthers
+      ? watchSilence({ url, authorityPem: options.authorityPem }, () =>
+          outgoing.destroy(new Error("it does not answer any more")),
+        )
+      : undefined;
+    outgoing.once("response", () => stopWatch?.());
+    outgoing.once("close", () => {
+      clearTimeout(patience);
+      stopWatch?.();
+    });
     const disarm = (): void => clearTimeout(timer);
     const isOverdue = (): boolean => deadline.signal.aborted;
     outgoing.once("response", (response) =>
