@@ -20,14 +20,15 @@ const options = {
 const services = ["process:a", "process:b", "process:c", "process:d"];
 /** Of all leases, those by which servers know of each other last longest: 10 s; etcd's new leader adds its own second. */
 const leaseMsMax = 12_000;
-/** What a woken manager does it does in its first moments. */
-const aftermathMs = 3_000;
+/** What a woken manager does it does in its first moments; a woken leader of etcd sends orders for 7 s and more. */
+const aftermathMs = 10_000;
 
 labTest(
   "control plane: the manager's host stands still for longer than every lease, and wakes up",
   options,
   async (lab) => {
-    const plane = await ControlPlane.start(lab, hosts);
+    // A machine that is busy with other tests must not cost a node its lease: what moves here is the old manager's deed.
+    const plane = await ControlPlane.start(lab, { ...hosts, profile: "balanced" });
     await plane.addProbes(services);
     const load = await ApiLoad.begin(plane);
     const frozen = await plane.managerAndLeader();

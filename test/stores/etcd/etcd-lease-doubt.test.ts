@@ -97,7 +97,11 @@ test("leaseEra() and leaseEndIsProofAtMs() keep leases from a leader that stood 
   await sleep(frozenForMs); // the time that it takes the frozen leader to think that all leases are over
   leader.signal("SIGCONT");
   await leader.waitUntilReady();
-  await sleep(2_000); // what it does in its first moments it has done
+  // Its first orders may get lost; those that it sends when they have timed out, after 7 s, do not.
+  await waitFor("the woken leader to end leases", 30_000, () => {
+    return stubborn.some((lease) => lease.ended !== undefined);
+  });
+  await sleep(2_000); // the others of the same wave
   end.abort();
   await Promise.all(renewing);
   const ended = all.flatMap((lease) => (lease.ended === undefined ? [] : [lease.ended]));
