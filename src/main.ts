@@ -3,12 +3,14 @@
  * that `holdfast status` does not load the server and an agent does not load what only a server needs.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { FlushableLog } from "./adapters/log/pino-log.ts";
-import type { RunningAgent } from "./agent/options.ts";
+import { launcherVariable } from "./agent/launcher/places.ts";
+import type { LauncherState, RunningAgent } from "./agent/options.ts";
+import { type Launched, launchedBy } from "./agent/upgrade/launched.ts";
 import { askSecret } from "./cli/ask-secret.ts";
 import { processBytes } from "./cli/bytes.ts";
 import { programVersion } from "./cli/commands/version.ts";
@@ -60,6 +62,7 @@ const roles: Roles = {
   recoverServer: async (options) =>
     (await import("./roles/recover-role.ts")).recoverServerRole(options, io),
   runAgent,
+  launchAgent,
   leaveAgent,
   runBalancer,
   runDemo: async (options) => {
@@ -124,6 +127,7 @@ async function runServer(options: ServerRunOptions): Promise<Outcome> {
     listen: { host, port },
     version: programVersion,
     initialSettings: profile === undefined ? undefined : { profile },
+    facades: [(await import("./compat/exchange/facade.ts")).exchangeFacade],
   });
   if (!server.ok) {
     await store.value.close();
@@ -163,6 +167,7 @@ async function runAgent(options: AgentRunOptions): Promise<Outcome> {
     token: certificate.ok ? undefined : token,
     certificate: certificate.ok ? certificate.value : undefined,
     properties,
+    haGroup: options.haGroup,
     capacity: capacityOf(options),
     restartPatienceMs: options.restartPatienceMs,
     shutdownPatienceMs: options.shutdownPatienceMs,
@@ -172,6 +177,7 @@ async function runAgent(options: AgentRunOptions): Promise<Outcome> {
     clock,
     log,
     version: programVersion,
+    launcher: launcherState,
     guardCommand: [process.execPath, ...process.execArgv, guardPath()],
     drivers: (listener) => [
       createProcessDriver({
@@ -194,11 +200,41 @@ async function runAgent(options: AgentRunOptions): Promise<Outcome> {
   return end;
 }
 
+/** What looks after this process, if it lives; undefined: the agent was started without. */
+function launcher(): Launched | undefined {
+  return launchedBy(process.env[launcherVariable], process.ppid);
+}
+
+function launcherState(): LauncherState {
+  if (process.env[launcherVariable] === undefined) return "none";
+  return launcher() === undefined ? "lost" : "alive";
+}
+
+/** Becomes the launcher: the same process, without anything of the command line in its memory. */
+function launchAgent({ dataDirectory }: AgentRunOptions): Promise<Outcome> {
+  const bundled = fileURLToPath(new URL("launcher.js", import.meta.url));
+  const source = fileURLToPath(new URL("agent/launcher/main.ts", import.meta.url));
+  const path = existsSync(bundled) ? bundled : source;
+  const given = process.argv.slice(2);
+  const at = given.findIndex((word, index) => word === "launch" && given[index - 1] === "agent");
+  // Resolved, so that all that look for the agent by its data directory name it in the same way.
+  const words = [...given.toSpliced(at, 1, "run"), "--data", resolve(dataDirectory)];
+  const main = fileURLToPath(import.meta.url);
+  const node = [...process.execArgv, "--disable-warning=ExperimentalWarning"];
+  const program = [process.execPath, ...node, path, resolve(dataDirectory), main, ...words];
+  if (process.execve === undefined) {
+    return Promise.resolve(fail(1, "this Node.js cannot launch an agent; it needs 24 or newer"));
+  }
+  return process.execve(process.execPath, program);
+}
+
 /** It was told to end by a signal. */
 async function endAgent(agent: RunningAgent, options: AgentRunOptions, log: Log): Promise<void> {
   const { createSystemdHost } = await import("./adapters/host/systemd-host.ts");
-  const { pid, ppid: parentPid, env: environment } = process;
-  const host = createSystemdHost({ environment, pid, parentPid, log });
+  const { env: environment } = process;
+  // The launcher is what systemd started, if there is one.
+  const started = launcher() ?? { pid: process.pid, parentPid: process.ppid };
+  const host = createSystemdHost({ environment, ...started, log });
   // Only systemd sends SIGTERM for a reason that it can be asked for; whoever else sends it means the process.
   const kind = endSignal === "SIGTERM" ? await host.whyEnding() : undefined;
   if (kind === undefined || (kind === "agent-restart" && options.onExit === "stop")) {

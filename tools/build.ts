@@ -19,6 +19,7 @@ import { bundledPackages, licenseText } from "./licenses.ts";
 const entryPoints = {
   main: "src/main.ts",
   guard: "src/agent/guard/main.ts",
+  launcher: "src/agent/launcher/main.ts",
   "fuzz-worker": "src/cli/fuzz/worker.ts",
   "demo-web": "src/demo/workloads/web.ts",
   "demo-worker": "src/demo/workloads/worker.ts",

@@ -56,6 +56,7 @@ const neededPackages: readonly NeededPackage[] = [
     units: ["keepalived.service"],
     neededFor: "a virtual address by keepalived",
   },
+  { name: "curl", programs: ["curl"], neededFor: "the check of keepalived's configuration" },
   {
     name: "nginx-light",
     programs: ["nginx"],

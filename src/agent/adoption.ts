@@ -106,6 +106,8 @@ async function adoptOne(
     restartKey: restartKeyOf(config),
     configurationKey: configurationKeyOf(config),
     tracked: file.tracked,
+    // It may have been in the middle of its start: it is healthy when its check says so, and not before.
+    health: config.process?.health === undefined ? undefined : "starting",
   });
   options.log.write("info", `${service} runs still and is adopted`);
   return ok(undefined);

@@ -2,6 +2,7 @@
 import type { AgentEvent } from "../core/agent/event.ts";
 import type { ServiceId } from "../core/ids.ts";
 import type { Instruction, InstructionMessage } from "../wire/agent-protocol.ts";
+import type { AgentUpgradeOrder } from "../wire/fleet/agent-upgrades.ts";
 import type { StoredServiceConfig } from "../wire/service-config.ts";
 import { agentInstructionOf } from "./assignments.ts";
 
@@ -14,11 +15,17 @@ export interface Inbox {
   configOf(service: ServiceId): StoredServiceConfig | undefined;
 }
 
+/** What is not the core's to know. */
+export interface InboxListeners {
+  /** `servers` are ways to the one that waits for the answer, the best first. */
+  readonly onOrder: (order: Order, servers: readonly [string, ...string[]]) => void;
+  readonly onServers: (urls: readonly string[]) => void;
+  readonly onUpgrade: (order: AgentUpgradeOrder | undefined) => void;
+}
+
 export function createInbox(
   dispatch: (event: AgentEvent) => void,
-  /** `servers` are ways to the one that waits for the answer, the best first. */
-  onOrder: (order: Order, servers: readonly [string, ...string[]]) => void,
-  onServers: (urls: readonly string[]) => void,
+  { onOrder, onServers, onUpgrade }: InboxListeners,
 ): Inbox {
   const instructions = new Map<ServiceId, Instruction>();
   return {
@@ -45,6 +52,9 @@ export function createInbox(
           return;
         case "servers":
           onServers(message.urls);
+          return;
+        case "agent-upgrade":
+          onUpgrade(message.upgrade);
           return;
         case "log-request":
         case "exec-request": {

@@ -10,6 +10,9 @@ import type { WorkloadDriver, WorkloadListener } from "../ports/workload.ts";
 import type { CertificateAnswer } from "../runtime/certificate-rotation.ts";
 import type { ClientTls } from "./link/http.ts";
 
+/** `lost`: it has died, and the next one that is started takes over. */
+export type LauncherState = "alive" | "lost" | "none";
+
 export interface AgentOptions {
   readonly dataDirectory: string;
   /** Base URLs, `http://host:port` or `https://host:port`; at least one. */
@@ -30,6 +33,8 @@ export interface AgentOptions {
   readonly watchdogPath?: string | undefined;
   readonly version: string;
   readonly properties: Readonly<Record<string, string | number | boolean>>;
+  /** The HA group that the node is put into when it is registered first; default: none. */
+  readonly haGroup?: string | undefined;
   /** Operations that may go on at a time; default: 4. */
   readonly operationCountMax?: number;
   /** What the node has for services; default: all of the machine. */
@@ -40,6 +45,8 @@ export interface AgentOptions {
   readonly shutdownPatienceMs?: number | undefined;
   /** How often the use of services is measured; default: 10,000. */
   readonly measureEveryMs?: number | undefined;
+  /** Whether a launcher looks after this agent, so that it can be upgraded; default: none does. */
+  readonly launcher?: (() => LauncherState) | undefined;
   /** Ends the waiting for a first server. */
   readonly signal?: AbortSignal;
 }
@@ -47,6 +54,8 @@ export interface AgentOptions {
 /** The certificate of a node's agent, for as long as the agent runs. */
 export interface AgentCertificate {
   readonly current: () => ClientTls;
+  /** Whether one of the authorities that it trusts has signed the statement; the signature is in base64. */
+  isSigned(statement: string, signature: string): boolean;
   /**
    * Keeps it fresh until `signal` aborts: `issue` gets a request signed by a server. `onChanged` is called after
    * the new one is on the disk.

@@ -23,6 +23,7 @@ import { createUsageReports, type UsageReports } from "./link/usage-reports.ts";
 import { createMachine, type Machine } from "./machine.ts";
 import type { AgentOptions, CloseMode, LeaveOutcome } from "./options.ts";
 import { createOrders } from "./orders.ts";
+import type { Upgrader } from "./upgrade/upgrader.ts";
 import { createWorkloads } from "./workloads.ts";
 
 export interface RuntimeOptions extends AgentOptions {
@@ -33,6 +34,7 @@ export interface RuntimeOptions extends AgentOptions {
   readonly onEnding: () => void;
   /** The servers said where they all are. */
   readonly onServers: (urls: readonly string[]) => void;
+  readonly upgrader: Upgrader;
 }
 type AllOptions = Omit<RuntimeOptions, "servers"> & { readonly servers: Servers };
 
@@ -81,7 +83,9 @@ export function createRuntime(options: AllOptions): Runtime {
   });
   const { instances } = workloads;
   const orders = createOrders({ servers, clock, log, drivers, instances });
-  const inbox = createInbox(machine.dispatch, orders.take, options.onServers);
+  const { onServers, upgrader } = options;
+  const onUpgrade = upgrader.take;
+  const inbox = createInbox(machine.dispatch, { onOrder: orders.take, onServers, onUpgrade });
   const epochOf = () => state.lease?.epoch;
   const { dispatch } = machine;
   const departure = createDeparture({ state, dispatch, servers, clock, log });
@@ -131,6 +135,7 @@ export function createRuntime(options: AllOptions): Runtime {
         onLease(kind, facts) {
           if (kind === "granted") log.write("info", `lease of epoch ${facts.epoch} was granted`);
           machine.dispatch({ kind: `lease-${kind}`, ...facts });
+          upgrader.onLease();
         },
         onLost: (epoch, why) => machine.dispatch({ kind: "lease-lost", epoch, why }),
         onResumed: trackAdopted,
@@ -167,8 +172,9 @@ export function createRuntime(options: AllOptions): Runtime {
   ): Promise<LeaveOutcome> {
     options.onEnding();
     const noCommands = orders.close();
+    const noUpgrade = upgrader.stop();
     const outcome = await endings.end(way);
-    await noCommands;
+    await Promise.all([noCommands, noUpgrade]);
     await usages?.stop();
     await stream?.stop();
     guard.close();

@@ -12,6 +12,7 @@ import { join } from "./link/join.ts";
 import { createServers, type Servers } from "./link/servers.ts";
 import type { AgentOptions, LeaveOutcome, RunningAgent } from "./options.ts";
 import { createRuntime, type Runtime } from "./runtime.ts";
+import { createUpgrader } from "./upgrade/upgrader.ts";
 
 /** The error is one line for a person: a wrong token, a data directory in use, no guard. */
 export async function startAgent(options: AgentOptions): Promise<Result<RunningAgent, string>> {
@@ -75,8 +76,16 @@ async function startLocked(
     onUnguarded: (why) => late.runtime?.onUnguarded(why),
   });
   if (!guard.ok) return guard;
+  const upgrader = createUpgrader({
+    ...options,
+    servers,
+    launcher: options.launcher ?? (() => "none"),
+    isSigned: options.certificate?.isSigned,
+    onHandOver: () => void late.runtime?.leave("agent-restart"),
+  });
   const runtime: Runtime = createRuntime({
     ...options,
+    upgrader,
     node: joined.value,
     directory,
     servers,
@@ -88,6 +97,7 @@ async function startLocked(
   late.runtime = runtime;
   const adopted = await runtime.begin();
   if (!adopted.ok) {
+    await upgrader.stop();
     guard.value.close();
     return adopted;
   }
@@ -102,7 +112,9 @@ async function startLocked(
       signal: servers.signal,
     });
   }
-  if (directory.node !== undefined) void joinAgain(options, servers, joined.value, runtime);
+  const { onJoined } = upgrader;
+  if (directory.node === undefined) onJoined();
+  else void joinAgain({ options, servers, node: joined.value, runtime, onJoined });
   late.control = await controlOf(options, runtime, joined.value);
   const closed = runtime.closed.then(async (why) => {
     await late.control?.close();
@@ -185,17 +197,21 @@ const outcomeWords: Readonly<Record<LeaveOutcome, string>> = {
   late: "has ended, and could not stop everything: its guard kills what is left",
 };
 
+interface Again {
+  readonly options: AgentOptions;
+  readonly servers: Servers;
+  readonly node: NodeId;
+  readonly runtime: Runtime;
+  /** A server knows of this agent. */
+  readonly onJoined: () => void;
+}
+
 /** A node that is known already works while it joins, so that a lease is taken up again without delay. */
-async function joinAgain(
-  options: AgentOptions,
-  servers: Servers,
-  node: NodeId,
-  runtime: Runtime,
-): Promise<void> {
+async function joinAgain({ options, servers, node, runtime, onJoined }: Again): Promise<void> {
   const joined = await join({ ...options, servers, signal: servers.signal });
   if (servers.signal.aborted) return;
   if (!joined.ok) await runtime.fail(joined.error);
   else if (joined.value !== node) {
     await runtime.fail(`the token is for node ${joined.value}, this data directory is ${node}'s`);
-  }
+  } else onJoined();
 }

@@ -39,10 +39,23 @@ export function failOfApi(error: ApiError): Failed {
   return fail(exitCode, error.message, hintOf(error));
 }
 
+/** What the command line calls otherwise. */
+const otherNouns: Readonly<Record<string, string>> = {
+  "join token": "join-token",
+  "HA group": "hagroup",
+};
+
 /** At a command line some of the server's hints, which are for programs too, say nothing that helps. */
 function hintOf(error: ApiError): string | undefined {
+  if (error.message.includes("allowUnknownProperties")) {
+    return "if it is meant: --allow-unknown-properties";
+  }
   if (error.code === "bad-input" || error.code === "refused") return undefined;
   if (error.code !== "not-found") return error.hint;
-  const noun = /^there is no (service|node|group|rule|token|bundle|user) /.exec(error.message)?.[1];
-  return noun === undefined ? error.hint : `see what there is with: holdfast ${noun} list`;
+  const noun =
+    /^there is no (service|node|group|rule|token|bundle|user|definition|deployment|server|join token|HA group) /.exec(
+      error.message,
+    )?.[1];
+  if (noun === undefined) return error.hint;
+  return `see what there is with: holdfast ${otherNouns[noun] ?? noun} list`;
 }

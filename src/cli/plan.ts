@@ -2,6 +2,9 @@
 import type { Client } from "../client/client.ts";
 import { compareIds } from "../core/ids.ts";
 import { ok, type Result } from "../core/result.ts";
+import type { DefinitionConfig } from "../wire/fleet/definitions.ts";
+import type { DeploymentConfig } from "../wire/fleet/deployments.ts";
+import type { HaGroupConfig, HaGroupResource } from "../wire/fleet/ha-groups.ts";
 import type { GroupConfig, RuleConfig } from "../wire/placement.ts";
 import { type Failure, failOfApi } from "./failure.ts";
 import { isDraft } from "./input/draft.ts";
@@ -29,6 +32,9 @@ export type PlanStep = StepBase &
     | { readonly kind: "group"; readonly group: GroupConfig }
     | { readonly kind: "service"; readonly service: ManifestService }
     | { readonly kind: "rule"; readonly rule: RuleConfig }
+    | { readonly kind: "ha-group"; readonly haGroup: HaGroupConfig }
+    | { readonly kind: "definition"; readonly definition: DefinitionConfig }
+    | { readonly kind: "deployment"; readonly deployment: DeploymentConfig }
   );
 
 /**
@@ -56,6 +62,20 @@ export async function makePlan(
       steps.push({ ...base, kind: "group", group });
     }
   }
+  if (manifest.haGroups.length > 0) {
+    const haGroups = await client.haGroups();
+    if (!haGroups.ok) return failOfApi(haGroups.error);
+    const known = new Map(haGroups.value.items.map((item) => [item.name, item]));
+    for (const wanted of manifest.haGroups) {
+      const haGroup = { ...wanted, members: [...wanted.members].sort(compareIds) };
+      const base = compared(
+        `HA group ${haGroup.name}`,
+        asWritten(known.get(haGroup.name)),
+        haGroup,
+      );
+      steps.push({ ...base, kind: "ha-group", haGroup });
+    }
+  }
   const services = await client.services();
   if (!services.ok) return failOfApi(services.error);
   const known = new Map(services.value.items.map((item) => [item.id, item]));
@@ -72,7 +92,47 @@ export async function makePlan(
       steps.push({ ...base, kind: "rule", rule });
     }
   }
+  const fleet = await fleetSteps(client, manifest);
+  return fleet.ok ? ok([...steps, ...fleet.value]) : fleet;
+}
+
+/** Definitions before the deployments that name them. */
+async function fleetSteps(
+  client: Client,
+  { definitions, deployments }: Manifest,
+): Promise<Result<readonly PlanStep[], Failure>> {
+  const steps: PlanStep[] = [];
+  if (definitions.length > 0) {
+    const answer = await client.definitions();
+    if (!answer.ok) return failOfApi(answer.error);
+    const known = new Map(answer.value.items.map((item) => [item.id, item]));
+    for (const definition of definitions) {
+      const id = `${definition.service}/${definition.version}`;
+      const base = compared(`definition ${id}`, known.get(id), definition);
+      steps.push({ ...base, kind: "definition", definition });
+    }
+  }
+  if (deployments.length > 0) {
+    const answer = await client.deployments();
+    if (!answer.ok) return failOfApi(answer.error);
+    const known = new Map(answer.value.items.map((item) => [item.name, item]));
+    for (const deployment of deployments) {
+      const { name } = deployment;
+      const base = compared(`deployment ${name}`, known.get(name), deployment);
+      steps.push({ ...base, kind: "deployment", deployment });
+    }
+  }
   return ok(steps);
+}
+
+/** An HA group as a person would have written it. */
+function asWritten(
+  group: HaGroupResource | undefined,
+): { readonly config: unknown; readonly revision: number } | undefined {
+  if (group === undefined) return undefined;
+  const { name, description, whenMembersOffline, revision } = group;
+  const members = group.members.map(({ node }) => node);
+  return { config: { name, description, members, whenMembersOffline }, revision };
 }
 
 function compared(

@@ -63,6 +63,8 @@ export interface ServerJoinOptions extends JoinOptions {
 export interface NodeJoinOptions extends JoinOptions {
   readonly properties: Readonly<Record<string, string | number | boolean>>;
   readonly taints: readonly string[];
+  /** The HA group that it is put into; undefined: none. */
+  readonly haGroup: string | undefined;
 }
 
 export interface ServerRecoverOptions {
@@ -77,6 +79,8 @@ export interface AgentRunOptions {
   /** Undefined: its node has joined, and its certificate says who it is. */
   readonly token: string | undefined;
   readonly properties: Readonly<Record<string, string | number | boolean>>;
+  /** The HA group that the node is put into when it is registered first; undefined: none. */
+  readonly haGroup: string | undefined;
   /** The kernel's watchdog, e.g. `/dev/watchdog`; undefined: the guard alone. */
   readonly watchdogDevice: string | undefined;
   /** How workloads are held together; `auto` takes namespaces where the machine allows them. */
@@ -138,6 +142,8 @@ export interface Roles {
   /** Makes a cluster of one from what this server's member holds. */
   recoverServer(options: ServerRecoverOptions, io: CliIo): Promise<Outcome>;
   runAgent(options: AgentRunOptions, io: CliIo): Promise<Outcome>;
+  /** Becomes the launcher, which runs the agent and can put another version in its place; comes back with a failure only. */
+  launchAgent(options: AgentRunOptions, io: CliIo): Promise<Outcome>;
   /** Resolves when the agent of this machine has left. */
   leaveAgent(options: AgentLeaveOptions, io: CliIo): Promise<Outcome>;
   runBalancer(options: BalancerRunOptions, io: CliIo): Promise<Outcome>;

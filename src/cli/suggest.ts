@@ -7,7 +7,14 @@ export interface Suggestion {
 }
 
 /** Names that only a server knows. */
-export type NameKind = "services" | "nodes" | "groups" | "rules";
+export type NameKind =
+  | "services"
+  | "nodes"
+  | "groups"
+  | "rules"
+  | "definitions"
+  | "deployments"
+  | "haGroups";
 
 export interface Suggestions {
   /** Known from the program; not yet held against what is typed. */
@@ -84,7 +91,8 @@ function flagsOf(command: Command): Suggestion[] {
 
 function positionals(walk: Walk): Pick<Suggestions, "fixed" | "names"> {
   const argument = walk.command.registeredArguments[walk.positionCount];
-  const isNameless = namelessCommands.includes(walk.command.name());
+  const isMember = walk.command.parent?.name() === "member";
+  const isNameless = namelessCommands.includes(walk.command.name()) && !isMember;
   const values = argument === undefined || isNameless ? nothing : valuesOfArgument(argument);
   if (walk.positionCount > 0) return values;
   const commands = walk.command.createHelp().visibleCommands(walk.command);
@@ -101,12 +109,16 @@ const argumentNames: Readonly<Record<string, NameKind>> = {
   node: "nodes",
   name: "nodes",
   group: "groups",
+  hagroup: "haGroups",
   rule: "rules",
+  definition: "definitions",
+  deployment: "deployments",
 };
 
 const optionNames: Readonly<Record<string, NameKind>> = {
   "--node": "nodes",
   "--group": "groups",
+  "--ha-group": "haGroups",
   "--service": "services",
   "--after": "services",
   "--requires": "services",

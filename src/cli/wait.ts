@@ -110,6 +110,14 @@ function take(
     case "reset":
     case "node":
     case "node-deleted":
+    case "ha-group":
+    case "ha-group-deleted":
+    case "deployment":
+    case "deployment-deleted":
+    case "rollout":
+    case "rollout-deleted":
+    case "instance":
+    case "instance-deleted":
       return undefined;
   }
 }

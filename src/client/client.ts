@@ -40,6 +40,9 @@ import { type ApiResult, failure } from "./api-error.ts";
 import { type BundleRequests, bundleRequests } from "./bundles.ts";
 import { type ControlPlaneRequests, controlPlaneRequests } from "./control-plane.ts";
 import { type ExecQuery, exec } from "./exec.ts";
+import { type FleetRequests, fleetRequests } from "./fleet.ts";
+import { type HaGroupRequests, haGroupRequests } from "./ha-groups.ts";
+import { type PolicyRequests, policyRequests } from "./policies.ts";
 import {
   type ApiRequest,
   exchange,
@@ -91,7 +94,13 @@ export interface LogQuery {
 export type LogStream = AsyncIterable<ApiResult<string>>;
 
 /** Every request of the API. A change that timed out may have been made (`ApiError.kind`). */
-export interface Client extends AccessRequests, BundleRequests, ControlPlaneRequests {
+export interface Client
+  extends AccessRequests,
+    BundleRequests,
+    ControlPlaneRequests,
+    FleetRequests,
+    HaGroupRequests,
+    PolicyRequests {
   readonly server: string;
   cluster(): Promise<ApiResult<ClusterStatus>>;
   settings(): Promise<ApiResult<Settings>>;
@@ -154,6 +163,9 @@ export function createClient(options: ClientOptions): Client {
     ...accessRequests(send),
     ...bundleRequests(transport, send),
     ...controlPlaneRequests(send),
+    ...fleetRequests(send),
+    ...haGroupRequests(send),
+    ...policyRequests(send),
     events: (query) =>
       send(pageOf(eventResourceSchema), { method: "GET", path: "/v1/events", query: { ...query } }),
     logs: (id, query) => openLog(transport, id, query),

@@ -132,7 +132,8 @@ async function withEachServer<T>(
     const answer = await attempt({ ...options, server, hasOthers });
     if (answer.ok || !mayAskNext(answer.error)) return answer;
     servers.passOn(server);
-    failed ??= answer;
+    // A server that says why it can do nothing tells more than one that is not there.
+    if (failed === undefined || answer.error.kind !== "unreachable") failed = answer;
   }
   return failed ?? failure("unreachable", "no server is known", "name one with --server");
 }

@@ -9,7 +9,14 @@ import {
   nodeResourceSchema,
   serviceResourceSchema,
   type WatchMessage,
+  type watchKinds,
 } from "../wire/api.ts";
+import { haGroupResourceSchema } from "../wire/fleet/ha-groups.ts";
+import {
+  deploymentResourceSchema,
+  instanceResourceSchema,
+  rolloutResourceSchema,
+} from "../wire/fleet/resources.ts";
 import { type ApiError, type ApiResult, failure } from "./api-error.ts";
 import { readServerSentEvents, type ServerSentEvent } from "./server-sent-events.ts";
 import { openStream, reasonOf, type TransportOptions } from "./transport.ts";
@@ -17,7 +24,7 @@ import { openStream, reasonOf, type TransportOptions } from "./transport.ts";
 export interface WatchOptions {
   /** Go on after this revision; undefined: begin with all that there is. */
   readonly after?: number | undefined;
-  readonly kinds: readonly ("service" | "node" | "event")[];
+  readonly kinds: readonly (typeof watchKinds)[number][];
   /** What a first connection that fails means; a later one is always made again. Default: `give-up`. */
   readonly firstFailure?: "give-up" | "retry";
   /** Ends the watch. */
@@ -144,6 +151,18 @@ function messageOf(event: ServerSentEvent): PositionedUpdate | undefined {
       return { kind: "node", revision, resource: nodeResourceSchema.parse(data) };
     case "event":
       return { kind: "event", revision, resource: eventResourceSchema.parse(data) };
+    case "ha-group":
+      return { kind: "ha-group", revision, resource: haGroupResourceSchema.parse(data) };
+    case "deployment":
+      return { kind: "deployment", revision, resource: deploymentResourceSchema.parse(data) };
+    case "rollout":
+      return { kind: "rollout", revision, resource: rolloutResourceSchema.parse(data) };
+    case "instance":
+      return { kind: "instance", revision, resource: instanceResourceSchema.parse(data) };
+    case "deployment-deleted":
+    case "rollout-deleted":
+    case "instance-deleted":
+    case "ha-group-deleted":
     case "service-deleted":
     case "node-deleted":
       return { kind: event.event, revision, id: deletedSchema.parse(data).id };

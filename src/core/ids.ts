@@ -10,7 +10,7 @@ type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 
 /** A node's name, unique in the cluster: a host name's letters, e.g. `node1`. */
 export type NodeId = Brand<string, "NodeId">;
-/** `<type>:<name>`, e.g. `process:api`. */
+/** `<type>:<name>`, e.g. `process:api`; an instance of a deployment: `<type>:<deployment>@<node>`. */
 export type ServiceId = Brand<string, "ServiceId">;
 /** Grows by at least one each time a node's lease is newly granted or its node is fenced; 0: never granted. */
 export type Epoch = Brand<number, "Epoch">;
@@ -23,7 +23,8 @@ export const nodeIdLengthMax = 63;
 export const serviceNameLengthMax = 100;
 
 const nodePattern = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
-const servicePattern = /^([a-z][a-z0-9]*):([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)$/;
+const servicePattern =
+  /^([a-z][a-z0-9]*):([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:@([a-z0-9-]+))?$/;
 
 /** Checks a node name. The error says what is wrong with it. */
 export function parseNodeId(text: string): Result<NodeId, string> {
@@ -54,7 +55,23 @@ export function parseServiceId(text: string): Result<ServiceId, string> {
       `service name is ${name.length} characters long, at most ${serviceNameLengthMax} are allowed`,
     );
   }
+  const node = match[3];
+  if (node !== undefined) {
+    const instance = parseNodeId(node);
+    if (!instance.ok) return instance;
+  }
   return ok(text as ServiceId); // checked just above
+}
+
+/** The service that is the instance of a deployment on a node; `type`: of the deployment's service. */
+export function instanceIdOf(type: string, deployment: string, node: NodeId): ServiceId {
+  return `${type}:${deployment}@${node}` as ServiceId; // made of checked parts
+}
+
+/** The node that an instance belongs to, the only one that it ever runs on; undefined: it is no instance. */
+export function nodeOfInstance(service: ServiceId): NodeId | undefined {
+  const at = service.lastIndexOf("@");
+  return at < 0 ? undefined : (service.slice(at + 1) as NodeId); // part of a checked id
 }
 
 /** The part of a service id before the colon, which names its driver. */

@@ -5,3 +5,9 @@
  * only ever makes a few others change.
  */
 export const managerPassesMax = 100;
+
+/**
+ * Looks at what is marked in one step of the fleet. An instance, a rollout or a group takes one step a look and few in a
+ * row, and marks only what depends on it.
+ */
+export const fleetPassesMax = 100;

@@ -19,8 +19,16 @@ export const mutantNames = [
   "S6-unknown-is-done",
   /** An agent forgets that it has carried out a move. */
   "S6-moved-again",
+  /** Nobody looks whether another member of the HA group is under an upgrade. */
+  "S7-slot-not-compared",
+  /** An upgrade is over as soon as its version is written, before it is healthy. */
+  "S7-next-before-healthy",
+  /** A slot that was held for long is free again, whatever its holder does. */
+  "S7-slot-freed-by-time",
+  /** The last healthy copy is taken down like any other. */
+  "S7-last-copy",
   /** A manager begins a second move while the first one goes on. */
-  "S7-two-ways",
+  "S1-two-ways",
   /** A manager starts what is in error when a person only wants it started. */
   "S8-error-forgiven",
   /** A manager does not look at what a node has free. */

@@ -2,6 +2,7 @@
 import { inspectCertificate } from "../adapters/certificates/inspect-certificate.ts";
 import { createKeyAndRequest } from "../adapters/certificates/key-and-request.ts";
 import { openPkiDirectory } from "../adapters/certificates/pki-directory.ts";
+import { isStatementOf } from "../adapters/certificates/statement.ts";
 import type { AgentCertificate } from "../agent/options.ts";
 import { type Failure, fail } from "../cli/failure.ts";
 import { ok, type Result } from "../core/result.ts";
@@ -40,6 +41,7 @@ export async function openAgentCertificate(
   const tls = () => current;
   return ok({
     current: tls,
+    isSigned: (statement, signature) => isStatementOf(current.authorityPem, statement, signature),
     async keepFresh({ issue, onChanged, signal }) {
       const rotation = keepCertificateFresh({
         pair: "agent",

@@ -18,10 +18,11 @@ export async function joinServerRole(options: ServerJoinOptions, io: CliIo): Pro
   const wanted = { ...options, host: host.value, clock, version: programVersion };
   const joined = await joinServer(wanted);
   if (!joined.ok) return fail(1, joined.error);
-  const { id } = joined.value;
-  io.stdout.write(
-    `this machine is server ${id} "${options.name}"; it enters when it is started, one server after the other\n`,
-  );
+  const { id, isNew } = joined.value;
+  const next = isNew
+    ? "; it enters when it is started, one server after the other"
+    : ` already; if that one was removed, empty ${options.dataDirectory} first and join again`;
+  io.stdout.write(`this machine is server ${id} "${options.name}"${next}\n`);
   const started = await startUnit("server", options, io);
   if (!started.ok) return started;
   io.stdout.write("see how far it is with: holdfast server list\n");
@@ -36,6 +37,8 @@ export async function joinNodeRole(options: NodeJoinOptions, io: CliIo): Promise
     version: programVersion,
   });
   if (!joined.ok) return fail(1, joined.error);
-  io.stdout.write(`this machine is node ${joined.value}\n`);
+  const { node, isNew } = joined.value;
+  const already = ` already; if that one was removed, empty ${options.dataDirectory} first and join again`;
+  io.stdout.write(`this machine is node ${node}${isNew ? "" : already}\n`);
   return await startUnit("agent", options, io);
 }

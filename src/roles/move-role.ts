@@ -6,9 +6,11 @@ import { openPkiDirectory } from "../adapters/certificates/pki-directory.ts";
 import { done, fail, failOfApi, type Outcome } from "../cli/failure.ts";
 import type { CliIo } from "../cli/io.ts";
 import { type Client, createClient } from "../client/client.ts";
-import { ok, type Result } from "../core/result.ts";
+import { err, ok, type Result } from "../core/result.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
+import type { Store } from "../ports/store.ts";
+import { auditByHand } from "../setup/audit-by-hand.ts";
 import { openCredentials } from "../setup/engine/credentials.ts";
 import {
   type EtcdCertificates,
@@ -122,7 +124,7 @@ async function moveHere(options: MoveServerOptions, io: CliIo): Promise<Outcome>
   }
   const { gate } = source.value;
   if (gate === undefined) return fail(1, "this server is not on the embedded store");
-  const target = await targetOf(options, places);
+  const target = await noteAndTarget(options, places, source.value.store);
   const moved = target.ok
     ? await moveToEtcd({
         ...common,
@@ -137,6 +139,19 @@ async function moveHere(options: MoveServerOptions, io: CliIo): Promise<Outcome>
   if (!moved.ok) return fail(1, `the store stays as it was: ${moved.error}`);
   io.stdout.write("the store is etcd now; start the server\n");
   return done;
+}
+
+/** As when a running server is asked: that it was asked for is in the audit before it begins. */
+async function noteAndTarget(
+  options: MoveServerOptions,
+  places: ServerPlaces,
+  store: Store,
+): ReturnType<typeof targetOf> {
+  const note = { action: "server.move", subject: "control-plane", detail: "to etcd" };
+  const entry = await auditByHand({ ...options, store }, note);
+  if (!entry.ok) return entry;
+  const written = await store.txn({ compare: [], then: [entry.value] });
+  return written.ok ? await targetOf(options, places) : err(written.error.message);
 }
 
 /** Undefined: a member of this server's own. */

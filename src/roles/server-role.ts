@@ -1,11 +1,12 @@
 /** `server run` and `server init`, with real parts. */
-
+import { dirname, resolve } from "node:path";
 import { systemClock as clock } from "../adapters/clock/system-clock.ts";
 import type { FlushableLog } from "../adapters/log/pino-log.ts";
 import { programVersion } from "../cli/commands/version.ts";
 import { done, fail, type Outcome } from "../cli/failure.ts";
 import type { CliIo } from "../cli/io.ts";
 import type { ServerInitOptions, ServerRunOptions } from "../cli/roles.ts";
+import { exchangeFacade } from "../compat/exchange/facade.ts";
 import { ok } from "../core/result.ts";
 import { loadCertificates } from "../setup/engine/given-certificates.ts";
 import { initServer } from "../setup/init-server.ts";
@@ -36,6 +37,7 @@ export async function runServerOfDirectory(
     identity: identity.value,
     listen,
     initialSettings: profile === undefined ? undefined : { profile },
+    facades: [exchangeFacade],
     version: programVersion,
     clock,
     log,
@@ -101,8 +103,15 @@ async function start(
   );
   const started = await startUnit("server", options, io);
   if (!started.ok) return started;
+  if (resolve(dataDirectory) !== dirname(io.places.adminTokenFile)) {
+    io.stdout.write(
+      `for the command line: export HOLDFAST_SERVER=${addressesOf(identity).url} HOLDFAST_CA=${resolve(dataDirectory, "pki/ca.crt")} HOLDFAST_TOKEN_FILE=${resolve(dataDirectory, "admin.token")}\n`,
+    );
+  }
   io.stdout.write(
-    "next, as root: holdfast server list; more machines: holdfast join-script --node, holdfast join-script --server\n",
+    engine === "etcd"
+      ? "next, as root: holdfast server list; more machines: holdfast join-script --node, holdfast join-script --server\n"
+      : "next, as root: holdfast server list; more machines: holdfast join-script --node; more servers: holdfast server init --ha first\n",
   );
   return done;
 }

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { done, fail, type Outcome } from "../cli/failure.ts";
 import type { CliIo } from "../cli/io.ts";
-import { installUnit, type UnitKind } from "../setup/units.ts";
+import { installUnit, startWords, type UnitKind } from "../setup/units.ts";
 
 /** Tells the person what was done. */
 export async function startUnit(
@@ -14,7 +14,7 @@ export async function startUnit(
 ): Promise<Outcome> {
   const { dataDirectory } = options;
   if (options.units === "leave") {
-    io.stdout.write(`start it with: holdfast ${kind} run --data ${dataDirectory}\n`);
+    io.stdout.write(`start it with: holdfast ${startWords[kind]} --data ${dataDirectory}\n`);
     return done;
   }
   const installed = await installUnit({ kind, dataDirectory, program: programPath() });
@@ -22,7 +22,7 @@ export async function startUnit(
     return fail(
       1,
       installed.error,
-      `start it by hand with: holdfast ${kind} run --data ${dataDirectory}`,
+      `start it by hand with: holdfast ${startWords[kind]} --data ${dataDirectory}`,
     );
   }
   const { value } = installed;

@@ -223,14 +223,32 @@ async function keyGone(
   createRevision: StoreRevision,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  for await (const batch of store.watch(keys.manager, {
-    fromRevision: createRevision + 1,
-    signal,
-  })) {
-    if (!batch.ok) return batch.error.message;
-    if (batch.value.changes.some((change) => change.kind === "delete")) {
-      return "its election was deleted";
-    }
+  let fromRevision = createRevision + 1;
+  while (!signal.aborted) {
+    const end = await watchKey(store, fromRevision, signal);
+    if (end === undefined) return undefined;
+    if (end === "deleted") return deletedSentence;
+    if (end.kind !== "compacted") return end.message;
+    // Changes were missed, and one of them may have been a deletion: the key itself tells.
+    const read = await store.get(keys.manager);
+    if (!read.ok) return read.error.message;
+    if (read.value.entry?.createRevision !== createRevision) return deletedSentence;
+    fromRevision = read.value.revision + 1;
+  }
+  return undefined;
+}
+
+const deletedSentence = "its election was deleted";
+
+/** How a watch of the key ended; undefined: by `signal`. */
+async function watchKey(
+  store: Store,
+  fromRevision: StoreRevision,
+  signal: AbortSignal,
+): Promise<"deleted" | StoreError | undefined> {
+  for await (const batch of store.watch(keys.manager, { fromRevision, signal })) {
+    if (!batch.ok) return batch.error;
+    if (batch.value.changes.some((change) => change.kind === "delete")) return "deleted";
   }
   return undefined;
 }
@@ -241,11 +259,8 @@ async function untilGone(
   revision: StoreRevision,
   signal: AbortSignal,
 ): Promise<CandidateOutcome> {
-  for await (const batch of store.watch(keys.manager, { fromRevision: revision + 1, signal })) {
-    if (!batch.ok) return failed(batch.error);
-    if (batch.value.changes.some((change) => change.kind === "delete")) return "again";
-  }
-  return "again";
+  const end = await watchKey(store, revision + 1, signal);
+  return end === undefined || end === "deleted" ? "again" : failed(end);
 }
 
 function failed(error: StoreError): CandidateOutcome {

@@ -4,7 +4,7 @@
  */
 import { err, ok, type Result } from "../core/result.ts";
 import type { Compare, Operation } from "../ports/store.ts";
-import type { EventFacts } from "./manager-draft.ts";
+import type { EventFacts } from "./event-operations.ts";
 
 /** One transaction that is wanted. */
 export interface DeskOrder {

@@ -3,21 +3,22 @@
  * conditional on the election (S5) and on the epochs that the effects rest on (S4).
  */
 import { assertNever } from "../core/assert.ts";
-import type { Reason } from "../core/explain/reason.ts";
-import { sentenceOf } from "../core/explain/sentence.ts";
+import type { FleetEffect } from "../core/fleet/effect.ts";
 import type { EpochCondition, ManagerEffect, NodeTransition } from "../core/manager/effect.ts";
 import { isMoving, isPlaced, type ServiceStatus } from "../core/model/service.ts";
 import { mutated } from "../core/mutation.ts";
 import type { InstantMs } from "../core/time.ts";
 import type { Compare, JsonValue, Operation, StoreRevision, Txn } from "../ports/store.ts";
-import { type EventRecord, keys } from "../wire/records.ts";
+import { keys } from "../wire/records.ts";
+import { type EventFacts, eventOperations } from "./event-operations.ts";
+import { fleetPartOf, guardedKeysOf } from "./fleet/fleet-draft.ts";
+import type { FleetMirror } from "./fleet/fleet-mirror.ts";
+import { leftBehind } from "./fleet/left-behind.ts";
 import type { ManagerMirror } from "./manager-mirror.ts";
 import { jsonOf, statusRecordOf } from "./manager-records.ts";
 
 /** Operations of one transaction, about. */
 export const draftOperationsMax = 200;
-/** Events that are kept. */
-export const eventsKeptMax = 10_000;
 
 type FenceEffect = Extract<ManagerEffect, { kind: "fence-node" }>;
 type TellingEffect = Extract<
@@ -25,6 +26,9 @@ type TellingEffect = Extract<
   { kind: "put-arming-state" | "put-rejected-rules" | "announce" }
 >;
 type StatusEffect = Extract<ManagerEffect, { kind: "put-status" }>;
+
+/** What the two core machines of the manager's office want written, in one queue. */
+export type OfficeEffect = ManagerEffect | FleetEffect;
 
 /** What the next transaction is to be; `stale`: the mirror has moved past what an effect rests on. */
 export type Draft =
@@ -34,6 +38,8 @@ export type Draft =
 
 export interface DraftOptions {
   readonly mirror: ManagerMirror;
+  /** What effects of the fleet rest on. */
+  readonly fleet: FleetMirror;
   /** Revision that made the key `manager`. */
   readonly createRevision: StoreRevision;
   readonly now: InstantMs;
@@ -41,13 +47,8 @@ export interface DraftOptions {
   readonly nextSequence: () => number;
 }
 
-/** The key of an event. */
-export function eventKey(sequence: number): string {
-  return `${keys.events}${String(sequence).padStart(16, "0")}`;
-}
-
 /** Makes one transaction of the first effects of a queue that is not empty. */
-export function draftOf(effects: readonly ManagerEffect[], options: DraftOptions): Draft {
+export function draftOf(effects: readonly OfficeEffect[], options: DraftOptions): Draft {
   const [first] = effects;
   if (first?.kind === "fence-node") return fenceDraft(first, options);
   const draft = new DraftBuilder(options);
@@ -56,6 +57,8 @@ export function draftOf(effects: readonly ManagerEffect[], options: DraftOptions
     if (effect.kind === "fence-node") break;
     // A command's end stays with the effect before it, so that it cannot be carried out twice.
     if (draft.isFull() && effect.kind !== "finish-command") break;
+    // What one effect of the fleet has written, the next one's conditions must see: that is for the next transaction.
+    if (effect.kind === "fleet" && draft.touches(guardedKeysOf(effect))) break;
     const stale = draft.add(effect);
     if (stale !== undefined) return { kind: "stale", because: stale };
     effectCount += 1;
@@ -102,24 +105,6 @@ export function election(revision: StoreRevision): Compare {
   return { kind: "created-at", key: keys.manager, revision };
 }
 
-/** What an event says; the one who writes it adds when, and the sentence. */
-export type EventFacts = Omit<EventRecord, "version" | "atMs" | "sentence" | "reason"> & {
-  readonly reason: Reason;
-};
-
-/** Writes an event, and takes away the one that is too old by then. */
-export function eventOperations(
-  facts: EventFacts,
-  { sequence, now }: { readonly sequence: number; readonly now: InstantMs },
-): readonly Operation[] {
-  const change = facts.to === undefined ? "" : `${facts.from ?? "new"} -> ${facts.to}: `;
-  const sentence = `${change}${sentenceOf(facts.reason)}`;
-  const value = jsonOf({ version: 1, ...facts, atMs: now, sentence });
-  const put = { kind: "put", key: eventKey(sequence), value } as const;
-  if (sequence <= eventsKeptMax) return [put];
-  return [put, { kind: "delete", key: eventKey(sequence - eventsKeptMax) }];
-}
-
 class DraftBuilder {
   readonly #options: DraftOptions;
   readonly #compares = new Map<string, Compare>();
@@ -141,9 +126,15 @@ class DraftBuilder {
     return { compare: [...this.#compares.values()], then: [...this.#operations.values()] };
   }
 
+  touches(guarded: readonly string[]): boolean {
+    return guarded.some((key) => this.#operations.has(key) || this.#compares.has(key));
+  }
+
   /** Adds an effect; the answer says why it no longer holds. */
-  add(effect: Exclude<ManagerEffect, FenceEffect>): string | undefined {
+  add(effect: Exclude<OfficeEffect, FenceEffect>): string | undefined {
     switch (effect.kind) {
+      case "fleet":
+        return this.#addFleet(effect);
       case "put-status":
         return this.#putStatus(effect);
       case "put-node-state":
@@ -169,6 +160,16 @@ class DraftBuilder {
       default:
         return assertNever(effect);
     }
+  }
+
+  #addFleet(effect: FleetEffect): string | undefined {
+    const { fleet, now } = this.#options;
+    const part = fleetPartOf(effect, { mirror: fleet, now });
+    if (!part.ok) return part.error;
+    for (const compare of part.value.compare) this.#compares.set(compare.key, compare);
+    for (const operation of part.value.operations) this.#operations.set(operation.key, operation);
+    for (const facts of part.value.events) this.#event(facts);
+    return undefined;
   }
 
   #putStatus(effect: StatusEffect): string | undefined {
@@ -267,6 +268,9 @@ class DraftBuilder {
     this.#delete(key);
     const removed = { version: 1, node, identity, epoch, because, atMs: now };
     this.#put(`${keys.removedNodes}${node}`, jsonOf(removed));
+    const membership = leftBehind(node, { mirror: this.#options.fleet, now });
+    for (const condition of membership.compare) this.#compares.set(condition.key, condition);
+    for (const operation of membership.operations) this.#operations.set(operation.key, operation);
     this.#event({ kind: "node", subject: node, reason });
     return undefined;
   }
@@ -286,7 +290,8 @@ class DraftBuilder {
         return;
       case "announce": {
         const { subject, reason } = effect;
-        const kind = reason.code === "rule-rejected" ? "rule" : "cluster";
+        const isOfRule = reason.code === "rule-rejected" || reason.code === "rule-in-force";
+        const kind = isOfRule ? "rule" : "cluster";
         this.#event({ kind, subject, reason });
         return;
       }

@@ -1,26 +1,24 @@
 /**
- * Drives the core manager for one time of office: loads what there is, tells the core what changes, writes what
+ * Drives the core machines of the manager's office for one time of office: loads what there is, tells the core what changes, writes what
  * it decides, strictly in order. Whatever goes wrong with a write, the memory is thrown away and loaded anew.
  */
 
 import { epochOf } from "../core/ids.ts";
-import type { ManagerEffect } from "../core/manager/effect.ts";
 import type { ManagerEvent } from "../core/manager/event.ts";
-import { createManagerState, type ManagerState } from "../core/manager/state.ts";
-import { stepAll } from "../core/manager/step.ts";
 import { err } from "../core/result.ts";
 import { type InstantMs, instantMs } from "../core/time.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Store, StoreRevision, Txn, TxnOutcome } from "../ports/store.ts";
 import type { Term } from "./election.ts";
+import { eventOperations, eventsKeptMax } from "./event-operations.ts";
 import { LeaseEndings } from "./lease-endings.ts";
 import { type ManagerDesk, outcomeOf, type PendingOrder } from "./manager-desk.ts";
-import { type Draft, draftOf, election, eventOperations, eventsKeptMax } from "./manager-draft.ts";
-import { createManagerMirror, managerPrefixes } from "./manager-mirror.ts";
+import { type Draft, draftOf, election, type OfficeEffect } from "./manager-draft.ts";
 import { createPulse, pause } from "./manager-pulse.ts";
 import { findLastSequence } from "./manager-sequence.ts";
 import { openSnapshot, type Snapshot } from "./manager-snapshot.ts";
+import { joinEvents, Office, type OfficeEvents, officeLoaded, officePrefixes } from "./office.ts";
 
 const retryDelayMsMin = 20;
 const retryDelayMsMax = 2_000;
@@ -59,7 +57,7 @@ async function runOnce(options: ManagerOptions, uidPrefix: string): Promise<RunE
   const stop = new AbortController();
   const signal = AbortSignal.any([options.term.signal, stop.signal]);
   try {
-    const snapshot = await openSnapshot(options.store, managerPrefixes, signal);
+    const snapshot = await openSnapshot(options.store, officePrefixes, signal);
     const sequence = await findLastSequence(options.store, eventsKeptMax);
     if (!snapshot.ok || !sequence.ok) {
       const error = snapshot.ok ? sequence : snapshot;
@@ -86,12 +84,11 @@ class ManagerRun {
   readonly #options: ManagerOptions;
   readonly #signal: AbortSignal;
   readonly #stop: AbortController;
-  readonly #state: ManagerState;
-  readonly #mirror = createManagerMirror();
+  readonly #office: Office;
   readonly #changed = createPulse();
   readonly #endings: LeaseEndings;
   readonly #wallAnchorMs: number;
-  #queue: ManagerEffect[] = [];
+  #queue: OfficeEffect[] = [];
   #revision: StoreRevision = 0;
   #sequence: number;
   #cancelTimer: () => void = () => {};
@@ -102,14 +99,14 @@ class ManagerRun {
     this.#signal = start.signal;
     this.#stop = start.stop;
     this.#sequence = start.sequence;
-    this.#state = createManagerState({ uidPrefix: start.uidPrefix });
+    this.#office = new Office({ uidPrefix: start.uidPrefix });
     this.#wallAnchorMs = options.clock.wallMs() - options.clock.monotonicMs();
     options.desk?.onOrder(() => this.#changed.ring());
     this.#endings = new LeaseEndings({
       ...options,
       onEnded: (event) => {
         try {
-          this.#feed([event]);
+          this.#feed(ofManager([event]));
         } catch (error: unknown) {
           this.#fail(error);
         }
@@ -121,8 +118,8 @@ class ManagerRun {
     this.#revision = snapshot.revision;
     try {
       await this.#load(snapshot);
-      this.#feed(this.#endings.missed(snapshot.entries));
-      this.#feed([{ kind: "loaded" }]);
+      this.#feed(ofManager(this.#endings.missed(snapshot.entries)));
+      this.#feed(officeLoaded);
       await Promise.all([this.#guarded(this.#read(snapshot)), this.#guarded(this.#write())]);
     } finally {
       this.#cancelTimer();
@@ -136,7 +133,7 @@ class ManagerRun {
     const { clock } = this.#options;
     let restedAtMs = clock.monotonicMs();
     for (const entry of entries.values()) {
-      this.#feed(this.#mirror.load(entry));
+      this.#feed(this.#office.load(entry));
       if (clock.monotonicMs() - restedAtMs < loadForMsMax) continue;
       await pause(clock, 0, this.#signal);
       restedAtMs = clock.monotonicMs();
@@ -164,9 +161,9 @@ class ManagerRun {
     this.#stop.abort();
   }
 
-  #feed(events: readonly ManagerEvent[]): void {
-    if (this.#signal.aborted || events.length === 0) return;
-    const { effects, wakeAtMs } = stepAll(this.#state, events, this.#now());
+  #feed(events: OfficeEvents): void {
+    if (this.#signal.aborted || events.manager.length + events.fleet.length === 0) return;
+    const { effects, wakeAtMs } = this.#office.step(events, this.#now());
     for (const effect of effects) this.#queue.push(effect);
     this.#setTimer(wakeAtMs);
     if (this.#queue.length > 0) this.#changed.ring();
@@ -179,7 +176,7 @@ class ManagerRun {
     const delayMs = Math.min(Math.max(0, wakeAtMs - this.#now()), timerMsMax);
     this.#cancelTimer = this.#options.clock.after(delayMs, () => {
       try {
-        this.#feed([{ kind: "tick" }]);
+        this.#feed(this.#office.tick(this.#now()));
       } catch (error: unknown) {
         this.#fail(error);
       }
@@ -195,11 +192,12 @@ class ManagerRun {
         return;
       }
       const { changes, revision } = next.value.value;
-      const events = changes.flatMap((change) =>
-        this.#endings.pass(change, this.#mirror.apply(change)),
-      );
+      const parts = changes.map((change) => {
+        const { manager, fleet } = this.#office.apply(change);
+        return { manager: this.#endings.pass(change, manager), fleet };
+      });
       this.#revision = revision;
-      this.#feed(events);
+      this.#feed(joinEvents(parts));
       this.#changed.ring();
     }
   }
@@ -226,7 +224,7 @@ class ManagerRun {
       await this.#untilShown(outcome.revision);
       if (draft.kind === "fence" && outcome.succeeded) {
         const { node, epoch } = draft.effect;
-        this.#feed([{ kind: "node-fenced", node, epoch: epochOf(epoch + 1) }]);
+        this.#feed(ofManager([{ kind: "node-fenced", node, epoch: epochOf(epoch + 1) }]));
       }
     }
   }
@@ -262,7 +260,8 @@ class ManagerRun {
 
   #draft(): Draft {
     const draft = draftOf(this.#queue, {
-      mirror: this.#mirror,
+      mirror: this.#office.mirror,
+      fleet: this.#office.fleetMirror,
       createRevision: this.#options.term.createRevision,
       now: this.#now(),
       nextSequence: () => {
@@ -302,4 +301,8 @@ class ManagerRun {
     }
     return undefined;
   }
+}
+
+function ofManager(manager: readonly ManagerEvent[]): OfficeEvents {
+  return { manager, fleet: [] };
 }

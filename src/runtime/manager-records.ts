@@ -23,7 +23,7 @@ import type {
   ServiceRecord,
   StatusRecord,
 } from "../wire/records.ts";
-import { type Settings, timesOf } from "../wire/settings.ts";
+import { coldStartOf, type Settings, timesOf } from "../wire/settings.ts";
 
 /** What a schema must offer to read a record. */
 interface RecordSchema<T> {
@@ -54,6 +54,7 @@ export function clusterSettingsOf(settings: Settings): ClusterSettings {
     profile: settings.profile,
     times: timesOf(settings),
     suspectMs,
+    coldStartMs: coldStartOf(settings),
     shutdownPolicy,
     scheduler,
     rebalanceOnStart,

@@ -2,7 +2,7 @@
 import { ok, type Result } from "../core/result.ts";
 import type { Store, StoreError } from "../ports/store.ts";
 import { keys } from "../wire/records.ts";
-import { eventKey } from "./manager-draft.ts";
+import { eventKey } from "./event-operations.ts";
 
 /**
  * The highest sequence in the store, 0 when there is none. The records are numbered without gaps, at most about

@@ -31,10 +31,20 @@ export async function readServerId(directory: string): Promise<Result<string, st
   });
 }
 
-/** Says where the server is reached, for the CLI on the same machine. */
+export interface ServerInfo {
+  /** Where this server is reached. */
+  readonly url: string;
+  readonly pid: number;
+  /** All servers that it knows, itself among them; a server that was only started knows none. */
+  readonly servers?: readonly string[] | undefined;
+  /** Certificate that theirs are checked with (PEM). */
+  readonly authorityFile?: string | undefined;
+}
+
+/** Says where the servers are reached, for the CLI on the same machine. */
 export async function writeServerInfo(
   directory: string,
-  info: { readonly url: string; readonly pid: number },
+  info: ServerInfo,
 ): Promise<Result<void, string>> {
   const path = join(directory, serverInfoFile);
   return await attempt(`cannot write "${path}"`, async () => {

@@ -29,7 +29,13 @@ export const agentOrderTtlMs = 10_000;
 export const servicesMax = 10_000;
 export const nodesMax = 20_000;
 export const groupsMax = 1_000;
+export const haGroupsMax = 10_000;
 export const rulesMax = 1_000;
+export const definitionsMax = 10_000;
+export const deploymentsMax = 2_000;
+export const policiesMax = 1_000;
+/** How long the answer to an order about a rollout waits for the manager's word. */
+export const rolloutOrderWithinMs = 5_000;
 export const tokensMax = 10_000;
 /** Logins and tokens that one user may have at a time. */
 export const ownTokensMax = 100;

@@ -13,8 +13,7 @@ import { createManagerDesk } from "../runtime/manager-desk.ts";
 import { type ManagerOptions, runManager } from "../runtime/manager-loop.ts";
 import { pause } from "../runtime/manager-pulse.ts";
 import type { SettingsInput } from "../wire/settings.ts";
-import { guardRoutes } from "./access/guard-routes.ts";
-import { createPasswordDesk } from "./access/password-desk.ts";
+import { addRoutes } from "./add-routes.ts";
 import { createAgentRelays } from "./agents/agent-relays.ts";
 import { createInstructionHub } from "./agents/instruction-hub.ts";
 import { openBundles } from "./bundles/bundles.ts";
@@ -25,31 +24,13 @@ import { runKeeper } from "./control-plane/keeper/keeper.ts";
 import { keepPresence, openPresence, type Presence } from "./control-plane/presence.ts";
 import { registerServer } from "./control-plane/registration.ts";
 import { createServerReach, type ServerReach } from "./control-plane/server-reach.ts";
-import { prepareDirectory, readServerId, removeServerInfo, writeServerInfo } from "./files.ts";
+import { prepareDirectory, readServerId } from "./files.ts";
 import { prepareCluster } from "./first-start.ts";
 import { type App, createApp, type TlsCredentials } from "./http/app.ts";
+import type { Facade } from "./http/facade.ts";
 import { createStreamSet } from "./http/sse.ts";
 import { createReadiness } from "./readiness.ts";
-import { auditRoutes } from "./routes/access/audit-routes.ts";
-import { sessionRoutes } from "./routes/access/session-routes.ts";
-import { tokenRoutes } from "./routes/access/tokens-routes.ts";
-import { userRoutes } from "./routes/access/users-routes.ts";
-import { agentRoutes } from "./routes/agent-routes.ts";
-import { armingRoutes } from "./routes/arming-routes.ts";
-import { bundleRoutes, peerBundleRoutes } from "./routes/bundles-routes.ts";
-import { clusterRoutes } from "./routes/cluster-routes.ts";
-import { joinRoutes, joinTokenRoutes } from "./routes/control-plane/join-routes.ts";
-import { peerRoutes } from "./routes/control-plane/peer-routes.ts";
-import { serverRoutes } from "./routes/control-plane/servers-routes.ts";
-import { eventRoutes } from "./routes/events-routes.ts";
-import { execRoutes } from "./routes/exec-routes.ts";
-import { groupRoutes } from "./routes/groups-routes.ts";
-import { healthRoutes } from "./routes/health-routes.ts";
-import { logRoutes } from "./routes/logs-routes.ts";
-import { nodeRoutes } from "./routes/nodes-routes.ts";
-import { ruleRoutes } from "./routes/rules-routes.ts";
-import { serviceRoutes } from "./routes/services-routes.ts";
-import { settingsRoutes } from "./routes/settings-routes.ts";
+import { type ToldPlace, tellPlace } from "./tell-place.ts";
 import { type ClusterView, openClusterView, type RunningView } from "./view/cluster-view.ts";
 
 export interface ServerOptions {
@@ -70,6 +51,8 @@ export interface ServerOptions {
   readonly answers?: "trusted" | "checked" | undefined;
   /** Of an initialised server: it speaks HTTPS and registers itself. */
   readonly controlPlane?: ControlPlaneOptions | undefined;
+  /** Interfaces of other systems that it has besides its own; default: none. */
+  readonly facades?: readonly Facade[] | undefined;
   /** Times of the election; default: the election's own. */
   readonly election?: Pick<ElectionOptions, "ttlMs" | "renewEveryMs"> | undefined;
 }
@@ -127,7 +110,7 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   }
   const context = contextOf(options, { serverId, running: running.value, bundles: bundles.value });
   const app = await createApp({ ...context, tls: options.controlPlane?.tls });
-  addRoutes(app, context);
+  addRoutes(app, context, options.facades ?? []);
   const listening = await listen(app, options);
   if (!listening.ok) {
     await bundles.value.close();
@@ -137,11 +120,12 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   }
   const url = options.controlPlane?.controlPlane.self.url ?? listening.value;
   context.relays.listensAt(listening.value);
-  const told = await writeServerInfo(dataDirectory, { url, pid: process.pid });
-  if (!told.ok) log.write("warn", told.error);
+  const isInitialised = options.controlPlane !== undefined;
+  const place = tellPlace({ dataDirectory, url, view: running.value.view, log, isInitialised });
+  await place.told;
   const { done: viewDone } = running.value;
   const { value: lease } = registered;
-  return ok(run(options, { context, app, url, stop, tls, viewDone, lease }));
+  return ok(run(options, { context, app, url, stop, tls, viewDone, lease, place }));
 }
 
 interface ContextParts {
@@ -181,51 +165,6 @@ function reachOf(
 ): ServerReach | undefined {
   if (controlPlane === undefined) return undefined;
   return createServerReach({ ...controlPlane, view, clock });
-}
-
-function addRoutes(app: App, context: ServerContext): void {
-  const desk = createPasswordDesk(context);
-  guardRoutes(app, context, desk);
-  openRoutes(app, context);
-  app.register(async (scope) => {
-    const people = scope as App; // `register` hands over the same app, without its types
-    clusterRoutes(people, context);
-    settingsRoutes(people, context);
-    armingRoutes(people, context);
-    nodeRoutes(people, context);
-    groupRoutes(people, context);
-    ruleRoutes(people, context);
-    serviceRoutes(people, context);
-    logRoutes(people, context);
-    execRoutes(people, context);
-    eventRoutes(people, context);
-    auditRoutes(people, context);
-    tokenRoutes(people, context, desk);
-    userRoutes(people, context, desk);
-    sessionRoutes(people, context, desk);
-    serverRoutes(people, context);
-    joinTokenRoutes(people, context);
-    bundleRoutes(people, context);
-  });
-  app.register(async (scope) => {
-    const peers = scope as App; // as above
-    peerBundleRoutes(peers, context);
-  });
-  app.register(async (scope) => {
-    const agents = scope as App; // as above
-    agentRoutes(agents, context);
-  });
-}
-
-/** What needs no token. */
-function openRoutes(app: App, context: ServerContext): void {
-  app.register(async (scope) => {
-    const open = scope as App; // as above
-    healthRoutes(open, context);
-    joinRoutes(open, context);
-    peerRoutes(open, context);
-    open.get("/openapi.json", { schema: { security: [] } }, () => app.swagger());
-  });
 }
 
 /** The answer is the lease of its sign of life, where others look at it. */
@@ -315,6 +254,7 @@ interface Parts {
   readonly viewDone: RunningView["done"];
   /** Of its sign of life. */
   readonly lease: LeaseId | undefined;
+  readonly place: ToldPlace;
 }
 
 /** The manager, and beside it the keeper of the servers, for one time of office. */
@@ -326,7 +266,7 @@ async function lead(context: ServerContext, options: ManagerOptions): Promise<vo
 }
 
 function run(options: ServerOptions, parts: Parts): RunningServer {
-  const { store, clock, dataDirectory } = options;
+  const { store, clock } = options;
   const { context, app, url, stop } = parts;
   const { serverId } = context;
   const resign = new AbortController();
@@ -359,7 +299,7 @@ function run(options: ServerOptions, parts: Parts): RunningServer {
     await Promise.allSettled([election, presence]);
     stop.abort();
     await parts.viewDone;
-    await removeServerInfo(dataDirectory);
+    await parts.place.end();
   };
   const close = () => {
     closing ??= shutDown();

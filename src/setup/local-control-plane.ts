@@ -11,7 +11,7 @@ import type { TlsCredentials } from "../server/http/app.ts";
 import type { ForeignEtcd } from "./engine/given-certificates.ts";
 import { requestOfPeer } from "./engine/peer-request.ts";
 import type { SealedKeys } from "./join/sealed-keys.ts";
-import { type Issuer, issueForNode, issueForServer } from "./server-certificates.ts";
+import { type Issuer, issueForNode, issueForServer, signPackage } from "./server-certificates.ts";
 import { addressesOf, type ServerIdentity } from "./server-files.ts";
 
 export interface LocalControlPlaneOptions extends Issuer {
@@ -58,6 +58,7 @@ export async function openLocalControlPlane(
     etcdAuthorityPem: etcdAuthorityPem.value,
     authorityHash: authorityHash.value,
     issueForNode: (requestPem, holder) => issueForNode(options, requestPem, holder),
+    signPackage: (about) => signPackage(options, about),
     issueForServer: (requests, holder) => issueForServer(options, requests, holder),
     sealKeys: (secret) => sealKeys(options, secret),
     serials: options.serials,

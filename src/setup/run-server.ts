@@ -147,6 +147,7 @@ async function start(
     serverId: identity.id,
     version: options.version,
     initialSettings: options.initialSettings,
+    facades: options.facades,
     controlPlane: {
       controlPlane: controlPlane.value,
       tls: credentials.api(),

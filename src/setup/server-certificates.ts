@@ -6,10 +6,12 @@
 import { isIP } from "node:net";
 import { createAuthority, openAuthority } from "../adapters/certificates/authority.ts";
 import { createKeyAndRequest } from "../adapters/certificates/key-and-request.ts";
+import { signStatement } from "../adapters/certificates/statement.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AuthorityName, CertificateNames, PkiDirectory } from "../ports/certificates.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ServerCertificates, ServerHolder } from "../server/control-plane/control-plane.ts";
+import { packageStatement } from "../wire/packages/package-file.ts";
 import { canonicalHost } from "./place/names.ts";
 
 const authorityNames = { ca: "Holdfast authority", "etcd-ca": "Holdfast store authority" } as const;
@@ -97,6 +99,17 @@ export function issueForNode(
   const uris = [`holdfast:node:${holder.node}:${holder.identity}`];
   const subject = { commonName: holder.node, uris, dnsNames: [], addresses: [] };
   return issue(issuer, "ca", { subject, use: "client", requestPem });
+}
+
+/** Signs that a package of Holdfast is one that this cluster's agents may run. */
+export async function signPackage(
+  { pki }: Pick<Issuer, "pki">,
+  about: { readonly sha256: string; readonly version: string },
+): Promise<Result<string, string>> {
+  const stored = await pki.readAuthority("ca");
+  if (!stored.ok) return stored;
+  if (stored.value === undefined) return err('the key of the authority "ca" is not here');
+  return signStatement(stored.value.keyPem, packageStatement(about));
 }
 
 interface Order {

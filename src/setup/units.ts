@@ -22,6 +22,9 @@ export type UnitOutcome =
   | { readonly kind: "started"; readonly unit: string }
   | { readonly kind: "written"; readonly unit: string; readonly command: string };
 
+/** Commands that run them; an agent with a launcher can be upgraded by a management policy. */
+export const startWords = { server: "server run", agent: "agent launch" } as const;
+
 /** There while systemd is the machine's first process. */
 const systemdMark = "/run/systemd/system";
 
@@ -36,7 +39,7 @@ export async function installUnit(options: UnitOptions): Promise<Result<UnitOutc
   } catch (error: unknown) {
     return err(`cannot write ${path}: ${sentenceOfSystemError(error)}`);
   }
-  const command = `${options.program} ${options.kind} run --data ${options.dataDirectory}`;
+  const command = `${options.program} ${startWords[options.kind]} --data ${options.dataDirectory}`;
   if (options.folder !== undefined || !(await isThere(systemdMark))) {
     return ok({ kind: "written", unit: path, command });
   }
@@ -65,7 +68,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-ExecStart=${quoted(program)} ${kind} run --data ${quoted(dataDirectory)}
+ExecStart=${quoted(program)} ${startWords[kind]} --data ${quoted(dataDirectory)}
 ${lines.join("\n")}
 
 [Install]

@@ -8,6 +8,7 @@ import { keys, type StatusRecord } from "../wire/records.ts";
 import { timesOf } from "../wire/settings.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { Machine } from "./node/machine.ts";
+import { fleetRecordsOf } from "./persons/fleet/initial-fleet.ts";
 import { nodeRecordOf, ruleRecordOf, serviceRecordOf } from "./persons/service-records.ts";
 import type { InitialState, NodePlan, Plan } from "./plan.ts";
 import type { Driver } from "./workloads/driver.ts";
@@ -36,11 +37,12 @@ function recordsOf(plan: Plan): readonly Operation[] {
   for (const service of plan.services) {
     putValue(`${keys.services}${service.id}`, serviceRecordOf(service, 0));
   }
+  for (const { key, record } of fleetRecordsOf(plan.fleet)) put(key, record);
   for (const { service, use } of plan.usage) {
     put(`${keys.usages}${service}`, { version: 1, ...use });
   }
   for (const [node, epoch] of epochsAtStart(plan)) {
-    put(`${keys.epochs}${node}`, { version: 1, epoch });
+    put(`${keys.epochs}${node}`, { version: 1, epoch, incarnation: `${node}.0` });
   }
   const { initial } = plan;
   if (initial === undefined) return operations;

@@ -2,12 +2,14 @@
  * What the simulator plays: a cluster, its faults and orders in time, and how fast its parts react. Scenario files,
  * the fuzzer, the interactive cluster and "what if" all make one of these.
  */
+import type { Properties } from "../core/constraints/constraint.ts";
 import type { Epoch, NodeId, ServiceId } from "../core/ids.ts";
 import type { Capacity } from "../core/model/capacity.ts";
 import type { PlacementGroup, Rule } from "../core/model/rule.ts";
 import type { RequestedState } from "../core/model/service.ts";
 import type { StatusRecord } from "../wire/records.ts";
 import type { Settings } from "../wire/settings.ts";
+import type { FleetAction, FleetPlan } from "./fleet-plan.ts";
 
 /**
  * A clock can be made to run so many millionths fast or slow: a hundred times the bound that safety rests on, and
@@ -48,6 +50,10 @@ export interface NodePlan {
   readonly taints: readonly string[];
   /** A server runs here too and has a vote in the store. */
   readonly server: boolean;
+  /** What people have set; undefined: nothing. */
+  readonly properties?: Properties | undefined;
+  /** What it asks of deployments. */
+  readonly constraint?: string | undefined;
 }
 
 /** How a workload misbehaves; counting starts again after a success. */
@@ -179,7 +185,8 @@ export type Action =
   | { readonly kind: "put-group"; readonly group: PlacementGroup }
   | { readonly kind: "put-rule"; readonly rule: Rule }
   | { readonly kind: "remove-group" | "remove-rule"; readonly name: string }
-  | { readonly kind: "settings"; readonly settings: Settings };
+  | { readonly kind: "settings"; readonly settings: Settings }
+  | FleetAction;
 
 export interface TimedAction {
   readonly atMs: number;
@@ -217,6 +224,8 @@ export interface Plan {
   /** Measured use at the start. */
   readonly usage: readonly { readonly service: ServiceId; readonly use: Capacity }[];
   readonly initial: InitialState | undefined;
+  /** Undefined: nothing of it is there when the play begins. */
+  readonly fleet?: FleetPlan | undefined;
   /** In order of time. */
   readonly actions: readonly TimedAction[];
   readonly endAtMs: number;

@@ -39,6 +39,14 @@ export type TraceLine =
   | { readonly t: number; readonly kind: "manager"; readonly node: NodeId }
   /** Anything else that explains what happens. */
   | { readonly t: number; readonly kind: "note"; readonly about: string; readonly sentence: string }
+  /** What the manager did about a deployment, an HA group, a node or a policy; `subject` is its name. */
+  | {
+      readonly t: number;
+      readonly kind: "fleet";
+      readonly about: "deployment" | "node" | "ha-group" | "policy";
+      readonly subject: string;
+      readonly sentence: string;
+    }
   /** A safety rule was broken: never, unless a part was broken on purpose. */
   | {
       readonly t: number;

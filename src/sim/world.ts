@@ -23,6 +23,7 @@ import { StoreFaults } from "./store/store-faults.ts";
 import { StoredFacts } from "./store/stored-facts.ts";
 import { wordsOfAction } from "./story/action-words.ts";
 import { Driver } from "./workloads/driver.ts";
+import { Programs } from "./workloads/programs.ts";
 import { ServiceFacts } from "./workloads/service-facts.ts";
 
 /** A node as the world knows it. */
@@ -101,6 +102,7 @@ class PlannedWorld extends StoredFacts implements World {
       engine,
       copies: this.#copies,
       facts: new ServiceFacts(),
+      programs: new Programs(plan.fleet?.definitions),
       onExit: ({ node, service, instanceId }, detail) => {
         const { agent, guard } = this.#machineOf(node);
         if (agent?.process.isAlive === true) agent.onExit(service, instanceId, detail);
@@ -278,6 +280,7 @@ class PlannedWorld extends StoredFacts implements World {
       actOnWorld(this.#faultOptions, action);
       return;
     }
+    if (action.kind === "put-definition") this.#driver.options.programs.add(action.definition);
     if (action.kind === "add") {
       const { service, running } = action;
       this.#configure(service);

@@ -5,7 +5,8 @@
 import * as z from "zod";
 import { agentModes, leavingKinds } from "../core/model/node.ts";
 import { managerStates, reportResults } from "../core/model/service.ts";
-import { epochSchema, nodeIdSchema, serviceIdSchema, uidSchema } from "./ids.ts";
+import { agentUpgradeMessageSchema } from "./fleet/agent-upgrades.ts";
+import { epochSchema, nameSchema, nodeIdSchema, serviceIdSchema, uidSchema } from "./ids.ts";
 import { capacitySchema, moveKinds, storedServiceConfigSchema } from "./service-config.ts";
 
 const durationField = z.number().positive();
@@ -17,8 +18,15 @@ export const joinRequestSchema = z.strictObject({
   properties: z.record(z.string().max(100), propertyValue),
   /** What the node has for services; undefined: the agent cannot tell. */
   capacity: capacitySchema.optional(),
+  /** The HA group that a node which is new is put into; of one that is known nothing is changed by it. */
+  haGroup: nameSchema.optional(),
 });
-export const joinAnswerSchema = z.object({ node: nodeIdSchema, serverVersion: z.string() });
+export const joinAnswerSchema = z.object({
+  node: nodeIdSchema,
+  serverVersion: z.string(),
+  /** The HA group that the node is in; undefined: in none. */
+  haGroup: z.string().optional(),
+});
 
 /**
  * `POST /v1/agent/lease`. Without `renew`: asks for a new lease and epoch; refused with `conflict` while the
@@ -109,8 +117,9 @@ const answerTo = { answerTo: z.url({ protocol: /^https?$/ }).optional() };
 
 /**
  * `GET /v1/agent/instructions`: server-sent events. First `snapshot` with all instructions of the node, then
- * `instruction` for each that changes, `servers` when there are others, `gone` for a service that is no longer the node's, and what persons want of
- * the agent: `log-request`, `exec-request`. A comment line every few seconds shows that the stream lives.
+ * `instruction` for each that changes, `gone` for a service that is no longer the node's, `servers` when there are
+ * others, `agent-upgrade` for the agent itself, and what persons want of it: `log-request`, `exec-request`. A comment
+ * line every few seconds shows that the stream lives. An agent leaves out what it does not know.
  */
 export const instructionMessageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("snapshot"), instructions: z.array(instructionSchema) }),
@@ -120,6 +129,7 @@ export const instructionMessageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("servers"), urls: z.array(z.url({ protocol: /^https?$/ })) }),
   logOrderSchema.extend(answerTo),
   execOrderSchema.extend(answerTo),
+  agentUpgradeMessageSchema,
 ]);
 export type InstructionMessage = z.output<typeof instructionMessageSchema>;
 
@@ -165,6 +175,7 @@ export const usageRequestSchema = z.strictObject({
 /**
  * `POST /v1/agent/logs/{requestId}`: the output as plain text, streamed as long as the server reads it.
  * `POST /v1/agent/exec/{requestId}`: frames in both directions at once (exec/messages.ts).
+ * `GET /v1/agent/packages/{sha256}`: the content of a package of Holdfast.
  */
 export const agentPaths = {
   certificate: "/v1/agent/certificate",
@@ -178,4 +189,6 @@ export const agentPaths = {
   usage: "/v1/agent/usage",
   logs: "/v1/agent/logs",
   exec: "/v1/agent/exec",
+  upgrade: "/v1/agent/upgrade",
+  packages: "/v1/agent/packages",
 } as const;

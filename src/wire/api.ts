@@ -1,11 +1,15 @@
 /** What the API answers: the resources as people and scripts see them. */
 import * as z from "zod";
 import { roleNames } from "../core/access/permissions-table.ts";
+import { verdicts } from "../core/explain/why.ts";
 import { armingStates } from "../core/manager/effect.ts";
 import { armingModes } from "../core/manager/event.ts";
 import { agentModes, nodeStates } from "../core/model/node.ts";
 import { managerStates, reportResults, requestedStates } from "../core/model/service.ts";
 import { checkGrant, grantFields } from "./access.ts";
+import { propertyValueSchema } from "./fleet/common.ts";
+import type { HaGroupResource } from "./fleet/ha-groups.ts";
+import type { DeploymentResource, InstanceResource, RolloutResource } from "./fleet/resources.ts";
 import { groupSchema, ruleSchema } from "./placement.ts";
 import { capacitySchema } from "./service-config.ts";
 import { settingsSchema } from "./settings.ts";
@@ -109,7 +113,12 @@ export const nodeResourceSchema = z.object({
   leased: z.boolean(),
   confirmedOffEpoch: z.int(),
   agentVersion: z.string(),
-  properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  /** All that are in effect: its agent's, those that people have set, and those of Holdfast itself. */
+  properties: z.record(z.string(), propertyValueSchema),
+  /** Those that people have set. */
+  setProperties: z.record(z.string(), propertyValueSchema).optional(),
+  /** What it asks of deployments and services; undefined: nothing. */
+  constraint: z.string().optional(),
   /** A person asked for maintenance. */
   maintenance: z.boolean(),
   /** What its agent is about to do. */
@@ -118,6 +127,8 @@ export const nodeResourceSchema = z.object({
   capacity: capacitySchema.optional(),
   /** It takes only services that tolerate all of these. */
   taints: z.array(z.string()).default([]),
+  /** The HA group that it is in; undefined: in none. */
+  haGroup: z.string().optional(),
   services: z.array(id),
   sinceMs: z.number(),
   reason: z.string(),
@@ -167,9 +178,7 @@ export const whySchema = z.object({
   /** What rules, order and limits mean for it, each as a sentence. */
   rules: z.array(z.string()),
   /** What stands against or for each node. */
-  nodes: z.array(
-    z.object({ node: id, verdict: z.enum(["here", "allowed", "refused"]), sentence: z.string() }),
-  ),
+  nodes: z.array(z.object({ node: id, verdict: z.enum(verdicts), sentence: z.string() })),
   /** What a person can do; empty when there is nothing to do. */
   next: z.array(z.string()),
   /** The latest decisions about it, newest first. */
@@ -263,10 +272,27 @@ export type CommandRequest = z.input<typeof commandRequestSchema>;
  * deleted. `id:` is the revision to resume after: send it back as `Last-Event-ID`, or as `?after=`. Of several
  * messages of one revision only the last one bears that revision, so that nothing is lost between them.
  */
-export const watchKinds = ["service", "node", "event"] as const;
+export const watchKinds = [
+  ...(["service", "node", "event"] as const),
+  ...(["ha-group", "deployment", "rollout", "instance"] as const),
+] as const;
 export type WatchMessage =
   | { readonly kind: "service"; readonly revision: number; readonly resource: ServiceResource }
   | { readonly kind: "service-deleted"; readonly revision: number; readonly id: string }
   | { readonly kind: "node"; readonly revision: number; readonly resource: NodeResource }
   | { readonly kind: "node-deleted"; readonly revision: number; readonly id: string }
+  | { readonly kind: "ha-group"; readonly revision: number; readonly resource: HaGroupResource }
+  | { readonly kind: "ha-group-deleted"; readonly revision: number; readonly id: string }
+  | {
+      readonly kind: "deployment";
+      readonly revision: number;
+      readonly resource: DeploymentResource;
+    }
+  | { readonly kind: "rollout"; readonly revision: number; readonly resource: RolloutResource }
+  | { readonly kind: "instance"; readonly revision: number; readonly resource: InstanceResource }
+  | {
+      readonly kind: "deployment-deleted" | "rollout-deleted" | "instance-deleted";
+      readonly revision: number;
+      readonly id: string;
+    }
   | { readonly kind: "event"; readonly revision: number; readonly resource: EventResource };

@@ -33,6 +33,10 @@ export const bundleRecordSchema = z.object({
   /** Who pushed it. */
   by: z.string(),
   atMs: z.number(),
+  /** It is a package of Holdfast itself, which agents can be upgraded to. */
+  package: z.object({ version: z.string() }).optional(),
+  /** Of a package: the cluster's authority vouches for it. */
+  signature: z.string().optional(),
 });
 export type BundleRecord = z.output<typeof bundleRecordSchema>;
 
@@ -48,6 +52,8 @@ export const bundleResourceSchema = z.object({
   sizeBytes: z.int(),
   by: z.string(),
   atMs: z.number(),
+  /** A package of Holdfast that agents can be upgraded to. */
+  package: z.object({ version: z.string() }).optional(),
   /** Ids of the servers that have a verified copy. */
   copies: z.array(z.string()),
   /** Ids of the servers that have none yet. */

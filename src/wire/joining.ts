@@ -3,7 +3,7 @@
  * a machine that joins has no identity yet; it is of the form `hfj_<id>_<secret>`, and the store has its hash only.
  */
 import * as z from "zod";
-import { nodeIdSchema } from "./ids.ts";
+import { nameSchema, nodeIdSchema } from "./ids.ts";
 import { capacitySchema } from "./service-config.ts";
 
 /** Longest PEM text that is read, in characters. */
@@ -71,6 +71,8 @@ export const nodeJoinRequestSchema = z.strictObject({
   ),
   capacity: capacitySchema.optional(),
   taints: z.array(z.string().max(63)).max(16).default([]),
+  /** The HA group that the node is put into as it joins. */
+  haGroup: nameSchema.optional(),
   /** The server on the same machine, where there is one. */
   serverId: z.string().max(20).optional(),
 });
@@ -81,7 +83,7 @@ export const nodeJoinAnswerSchema = z.object({
   servers: z.array(z.string()),
 });
 
-/** `POST /v1/agent/certificate` and `POST /v1/peers/certificate`: a new one for the same holder. */
+/** `POST /v1/agent/certificate`: a new one for the same holder. */
 export const certificateRequestSchema = z.strictObject({ requestPem: pem });
 export const certificateAnswerSchema = z.object({ certificatePem: pem, authorityPem: pem });
 

@@ -10,6 +10,9 @@ import { armingModes } from "../core/manager/event.ts";
 import { agentModes, nodeStates } from "../core/model/node.ts";
 import { managerStates, reportResults } from "../core/model/service.ts";
 import { agentOrderSchema } from "./agent-protocol.ts";
+import { exchangeNodeSchema } from "./exchange-node.ts";
+import { propertiesField } from "./fleet/common.ts";
+import { releaseSchema } from "./fleet/instances.ts";
 import { epochSchema, nodeIdSchema, serviceIdSchema, uidSchema } from "./ids.ts";
 import { groupSchema, ruleSchema } from "./placement.ts";
 import { reasonSchema } from "./reason.ts";
@@ -55,6 +58,18 @@ export const keys = {
   joinTokens: "join-tokens/",
   revocations: "revocations/",
   controlPlane: "control-plane",
+  haGroups: "ha-groups/",
+  haMembers: "ha-members/",
+  definitions: "definitions/",
+  deployments: "deployments/",
+  deploymentInputs: "deployment-inputs/",
+  instances: "instances/",
+  rollouts: "rollouts/",
+  rolloutOrders: "rollout-orders/",
+  upgradeSlots: "upgrade-slots/",
+  policies: "policies/",
+  agentUpgrades: "agent-upgrades/",
+  agentUpgradeReports: "agent-upgrade-reports/",
 } as const;
 
 const version = { version: z.literal(1) };
@@ -85,6 +100,12 @@ export const nodeRecordSchema = z.object({
   taints: z.array(z.string()).default([]),
   /** What the certificates of its agent name beside the node: another machine of that name has another one. */
   identity: z.string().optional(),
+  /** Properties that people have set; they go before the agent's own, but for the built-in ones. */
+  setProperties: propertiesField.optional(),
+  /** What it asks of deployments and services. */
+  constraint: z.string().optional(),
+  /** What clients of another system's exchange have written of it. */
+  exchange: exchangeNodeSchema.optional(),
 });
 export type NodeRecord = z.output<typeof nodeRecordSchema>;
 
@@ -192,6 +213,8 @@ export const serviceRecordSchema = z.object({
   config: storedServiceConfigSchema,
   removing: z.boolean(),
   addedAtMs: z.number(),
+  /** Of an instance: whose it is, and what its configuration was made of. Only the manager writes it then. */
+  instance: z.object({ deployment: z.string(), release: releaseSchema }).optional(),
 });
 export type ServiceRecord = z.output<typeof serviceRecordSchema>;
 
@@ -248,8 +271,18 @@ export type CommandRecord = z.output<typeof commandRecordSchema>;
 export const eventRecordSchema = z.object({
   ...version,
   atMs: z.number(),
-  kind: z.enum(["service", "node", "command", "manager", "cluster", "rule"]),
-  /** The service, node, server or rule that it is about, or `cluster`. */
+  kind: z.enum([
+    "service",
+    "node",
+    "command",
+    "manager",
+    "cluster",
+    "rule",
+    "deployment",
+    "ha-group",
+    "policy",
+  ]),
+  /** The service, node, server, rule, deployment, group or policy that it is about, or `cluster`. */
   subject: z.string(),
   from: z.string().optional(),
   to: z.string().optional(),

@@ -135,7 +135,7 @@ export const ownStatusSchema = z.object({
   index: z.int().optional(),
   /** Last entry that it has carried out. */
   applied: z.int().optional(),
-  health: z.enum(["ok", "cut-off", "starting"]),
+  health: z.enum(["ok", "cut-off"]),
   /** Why it is not well, for a person. */
   because: z.string().optional(),
 });
@@ -154,7 +154,8 @@ export const serverResourceSchema = z.object({
   /** Entries of the log that it is behind the foremost. */
   behind: z.int().optional(),
   version: z.string().optional(),
-  health: z.enum(["ok", "cut-off", "starting", "unreachable", "removed"]),
+  /** One that was taken out is in no list any more. */
+  health: z.enum(["ok", "cut-off", "starting", "unreachable"]),
   because: z.string().optional(),
 });
 export type ServerResource = z.output<typeof serverResourceSchema>;

@@ -62,17 +62,18 @@ const serviceFields = {
   process: processConfigSchema.optional(),
 };
 
-/** Exactly the part that the type of the id asks for must be there. */
-function checkDriverPart(
+/** Exactly the part that the type of the id asks for must be there; `field`: where the id is written. */
+export function checkDriverPart(
   value: { readonly id: string; readonly process?: unknown },
   context: z.RefinementCtx,
+  field = "id",
 ): void {
   const type = value.id.slice(0, value.id.indexOf(":"));
   if (!driverTypes.includes(type)) {
     forgetUnknownField(type, context);
     context.addIssue({
       code: "custom",
-      path: ["id"],
+      path: [field],
       message: `no driver for service type "${type}"; this version has: ${driverTypes.join(", ")}`,
     });
   } else if (value.process === undefined) {
@@ -97,7 +98,7 @@ function forgetUnknownField(name: string, context: z.RefinementCtx): void {
 /** A service's whole configuration. */
 export const serviceConfigSchema = z
   .strictObject({ id: serviceIdSchema, ...serviceFields })
-  .superRefine(checkDriverPart);
+  .superRefine((value, context) => checkDriverPart(value, context));
 /** With all defaults filled in. */
 export type ServiceConfig = z.output<typeof serviceConfigSchema>;
 /** As a person writes it. */

@@ -7,7 +7,7 @@ import {
   shutdownPolicies,
 } from "../core/model/settings.ts";
 import { faultOfTimes, type LeaseTimes, profiles } from "../core/model/times.ts";
-import { durationMs } from "../core/time.ts";
+import { type DurationMs, durationMs } from "../core/time.ts";
 
 export const profileNames = ["fast", "balanced", "patient"] as const;
 const duration = z.int().min(50).max(86_400_000).transform(durationMs);
@@ -53,6 +53,16 @@ const bundlesSchema = z.strictObject({
   totalBytesMax: z.int().min(1).default(34_359_738_368),
 });
 
+/** How clients of the exchange that Holdfast can stand in for know the cluster. */
+const compatSchema = z.strictObject({
+  /** The one organisation that there is for them. */
+  organisation: z
+    .string()
+    .max(63)
+    .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/, "use letters, digits, ., _ and -")
+    .default("holdfast"),
+});
+
 /** `GET`, `PUT /v1/settings`. */
 export const settingsSchema = z.strictObject({
   profile: z.enum(profileNames).default("balanced"),
@@ -60,6 +70,11 @@ export const settingsSchema = z.strictObject({
   times: timesSchema.optional(),
   /** How long a node must be missed before its services are fenced. */
   suspectMs: z.int().min(0).max(3_600_000).transform(durationMs).default(defaultSettings.suspectMs),
+  /**
+   * When a cluster starts, services without a node wait so long at most for known nodes to come in; 0: not at all.
+   * Absent or null: as long as a lease lives, after which a node counts as lost anyway.
+   */
+  coldStartMs: z.int().min(0).max(600_000).transform(durationMs).nullish(),
   /** What becomes of a node's services when it is shut down. */
   shutdownPolicy: z.enum(shutdownPolicies).default(defaultSettings.shutdownPolicy),
   /** How a node is chosen. */
@@ -92,6 +107,7 @@ export const settingsSchema = z.strictObject({
   /** Absent or null: every service is let in. */
   admission: admissionSchema.nullish(),
   bundles: bundlesSchema.prefault({}),
+  compat: compatSchema.prefault({}),
 });
 export type Settings = z.output<typeof settingsSchema>;
 /** As a person writes them. */
@@ -104,4 +120,11 @@ export type SettingsChange = z.output<typeof settingsChangeSchema>;
 /** The times in force. */
 export function timesOf(settings: Pick<Settings, "profile" | "times">): LeaseTimes {
   return settings.times ?? profiles[settings.profile];
+}
+
+/** How long is waited for known nodes on a cold start. */
+export function coldStartOf(
+  settings: Pick<Settings, "profile" | "times" | "coldStartMs">,
+): DurationMs {
+  return settings.coldStartMs ?? timesOf(settings).ttlMs;
 }

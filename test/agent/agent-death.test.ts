@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { findMarked, startTicksOf } from "../../src/agent/guard/process-table.ts";
 import { createFakeServer, type FakeServerOptions, testToken } from "./support/fake-server.ts";
-import { realClock, temporaryDirectory, until } from "./support/tools.ts";
+import { endWorkloadsOf, realClock, temporaryDirectory, until } from "./support/tools.ts";
 
 const script = join(import.meta.dirname, "support/agent-process.ts");
 
@@ -37,11 +37,15 @@ async function createWorld(times: FakeServerOptions) {
     },
     async end(): Promise<void> {
       for (const agent of agents) agent.kill("SIGKILL");
-      await until("its workloads are dead", () => running().length === 0);
-      const pid = guardPid();
-      await until("the guard ends", () => startTicksOf(pid) === undefined);
-      await server.close();
-      directory.remove();
+      try {
+        await until("its workloads are dead", () => running().length === 0);
+        const pid = guardPid();
+        await until("the guard ends", () => startTicksOf(pid) === undefined);
+      } finally {
+        await endWorkloadsOf(directory.path); // a test that has failed may have killed the guard too
+        await server.close();
+        directory.remove();
+      }
     },
   };
 }

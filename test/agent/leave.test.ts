@@ -185,6 +185,22 @@ describe("leave() of an agent whose node goes down", { concurrency: false }, () 
     }));
 });
 
+test("withWorld() ends what an agent has left running, also when the test fails", async () => {
+  let left: readonly number[] = [];
+  const failing = withService(async (world, before) => {
+    const leaving = world.agent.leave("agent-restart");
+    await modeTold(world, "restart");
+    freeze(world);
+    assert.equal(await leaving, "released");
+    left = world.running();
+    assert.deepEqual(left, before);
+    throw new Error("the test fails");
+  });
+  await assert.rejects(failing, /the test fails/);
+  assert.equal(left.length, 1);
+  for (const pid of left) assert.equal(startTicksOf(pid), undefined, `process ${pid} is left`);
+});
+
 describe("askToLeave()", { concurrency: false }, () => {
   const { signal } = new AbortController();
 

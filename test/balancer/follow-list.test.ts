@@ -79,12 +79,6 @@ describe("startBalancer()", { concurrency: 4 }, () => {
 
   const noGood = {
     "that is empty": { status: 200, body: JSON.stringify({ items: [] }) },
-    "of removed servers only": {
-      status: 200,
-      body: JSON.stringify({
-        items: [{ id: "1", name: "x", url: "https://127.0.0.1:1", health: "removed" }],
-      }),
-    },
     "that is no JSON": { status: 200, body: "<html>" },
     "with an address that is none": {
       status: 200,

@@ -1,9 +1,12 @@
-/** One table of scenarios for both balancers: a real haproxy with a generated configuration, and Holdfast's own. */
+/**
+ * One table of scenarios for both balancers: a real haproxy with a generated configuration, and Holdfast's own. A real
+ * nginx takes part in what it can notice.
+ */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { waitFor } from "../e2e/harness/wait.ts";
 import { type Caller, callMany, callOnce, openStream } from "./support/callers.ts";
-import { fronts } from "./support/fronts.ts";
+import { type Front, fronts, nginxFront } from "./support/fronts.ts";
 import {
   type ProcessServer,
   type SmallServers,
@@ -49,13 +52,20 @@ interface Setting {
   readonly caller: Caller;
 }
 
+async function setUpFor(
+  front: Front,
+  t: TestContext,
+  foreign: readonly string[] = [],
+): Promise<Setting> {
+  const behind = await startProcessServers(t, { count: 3, foreign });
+  const port = await front.start(t, behind);
+  return { behind, caller: { port, ca: behind.certificates.caPem } };
+}
+
 for (const front of fronts) {
   const skip = front.skip ?? false;
-  const setUp = async (t: TestContext, foreign: readonly string[] = []): Promise<Setting> => {
-    const behind = await startProcessServers(t, { count: 3, foreign });
-    const port = await front.start(t, behind);
-    return { behind, caller: { port, ca: behind.certificates.caPem } };
-  };
+  const setUp = (t: TestContext, foreign: readonly string[] = []): Promise<Setting> =>
+    setUpFor(front, t, foreign);
 
   describe(front.name, { skip, concurrency: true }, () => {
     for (const fault of faults) {
@@ -88,6 +98,20 @@ for (const front of fronts) {
     });
   });
 }
+
+describe(nginxFront.name, { skip: nginxFront.skip ?? false, concurrency: true }, () => {
+  for (const fault of faults.filter(({ lost }) => lost === "none")) {
+    it(`leaves out a server that ${fault.name}, and takes it back`, async (t) => {
+      await leavesOutAndTakesBack(t, fault, await setUpFor(nginxFront, t));
+    });
+  }
+
+  it("passes TLS through: the server sees the client's own certificate", async (t) => {
+    const { behind, caller } = await setUpFor(nginxFront, t);
+    const { certificatePem: cert, keyPem: key } = behind.certificates;
+    assert.equal((await callOnce({ ...caller, cert, key })).peer, "test member");
+  });
+});
 
 async function leavesOutAndTakesBack(
   t: TestContext,

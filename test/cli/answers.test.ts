@@ -31,6 +31,58 @@ test("audit list shows every entry in full, also on a narrow terminal", async (c
   assert.ok(out.includes(`service.replace process:api by admin/first from 10.0.0.1: ${detail}\n`));
 });
 
+test("audit list keeps the order of entries that a move of the store wrote at once", async (context) => {
+  const bench = await createBench(context);
+  bench.server.override = (_request, response) => {
+    const entry = { who: "admin/first", from: "10.0.0.1", action: "service.add", detail: "" };
+    const items = [
+      { ...entry, revision: 9, atMs: 3, subject: "process:c" },
+      { ...entry, revision: 7, atMs: 2, subject: "process:b" },
+      { ...entry, revision: 7, atMs: 1, subject: "process:a" },
+    ];
+    response.end(JSON.stringify({ revision: 9, items }));
+    return true;
+  };
+  const { out } = await bench.run(["audit", "list"]);
+  assert.deepEqual(out.match(/process:./g), ["process:a", "process:b", "process:c"]);
+});
+
+test("server remove wants an id, and says where ids and join tokens are listed", async (context) => {
+  const bench = await createBench(context);
+  const named = await bench.run(["server", "remove", "alpha"]);
+  assert.equal(named.code, 2);
+  assert.match(named.err, /"alpha" is no server's id; see them with: holdfast server list/);
+  bench.server.override = ({ method, path }, response) => {
+    if (method !== "DELETE") return false;
+    const what = path.includes("servers") ? "server 9" : 'join token "9"';
+    response.statusCode = 404;
+    response.setHeader("content-type", "application/problem+json");
+    response.end(
+      JSON.stringify({
+        ...{ type: "urn:holdfast:error:not-found", title: "Not found", status: 404 },
+        ...{ code: "not-found", detail: `there is no ${what}`, hint: "look" },
+      }),
+    );
+    return true;
+  };
+  const server = await bench.run(["server", "remove", "9"]);
+  assert.match(server.err, /there is no server 9; see what there is with: holdfast server list/);
+  const token = await bench.run(["join-token", "revoke", "9"]);
+  assert.match(token.err, /no join token "9"; see what there is with: holdfast join-token list/);
+});
+
+test("join-token list shows the time left in its two largest units", async (context) => {
+  const bench = await createBench(context);
+  bench.server.override = (_request, response) => {
+    const token = { id: "9c9d0fe8a806", role: "node", name: "", singleUse: false, createdAtMs: 0 };
+    const items = [{ ...token, leftMs: 85_850_123, expiresAtMs: 85_850_123 }];
+    response.end(JSON.stringify({ items }));
+    return true;
+  };
+  const { out, err } = await bench.run(["join-token", "list"]);
+  assert.match(out, /23h 50m/, err);
+});
+
 test("events and audit list say so when there are none", async (context) => {
   const bench = await createBench(context);
   assert.equal((await bench.run(["events"])).out, "no events yet\n");

@@ -326,7 +326,7 @@ const cases: readonly BadCase[] = [
     words: "apply -f FILE",
     content: "kind: Servce\n",
     code: 2,
-    says: /kind is "Servce": write one of "kind: Service", "kind: Group", "kind: Rule", "kind: Settings"/,
+    says: /kind is "Servce": write one of "kind: Service", "kind: Group", "kind: Rule", "kind: HaGroup", "kind: Definition", "kind: Deployment", "kind: Settings"/,
   },
   {
     criterion: "settings without anything",

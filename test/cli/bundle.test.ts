@@ -67,7 +67,7 @@ test("bundle verify tells of damage, and get does not take damaged content", asy
   await assert.rejects(readFile(out), { code: "ENOENT" });
   const verified = await desk.cli("bundle", "verify", "a");
   assert.equal(verified.code, 1);
-  assert.match(verified.err, /1 copy is not as they should be/);
+  assert.match(verified.err, /1 copy is not as it should be/);
   const back = await desk.cli("bundle", "push", path);
   assert.equal(back.code, 0, back.err);
   assert.equal((await desk.cli("bundle", "verify", "a")).code, 0);
@@ -93,7 +93,11 @@ test("bundle says in one line what cannot be done", async (t) => {
     [["remove", "none"], 3, /there is no bundle "none"/],
     [["verify", "none"], 3, /there is no bundle "none"/],
     [["get", "a", "--out", kept], 1, /cannot write .*: it is there already/],
-    [["get", "a", "--out", join(desk.folder, "x", "y")], 2, /cannot write .*no such folder/],
+    [
+      ["get", "a", "--out", join(desk.folder, "x", "y")],
+      2,
+      /cannot write .*no such file or folder/,
+    ],
   ];
   for (const [words, code, expected] of cases) {
     const ran = await desk.cli("bundle", ...words);

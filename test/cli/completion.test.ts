@@ -17,7 +17,7 @@ async function complete(bench: Bench, words: readonly string[]): Promise<string[
 const cases: readonly { readonly words: readonly string[]; readonly gives: readonly string[] }[] = [
   { words: ["stat"], gives: ["status"] },
   { words: ["service", "sta"], gives: ["start"] },
-  { words: ["-o", "json", "node", "s"], gives: ["show"] },
+  { words: ["-o", "json", "node", "s"], gives: ["show", "set"] },
   { words: ["service", "show", ""], gives: ["process:api", "process:web"] },
   { words: ["service", "show", "process:w"], gives: ["process:web"] },
   { words: ["service", "migrate", "process:api", ""], gives: ["node1", "node2"] },

@@ -46,6 +46,7 @@ export interface Started {
   readonly joinNode: NodeJoinOptions[];
   readonly recover: ServerRecoverOptions[];
   readonly agent: AgentRunOptions[];
+  readonly launch: AgentRunOptions[];
   readonly leave: AgentLeaveOptions[];
   readonly balancer: BalancerRunOptions[];
   readonly demo: DemoRunOptions[];
@@ -80,6 +81,7 @@ export async function createBench(context: TestContext): Promise<Bench> {
     joinNode: [],
     recover: [],
     agent: [],
+    launch: [],
     leave: [],
     balancer: [],
     demo: [],
@@ -160,6 +162,7 @@ function rolesOf(started: Started): Roles {
     joinNode: keep(started.joinNode),
     recoverServer: keep(started.recover),
     runAgent: keep(started.agent),
+    launchAgent: keep(started.launch),
     leaveAgent: keep(started.leave),
     runBalancer: keep(started.balancer),
     runDemo: keep(started.demo),

@@ -140,6 +140,8 @@ test("agent run takes several servers, the node's token and its properties", asy
     token,
     "--property",
     "rack=b",
+    "--ha-group",
+    "pair",
     "--watchdog-device",
     "/dev/watchdog",
     "--isolate",
@@ -155,7 +157,7 @@ test("agent run takes several servers, the node's token and its properties", asy
   ];
   await bench.file(
     "agent.yaml",
-    "servers: [http://c:3]\nproperties: { rack: a, cores: 4 }\nmemory: 4G\nshutdownPatience: 2m\n",
+    "servers: [http://c:3]\nhaGroup: spare\nproperties: { rack: a, cores: 4 }\nmemory: 4G\nshutdownPatience: 2m\n",
   );
   const { code, err } = await bench.run(words, { environment: {}, terminal: true });
   assert.deepEqual([code, err], [0, ""]);
@@ -166,6 +168,7 @@ test("agent run takes several servers, the node's token and its properties", asy
       servers: ["http://a:1", "http://b:2"],
       token: adminToken,
       properties: { rack: "b", cores: 4 },
+      haGroup: "pair",
       watchdogDevice: "/dev/watchdog",
       isolation: "tracked",
       onExit: "stop",
@@ -180,6 +183,7 @@ test("agent run takes several servers, the node's token and its properties", asy
       servers: ["http://c:3"],
       token: adminToken,
       properties: { rack: "a", cores: 4 },
+      haGroup: "spare",
       watchdogDevice: undefined,
       isolation: "auto",
       onExit: "keep",
@@ -246,6 +250,13 @@ test("connect() takes an empty variable for none", async (context) => {
   await bench.file("home-cli.yaml", `server: ${bench.server.url}\n`);
   const empty = { HOLDFAST_SERVER: "", HOLDFAST_TOKEN: "", HOLDFAST_TOKEN_FILE: "" };
   assert.equal(await authorizationOf(bench, [], empty), "Bearer from-admin");
+});
+
+test("connect() takes this machine's list of servers, and its authority's certificate", async (context) => {
+  const bench = await createBench(context);
+  const servers = [nowhere, bench.server.url];
+  await bench.file("server.json", JSON.stringify({ url: nowhere, pid: 1, servers }));
+  assert.equal(await authorizationOf(bench, [], { HOLDFAST_TOKEN: "a" }), "Bearer a");
 });
 
 test("connect() finds the server of this machine by what it has left, unless somebody names another", async (context) => {

@@ -54,6 +54,27 @@ test("a change is not repeated at another server: it may have been made", async 
   assert.equal(askedCount, 0);
 });
 
+test("when no server can do it, the words are those of one that answers, not of one that is gone", async (context) => {
+  const gone = "http://127.0.0.1:9";
+  const cutOff = await listening(context, (_request, response) => {
+    response.writeHead(503, { "content-type": "application/problem+json" });
+    response.end(
+      JSON.stringify({
+        ...{ type: "urn:holdfast:error:unavailable", title: "Unavailable", status: 503 },
+        ...{ code: "unavailable", detail: "the store has no leader", hint: "try again" },
+      }),
+    );
+  });
+  for (const [server, other] of [
+    [gone, cutOff],
+    [cutOff, gone],
+  ] as const) {
+    const answer = await createClient({ server, otherServers: [other] }).groups();
+    assert(!answer.ok);
+    assert.match(answer.error.message, /the store has no leader/);
+  }
+});
+
 test("a server that lives is waited for, and so is the only one", async (context) => {
   const slow = await listening(context, hanging);
   const silent = await listening(context, never);

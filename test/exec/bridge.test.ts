@@ -7,6 +7,7 @@ import type { Clock } from "../../src/ports/clock.ts";
 import {
   beginExecAnswer,
   bridgeExec,
+  type ExecBridge,
   type ExecEndpoint,
 } from "../../src/server/agents/exec-bridge.ts";
 import {
@@ -63,6 +64,7 @@ interface Bridged {
   readonly clock: TestClock;
   readonly person: Side;
   readonly agent: Side;
+  readonly bridge: ExecBridge;
 }
 
 async function bridged(t: TestContext): Promise<Bridged> {
@@ -98,7 +100,7 @@ async function bridged(t: TestContext): Promise<Bridged> {
   };
   const clock = new TestClock();
   const [person, agent] = [await connect(), await connect()];
-  bridgeExec({
+  const bridge = bridgeExec({
     person: person.endpoint,
     agent: agent.endpoint,
     begun: encodeJson("open", {}),
@@ -106,7 +108,7 @@ async function bridged(t: TestContext): Promise<Bridged> {
     clock,
   });
   await until("the first frame at the agent", () => agent.frames[0]?.kind === "open");
-  return { clock, person, agent };
+  return { clock, person, agent, bridge };
 }
 
 const lost = { kind: "failed", message: "the agent was lost" };
@@ -160,9 +162,26 @@ test("bridgeExec() cuts the agent off when the person goes", async (t) => {
   }
 });
 
+test("ExecBridge ends with a last word for the person, and cuts the agent off at once", async (t) => {
+  const { clock, person, agent, bridge } = await bridged(t);
+  bridge.end("the token was revoked");
+  await until("the last word", () => lastOf(person));
+  assert.deepEqual(lastOf(person), { kind: "failed", message: "the token was revoked" });
+  await until("the agent's side to be closed", () => agent.closed());
+  agent.outgoing.write(encodeJson("end", { kind: "exited", code: 0 }));
+  bridge.end("again");
+  clock.pass(4);
+  await until("the person's side to be closed", () => person.closed());
+  assert.equal(person.frames.length, 1, "nothing is said after it");
+  assert.equal(clock.timers.size, 0);
+});
+
 test("bridgeExec() gives up a side that is silent for too long", async (t) => {
   const silentAgent = await bridged(t);
-  silentAgent.clock.pass(silenceMsMax / 1_000 + 2);
+  silentAgent.clock.pass(silenceMsMax / 1_000);
+  await until("the server's own signs of life", () => silentAgent.person.frames.length > 5);
+  assert.ok(silentAgent.person.frames.every(({ kind }) => kind === "alive"));
+  silentAgent.clock.pass(2);
   await until("the last word", () => lastOf(silentAgent.person));
   assert.deepEqual(lastOf(silentAgent.person), lost);
   await until("the agent's side to be closed", () => silentAgent.agent.closed());

@@ -5,6 +5,7 @@ import { systemClock } from "../../src/adapters/clock/system-clock.ts";
 import type { ManagerEffect } from "../../src/core/manager/effect.ts";
 import { instantMs } from "../../src/core/time.ts";
 import type { JsonValue, Store } from "../../src/ports/store.ts";
+import { FleetMirror } from "../../src/runtime/fleet/fleet-mirror.ts";
 import { draftOf } from "../../src/runtime/manager-draft.ts";
 import { createManagerMirror } from "../../src/runtime/manager-mirror.ts";
 import { createMemoryStore } from "../../src/stores/memory/memory-store.ts";
@@ -37,6 +38,7 @@ async function createBench(t: TestContext): Promise<Bench> {
     async write(effects) {
       const draft = draftOf(effects, {
         mirror: createManagerMirror(),
+        fleet: new FleetMirror(),
         createRevision,
         now: instantMs(1_000),
         nextSequence: () => {

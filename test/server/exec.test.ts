@@ -102,4 +102,14 @@ test("POST /v1/agent/exec/:requestId takes the answer of the asked node's agent 
   assert.match(String(answer.headers["content-type"]), new RegExp(execContentType));
   const again = await harness.call("POST", path, { token, rawBody, headers });
   assert.equal(again.status, 404, "an answer is taken once");
+  const audit = await harness.call("GET", "/v1/audit?limit=1");
+  const { revision, atMs, ...entry } = listOf(audit.json["items"])[0] ?? {};
+  assert.ok(Number(revision) > 0 && Number(atMs) <= Date.now());
+  assert.deepEqual(entry, {
+    who: "admin/first",
+    from: "127.0.0.1",
+    action: "exec",
+    subject: "process:a",
+    detail: "on node1: x",
+  });
 });

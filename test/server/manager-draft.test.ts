@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { epochOf } from "../../src/core/ids.ts";
 import { instantMs } from "../../src/core/time.ts";
 import type { JsonValue, Operation } from "../../src/ports/store.ts";
+import { FleetMirror } from "../../src/runtime/fleet/fleet-mirror.ts";
 import { draftOf } from "../../src/runtime/manager-draft.ts";
 import { createManagerMirror } from "../../src/runtime/manager-mirror.ts";
 import { createMemoryStore } from "../../src/stores/memory/memory-store.ts";
@@ -43,6 +44,7 @@ for (const seen of ["not seen", "seen"] as const) {
     if (seen === "seen") mirror.apply({ kind: "put", entry: newer });
     const draft = draftOf([effect], {
       mirror,
+      fleet: new FleetMirror(),
       createRevision: won.value.revision,
       now: instantMs(0),
       nextSequence: () => 1,
@@ -107,6 +109,7 @@ for (const [name, change, isWritten] of changes) {
     if (change !== undefined) await store.txn({ compare: [], then: [change] });
     const draft = draftOf([purge], {
       mirror,
+      fleet: new FleetMirror(),
       createRevision,
       now: instantMs(9),
       nextSequence: () => 1,

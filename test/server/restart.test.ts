@@ -71,6 +71,30 @@ test("startServer() on the same data goes on where it was, with leases and histo
   assert.deepEqual(sequences, counted, "the sequence continues");
 });
 
+test("a cluster that was disarmed when its server ended has a manager again, and can be armed", async (t) => {
+  const dataDirectory = await temporaryDirectory(t);
+  const before = await startOn(t, dataDirectory);
+  await before.harness.agent("node1");
+  const arming = async (harness: Harness, mode: string) =>
+    await harness.call("PUT", "/v1/arming", { body: { mode } });
+  const asked = await arming(before.harness, "ignore");
+  assert.equal(asked.status, 200, asked.text);
+  await before.stop();
+  const { harness, stop } = await startOn(t, dataDirectory);
+  t.after(stop);
+  const stateNow = async () => String((await harness.call("GET", "/v1/arming")).json["state"]);
+  await eventually("the manager keeps the person's word", async () => {
+    return (await stateNow()) === "disarmed";
+  });
+  const refused = await harness.call("POST", "/v1/services", { body: serviceBody("api") });
+  assert.equal(String(refused.json["code"]), "refused", refused.text);
+  assert.equal((await arming(harness, "armed")).status, 200);
+  assert.equal(await stateNow(), "armed");
+  await harness.agent("node2");
+  await harness.call("POST", "/v1/services", { body: serviceBody("api") });
+  await eventually("it decides again", () => isStarted(harness, "api"));
+});
+
 test("GET /v1/watch resumes across a restart of the server", async (t) => {
   const dataDirectory = await temporaryDirectory(t);
   const before = await startOn(t, dataDirectory);

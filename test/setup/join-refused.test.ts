@@ -146,6 +146,32 @@ test("a name that is taken is refused, of servers and of nodes", options, async 
   assertRefused(server, /server 1 is named "server1" already; choose another name/, serverData);
 });
 
+test("a node joins into an HA group that there is, and not into another", options, async (t) => {
+  const client = here().client();
+  const created = await newToken({ role: "node" });
+  const join = async (name: string, group: string, data: string): Promise<CommandOutcome> => {
+    const words = await wordsOf(created, { name, data });
+    return await holdfast([...words, "--ha-group", group], { HOLDFAST_JOIN_TOKEN: created.token });
+  };
+  const data = dataOf(t);
+  const unknown = await join("grouped", "pair", data);
+  assertRefused(
+    unknown,
+    /there is no HA group "pair"; create it first with: holdfast hagroup/,
+    data,
+  );
+  assert.equal((await client.node("grouped")).ok, false, "nothing has joined");
+  answerOf(await client.putHaGroup("pair", {}));
+  const joined = await join("grouped", "pair", data);
+  assert.equal(joined.code, 0, joined.stderr);
+  const again = await join("grouped", "pair", data);
+  assert.equal(again.code, 0, again.stderr);
+  const { members } = answerOf(await client.haGroup("pair"));
+  assert.deepEqual(members, [{ node: "grouped", isOnline: false }]);
+  const bad = await join("other", "a/b", dataOf(t));
+  assert.deepEqual([bad.code, /--ha-group/.test(bad.stderr)], [2, true]);
+});
+
 test("a server of another version is refused", options, async (t) => {
   const { token, authorityHash, servers } = await newToken({ role: "server" });
   const [port = 0] = await freePorts(1);

@@ -14,6 +14,8 @@ import {
 import { missingForEtcd } from "../support/etcd-cluster.ts";
 import { holdfast } from "./support/command.ts";
 import { firstOf } from "./support/facts.ts";
+import { WriteStream } from "./support/load.ts";
+import { openConnection, watchUntil } from "./support/open-ends.ts";
 
 const skip = missingForEtcd();
 
@@ -65,6 +67,15 @@ test("a changed address of the balancer is in every certificate, without a resta
   };
   assert.equal(await heldBy("balancer.example"), 0);
   assert.equal(await heldBy("server1"), 2, "the search itself works");
+  const stop = new AbortController();
+  const streams = servers.map((server) => watchUntil(controlPlane.client(server), stop.signal));
+  const connections = servers.map((server) => openConnection(server, controlPlane.ca));
+  t.after(() => {
+    for (const { close } of connections) close();
+  });
+  const shownBefore = await Promise.all(connections.map(({ ask }) => ask()));
+  const writes = new WriteStream(t, controlPlane.client(), "node1");
+  await writes.more(5);
 
   const set = await holdfast(["server", "load-balancer", "balancer.example:7440"], env);
   assert.equal(set.code, 0, set.stderr);
@@ -83,12 +94,52 @@ test("a changed address of the balancer is in every certificate, without a resta
     async () => (await heldBy("balancer.example")) === 0,
   );
 
+  await writes.more(10);
+  await writes.end();
+  await writes.assertAllThere(controlPlane.client());
+  t.diagnostic(`${Math.round(writes.silenceMsMax)} ms without an acknowledged write at most`);
+  assert.deepEqual(await Promise.all(connections.map(({ ask }) => ask())), shownBefore);
+  for (const [index, server] of servers.entries()) {
+    const fresh = openConnection(server, controlPlane.ca);
+    assert.notEqual(await fresh.ask(), shownBefore[index], "who connects now sees the new one");
+    fresh.close();
+  }
+  stop.abort();
+  assert.deepEqual(await Promise.all(streams), ["went on", "went on"]);
   const after = answerOf(await controlPlane.client().node("node1"));
   assert.deepEqual([after.state, after.epoch], ["online", before.epoch], "its lease went on");
   assert.deepEqual(starts(), startsBefore, "no server was started again");
   const tries = servers.map(({ log }) => log.match(/cannot renew the certificate/g)?.length ?? 0);
   assert.deepEqual(tries, [0, 0]);
+  for (const { log, name } of servers) assert.equal(log.includes("etcd ended"), false, name);
   await controlPlane.allServe();
+
+  // Members that were never started again, and one that is, find each other with the new certificates.
+  await servers[1]?.kill();
+  servers[1]?.start();
+  await controlPlane.allServe();
+});
+
+test("a server that is down holds up no other one's new name, and gets it when it is back", {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const controlPlane = await startControlPlane({ servers: 3 });
+  t.after(() => controlPlane.stop());
+  const [, , down] = controlPlane.servers;
+  assert.ok(down);
+  const hasName = (server: TestServer): Promise<boolean> =>
+    holdsName(server, "balancer.example", {
+      ...{ pair: "server", authority: "ca.crt", port: server.port },
+    });
+  await down.kill();
+  const others = controlPlane.servers.filter((server) => server !== down);
+  answerOf(await controlPlane.client().putLoadBalancer("balancer.example:7440"));
+  await until("those that are there to have it", async () =>
+    (await Promise.all(others.map(hasName))).every(Boolean),
+  );
+  down.start();
+  await until("the one that was down to have it", () => hasName(down));
 });
 
 test("a node that was joined with one server survives the loss of that one, also across a restart", {

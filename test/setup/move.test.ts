@@ -1,6 +1,7 @@
 /** The move of a running server from the embedded store to etcd: nothing stops, nothing is lost, nothing is half done. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -125,5 +126,8 @@ test("server init --ha moves a stopped server by itself, and refuses one that ha
   const [line] = await controlPlane.list();
   assert.equal(line?.role, "leader");
   assert.ok(existsSync(join(server.dataDirectory, "etcd/member")));
+  const [entry] = answerOf(await controlPlane.client().audit({ limit: 1 })).items;
+  assert.equal(entry?.action, "server.move", "the audit has it although no server ran");
+  assert.equal(entry.who, `${userInfo().username} at server/1`);
   assert.doesNotMatch(readFileSync(server.logPath, "utf8"), /this is a bug/);
 });

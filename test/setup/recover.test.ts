@@ -1,6 +1,7 @@
 /** `server recover`: two of three servers are lost for good, and the third goes on alone from what it has. */
 import assert from "node:assert/strict";
 import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { answerOf, startControlPlane, until } from "../support/control-plane.ts";
@@ -91,6 +92,13 @@ test("server recover makes a cluster of one of the survivor, and nothing runs tw
     list.map(({ id, role }) => `${id} ${role}`),
     ["1 leader"],
   );
+
+  const { items } = answerOf(await alone.audit({ limit: 100 }));
+  const recoveries = items.filter(({ action }) => action === "server.recover");
+  assert.equal(recoveries.length, 1, "what was cut off does not count");
+  assert.equal(recoveries[0]?.who, `${userInfo().username} at server/1`);
+  assert.equal(recoveries[0]?.from, "127.0.0.1");
+  assert.equal(recoveries[0]?.detail, 'a cluster of one from server 1 "server1"');
 
   controlPlane.servers.splice(1);
   const [fresh] = [await controlPlane.addServer()];

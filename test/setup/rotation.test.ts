@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { inspectCertificate } from "../../src/adapters/certificates/inspect-certificate.ts";
 import { openPkiDirectory } from "../../src/adapters/certificates/pki-directory.ts";
-import type { Client } from "../../src/client/client.ts";
 import { ok } from "../../src/core/result.ts";
 import { openAgentCertificate } from "../../src/roles/agent-certificate.ts";
 import { until as untilShort } from "../agent/support/tools.ts";
@@ -17,6 +16,7 @@ import { missingForEtcd } from "../support/etcd-cluster.ts";
 import { temporaryFolder } from "./support/command.ts";
 import { Probes } from "./support/load.ts";
 import { must } from "./support/must.ts";
+import { watchUntil } from "./support/open-ends.ts";
 import { silentLog } from "./support/silent-log.ts";
 
 const skip = missingForEtcd();
@@ -74,15 +74,6 @@ test("certificates of servers and agents are replaced again and again without a 
   stop.abort();
   assert.equal(await stream, "went on", "a stream that was open stayed open");
 });
-
-async function watchUntil(client: Client, signal: AbortSignal): Promise<string> {
-  for await (const update of client.watch({ kinds: ["service"], signal })) {
-    if (!update.ok) return update.error.message;
-    if (update.value.kind === "lost") return "it was lost";
-    if (signal.aborted) break;
-  }
-  return "went on";
-}
 
 test("an agent that is told another authority with its certificate trusts it from then on", async (t) => {
   const data = temporaryFolder(t);

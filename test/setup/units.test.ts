@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { installUnit, unitText } from "../../src/setup/units.ts";
 import { temporaryFolder } from "./support/command.ts";
 
+const startWords = { server: "server run", agent: "agent launch" };
 const kinds = ["server", "agent"] as const;
 
 test("installUnit() writes the unit where systemd does not run, and says how it is started by hand", async (t) => {
@@ -18,13 +19,13 @@ test("installUnit() writes the unit where systemd does not run, and says how it 
     assert.deepEqual(installed.value, {
       kind: "written",
       unit: join(folder, `holdfast-${kind}.service`),
-      command: `/opt/holdfast ${kind} run --data ${dataDirectory}`,
+      command: `/opt/holdfast ${startWords[kind]} --data ${dataDirectory}`,
     });
     const path = join(folder, `holdfast-${kind}.service`);
     assert.equal(statSync(path).mode & 0o777, 0o644);
     assert.match(
       readFileSync(path, "utf8"),
-      /^ExecStart=\/opt\/holdfast (server|agent) run --data/m,
+      new RegExp(`^ExecStart=/opt/holdfast ${startWords[kind]} --data`, "m"),
     );
   }
 });

@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { systemClock as clock } from "../../src/adapters/clock/system-clock.ts";
 import { programVersion as version } from "../../src/cli/commands/version.ts";
 import type { ApiResult } from "../../src/client/api-error.ts";
@@ -39,6 +39,8 @@ export interface ControlPlaneTestOptions {
   readonly engine?: "etcd" | "embedded";
   /** What runs servers in the place of `holdfast server run`: a source file and its words. */
   readonly runner?: readonly string[];
+  /** What runs agents: words of the command line; default `agent run`. */
+  readonly agentWords?: readonly string[];
   /** Of the new cluster; default `fast`. */
   readonly profile?: "fast" | "balanced" | "patient";
 }
@@ -124,6 +126,16 @@ export class TestProcess {
     if (child === undefined) return null;
     await until("the process to end", () => child.exitCode !== null || child.signalCode !== null);
     return child.exitCode;
+  }
+
+  /** SIGSTOP to it alone, within a millisecond or two after its log says so. */
+  async freezeAt(words: string): Promise<void> {
+    const giveUpAtMs = performance.now() + startMsMax;
+    while (!this.log.includes(words)) {
+      if (performance.now() > giveUpAtMs) throw new Error(`"${words}" is not in the log`);
+      await nextTurn();
+    }
+    this.#process?.kill("SIGSTOP");
   }
 
   /** SIGSTOP to it and to all that descends from it. */
@@ -235,7 +247,7 @@ export class TestControlPlane {
   }
 
   /** One more node whose agent runs; `onServer`: the server that is taken to be on the same machine. */
-  async joinNode(name: string, onServer?: TestServer): Promise<TestNode> {
+  async joinNode(name: string, onServer?: Pick<TestServer, "dataDirectory">): Promise<TestNode> {
     const created = answerOf(await this.client().createJoinToken({ role: "node" }));
     const dataDirectory = join(this.folder, name);
     mkdirSync(dataDirectory, { mode: 0o700 });
@@ -248,7 +260,8 @@ export class TestControlPlane {
         authorityHash: created.authorityHash,
       }),
     );
-    const node = new TestNode(name, dataDirectory, ["agent", "run"], this.#options.env ?? {});
+    const { agentWords = ["agent", "run"], env = {} } = this.#options;
+    const node = new TestNode(name, dataDirectory, agentWords, env);
     this.nodes.push(node);
     node.start();
     return node;

@@ -1,5 +1,5 @@
 /** Registers the node with a server, which also says what this node's name is: the token's. */
-import { availableParallelism, totalmem } from "node:os";
+import { arch, availableParallelism, hostname, totalmem } from "node:os";
 import type { NodeId } from "../../core/ids.ts";
 import type { Capacity } from "../../core/model/capacity.ts";
 import { err, ok, type Result } from "../../core/result.ts";
@@ -15,6 +15,8 @@ export interface JoinOptions {
   readonly log: Log;
   readonly version: string;
   readonly properties: Readonly<Record<string, string | number | boolean>>;
+  /** The HA group that the node is put into when it is registered first; undefined: none. */
+  readonly haGroup?: string | undefined;
   /** What the node has for services; of what is missing the machine has all. */
   readonly capacity?: Partial<Capacity> | undefined;
   /** Gives up. */
@@ -41,13 +43,23 @@ export async function join(options: JoinOptions): Promise<Result<NodeId, string>
   const pause = createPause(options.clock);
   signal.addEventListener("abort", () => pause.end(), { once: true });
   const capacity = { ...machineCapacity(), ...options.capacity };
-  const body = { agentVersion: version, properties, capacity };
+  const facts = {
+    agentVersion: version,
+    properties: { ...properties, ...machineProperties() },
+    capacity,
+  };
+  const body = options.haGroup === undefined ? facts : { ...facts, haGroup: options.haGroup };
   let said = "";
   while (!signal.aborted) {
     const answer = await servers.call(agentPaths.join, body, joinAnswerSchema, { timeoutMs });
-    if (answer.kind === "ok") return ok(answer.value.node);
+    if (answer.kind === "ok") {
+      tellOtherGroup(answer.value, options);
+      return ok(answer.value.node);
+    }
     if (answer.kind === "refused" && finalCodes.has(answer.code)) {
-      return err(`the server refuses this agent: ${answer.detail}; ${hintOf(answer.code)}`);
+      return err(
+        `the server refuses this agent: ${answer.detail}; ${hintOf(answer.code, servers)}`,
+      );
     }
     if (answer.detail !== said) log.write("warn", `cannot join yet: ${answer.detail}`);
     said = answer.detail;
@@ -56,12 +68,37 @@ export async function join(options: JoinOptions): Promise<Result<NodeId, string>
   return err("it was told to end before it could join");
 }
 
+/** A person may have moved the node since: that is what counts, and whoever wrote the flag should know. */
+function tellOtherGroup(
+  { node, haGroup }: { readonly node: NodeId; readonly haGroup?: string | undefined },
+  { haGroup: wanted, log }: JoinOptions,
+): void {
+  if (wanted === undefined || wanted === haGroup) return;
+  const now = haGroup === undefined ? "in no HA group" : `in HA group "${haGroup}"`;
+  log.write(
+    "warn",
+    `node ${node} is ${now}: --ha-group is for a node that is new; move it with: holdfast hagroup member add ${wanted} --node ${node} --force`,
+  );
+}
+
 function machineCapacity(): Capacity {
   return { cpuCores: availableParallelism(), memoryBytes: totalmem() };
 }
 
-/** What the agent's operator can do about a refusal of its token. */
-function hintOf(code: string): string {
+/** What every machine says of itself: built-in properties, whatever its operator says. */
+function machineProperties(): JoinOptions["properties"] {
+  const { cpuCores: cores, memoryBytes } = machineCapacity();
+  return { architecture: architectureName(), cores, memoryBytes, hostname: hostname() };
+}
+
+/** As packages and container images call it. */
+function architectureName(): string {
+  return arch() === "x64" ? "amd64" : arch();
+}
+
+/** What the agent's operator can do about a refusal of its certificate or token. */
+function hintOf(code: string, { token }: Servers): string {
+  if (token === undefined) return "the command for that is printed by: holdfast join-script --node";
   if (code === "not-allowed") return "use a token made with: holdfast token create --node NAME";
   return "make a new one with: holdfast token create --node NAME --out FILE";
 }

@@ -38,6 +38,7 @@ export function keepalivedConfig(floating: FloatingAddress, settings: BalancerSe
     "# Floating address for Holdfast. Made by: holdfast balancer config --for keepalived",
     `# This file is for: ${where}. Each machine has its own. It needs curl.`,
     ...remarks[follows.kind],
+    ...authorityRemark(follows, settings),
     "",
     "global_defs {",
     "    # The check gives up root's rights by itself: keepalived 2.2 cannot test a file that names another user here.",
@@ -80,6 +81,18 @@ const remarks = {
   ],
   balancer: ["# The balancer of this machine must listen on the floating address too."],
 } as const;
+
+/** A file that the check cannot read looks like a server that is never ready. */
+function authorityRemark(
+  follows: FloatingAddress["follows"],
+  { authorityFile }: BalancerSettings,
+): readonly string[] {
+  if (follows.kind === "balancer" || authorityFile === undefined) return [];
+  return [
+    `# The check runs as nobody, who must be able to read ${authorityFile}:`,
+    "# a copy outside of the server's data directory, with mode 0644.",
+  ];
+}
 
 const asNobody = "/usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups";
 

@@ -16,7 +16,6 @@ const listSchema = z.object({
         id: z.string(),
         name: z.string(),
         url: z.string(),
-        health: z.string().optional(),
       }),
     )
     .max(backendsMax),
@@ -56,9 +55,7 @@ function listOf({ status, text }: Answer): Result<AnsweredList, string> {
   if (status !== 200) return err(`it answered ${status}`);
   const parsed = listSchema.safeParse(jsonOf(text));
   if (!parsed.success) return err("its answer is no list of servers");
-  const servers = parsed.data.items
-    .filter(({ health }) => health !== "removed")
-    .map(({ id, name, url }) => ({ id, name, url }));
+  const servers = parsed.data.items;
   const backends = backendsOf(servers);
   return backends.ok ? ok({ backends: backends.value, servers }) : backends;
 }

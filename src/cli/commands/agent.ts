@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import * as z from "zod";
 import { ok, type Result } from "../../core/result.ts";
+import { nameSchema } from "../../wire/ids.ts";
 import {
   type CommandContext,
   durationOption,
@@ -14,7 +15,9 @@ import { parseDuration, parseSize } from "../format/quantity.ts";
 import { readConfigFile } from "../input/config-file.ts";
 import { defaultServer, parseServers, readTokenFile } from "../input/connection.ts";
 import { parseProperties } from "../input/properties.ts";
+import type { AgentRunOptions } from "../roles.ts";
 import type { Session } from "../session.ts";
+import { haGroupOption } from "./fleet/ha-group-option.ts";
 import { addRunFlags, logFields, logOptionsOf } from "./run-options.ts";
 
 const isolations = ["auto", "namespace", "tracked"] as const;
@@ -49,11 +52,13 @@ const fileSchema = z.strictObject({
   restartPatience: written(parseDuration),
   shutdownPatience: written(parseDuration),
   servers: z.array(z.string()).min(1).optional(),
+  haGroup: nameSchema.optional(),
   properties: z.record(z.string(), propertySchema).optional(),
 });
 const flagsSchema = z.object({
   ...shared,
   config: z.string().optional(),
+  haGroup: z.string().optional(),
   property: z.array(z.string()).optional(),
   cpuCores: z.number().optional(),
   memory: z.number().optional(),
@@ -73,9 +78,22 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
   const agent = program.command("agent").description("the agent of this machine");
   const run = agent
     .command("run")
-    .description("run the agent until it is told to end (SIGTERM or Ctrl-C)")
+    .description("run the agent until it is told to end (SIGTERM or Ctrl-C)");
+  addRunOptions(run, context);
+  context.handle(run, (session, _values, options) => runAgent(session, options, context));
+  const launch = agent
+    .command("launch")
+    .description("run the agent under a launcher, so that policies can upgrade it");
+  addRunOptions(launch, context);
+  context.handle(launch, (session, _values, options) => launchAgent(session, options, context));
+  addLeaveCommand(agent, context);
+}
+
+function addRunOptions(command: Command, context: CommandContext): void {
+  command
     .option("--data <folder>", "where its data is (default: /var/lib/holdfast-agent)")
     .addOption(repeatedOption("--property <name=value>", "a label of this node (again for more)"))
+    .addOption(haGroupOption("put the node into this HA group when it is registered first"))
     .option("--watchdog-device <path>", "also feed the kernel's watchdog, e.g. /dev/watchdog")
     .addOption(
       new Option("--isolate <how>", "how workloads are held together (default: auto)").choices(
@@ -100,9 +118,7 @@ export function addAgentCommands(program: Command, context: CommandContext): voi
       ),
     )
     .addHelpText("after", runHelp);
-  addRunFlags(run, context.io.places.agentConfigFile);
-  context.handle(run, (session, _values, options) => runAgent(session, options, context));
-  addLeaveCommand(agent, context);
+  addRunFlags(command, context.io.places.agentConfigFile);
 }
 
 function addLeaveCommand(agent: Command, context: CommandContext): void {
@@ -173,6 +189,24 @@ async function runAgent(
   options: unknown,
   context: CommandContext,
 ): Promise<Outcome> {
+  const found = await findRunOptions(session, options);
+  return found.ok ? await context.roles.runAgent(found.value, session.io) : found;
+}
+
+/** What is wrong with its words is told at once, not by each start of the agent. */
+async function launchAgent(
+  session: Session,
+  options: unknown,
+  context: CommandContext,
+): Promise<Outcome> {
+  const found = await findRunOptions(session, options);
+  return found.ok ? await context.roles.launchAgent(found.value, session.io) : found;
+}
+
+async function findRunOptions(
+  session: Session,
+  options: unknown,
+): Promise<Result<AgentRunOptions, Failure>> {
   const flags = flagsSchema.parse(options);
   const read = await readSettings(session, flags.config);
   if (!read.ok) return read;
@@ -183,23 +217,21 @@ async function runAgent(
   if (!token.ok) return token;
   const properties = parseProperties(flags.property ?? [], file.properties ?? {});
   if (!properties.ok) return properties;
-  return context.roles.runAgent(
-    {
-      dataDirectory: findData(session, flags.data, file),
-      servers: servers.value,
-      token: token.value,
-      properties: properties.value,
-      watchdogDevice: flags.watchdogDevice ?? file.watchdogDevice,
-      isolation: flags.isolate ?? file.isolate ?? "auto",
-      onExit: flags.onExit ?? file.onExit ?? "keep",
-      cpuCores: flags.cpuCores ?? file.cpuCores,
-      memoryBytes: flags.memory ?? file.memory,
-      restartPatienceMs: flags.restartPatience ?? file.restartPatience,
-      shutdownPatienceMs: flags.shutdownPatience ?? file.shutdownPatience,
-      log: logOptionsOf(session, flags, file),
-    },
-    session.io,
-  );
+  return ok({
+    dataDirectory: findData(session, flags.data, file),
+    servers: servers.value,
+    token: token.value,
+    properties: properties.value,
+    haGroup: flags.haGroup ?? file.haGroup,
+    watchdogDevice: flags.watchdogDevice ?? file.watchdogDevice,
+    isolation: flags.isolate ?? file.isolate ?? "auto",
+    onExit: flags.onExit ?? file.onExit ?? "keep",
+    cpuCores: flags.cpuCores ?? file.cpuCores,
+    memoryBytes: flags.memory ?? file.memory,
+    restartPatienceMs: flags.restartPatience ?? file.restartPatience,
+    shutdownPatienceMs: flags.shutdownPatience ?? file.shutdownPatience,
+    log: logOptionsOf(session, flags, file),
+  });
 }
 
 function findServers(session: Session, file: FileSettings): Result<string[], Failure> {

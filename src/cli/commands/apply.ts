@@ -1,4 +1,4 @@
-/** `apply` and `diff`: a cluster's settings, groups, services and rules from a file that people keep in git. */
+/** `apply` and `diff`: a cluster's settings, groups, HA groups, services, rules and deployments from a file that people keep in git. */
 import { type Command, Option } from "commander";
 import * as z from "zod";
 import type { ApiResult } from "../../client/api-error.ts";
@@ -10,6 +10,7 @@ import { readManifest } from "../input/manifest.ts";
 import { makePlan, type PlanStep, textOfStep } from "../plan.ts";
 import type { Session } from "../session.ts";
 import { type Goal, waitForGoals } from "../wait.ts";
+import { addUnknownPropertiesFlag, unknownPropertiesOf } from "./fleet/fleet-flags.ts";
 import { addWaitFlags, tellWarnings, waitFlagsOf } from "./service/change.ts";
 import { goalOf } from "./service/edit.ts";
 import { dryRun } from "./whatif/dry-run.ts";
@@ -34,6 +35,20 @@ The file holds YAML documents, parted by ---, each with its kind:
   affinity: negative
   services: [process:api, process:db]
   ---
+  kind: HaGroup                 # of its members one at a time is upgraded
+  name: pair
+  members: [node1, node2]
+  ---
+  kind: Definition              # a version of a service, for deployments; see holdfast definition add --help
+  service: process:web
+  version: 1.2.0
+  process: { command: /srv/web-1.2.0 }
+  ---
+  kind: Deployment              # see holdfast deployment add --help
+  name: web
+  service: process:web
+  versions: [{ version: 1.2.0 }]
+  ---
   kind: Settings                # at most one
   profile: fast
 
@@ -49,6 +64,7 @@ export function addApplyCommands(program: Command, context: CommandContext): voi
     .addOption(file())
     .addHelpText("after", formHelp);
   apply.option("--dry-run", "change nothing: show what would change and what would come of it");
+  addUnknownPropertiesFlag(apply);
   apply.addOption(startTimeOption());
   addWaitFlags(apply);
   context.handle(apply, runApply);
@@ -115,7 +131,7 @@ async function runApply(
       if (step.kind === "service") pushGoal(goals, step, step.revision ?? 0);
       continue;
     }
-    const answer = await send(client, step);
+    const answer = await send(client, step, unknownPropertiesOf(options));
     if (!answer.ok) return stoppedAt(steps, index, failOfApi(answer.error).error);
     tellWarnings(session, answer.value.warnings);
     if (step.kind === "service") pushGoal(goals, step, answer.value.revision);
@@ -146,7 +162,11 @@ interface Made {
   readonly warnings: readonly string[];
 }
 
-async function send(client: Client, step: PlanStep): Promise<ApiResult<Made>> {
+async function send(
+  client: Client,
+  step: PlanStep,
+  unknownProperties: "allowed" | "refused",
+): Promise<ApiResult<Made>> {
   const expected = step.revision ?? "new";
   switch (step.kind) {
     case "settings":
@@ -155,6 +175,20 @@ async function send(client: Client, step: PlanStep): Promise<ApiResult<Made>> {
       return madeOf(await client.putGroup(step.group, expected), (group) => group);
     case "service":
       return madeOf(await client.putService(step.service.input, expected), (service) => service);
+    case "ha-group": {
+      const { name } = step.haGroup;
+      const put = client.putHaGroup(name, step.haGroup, { expected });
+      return madeOf(await put, (group) => group);
+    }
+    case "definition":
+      return madeOf(
+        await client.addDefinition(step.definition, { unknownProperties }),
+        (definition) => definition,
+      );
+    case "deployment": {
+      const put = client.putDeployment(step.deployment, { expected, unknownProperties });
+      return madeOf(await put, (deployment) => deployment);
+    }
     case "rule":
       return madeOf(await client.putRule(step.rule, expected), (rule) => rule);
   }

@@ -179,7 +179,7 @@ async function findServers(
   if (!client.ok) return client;
   const list = await client.value.servers();
   if (!list.ok) return failOfApi(list.error);
-  const servers = list.value.items.filter(({ health }) => health !== "removed");
+  const servers = list.value.items;
   if (servers.length > 0 && servers.every(({ url }) => url !== "")) return ok(servers);
   return fail(
     1,

@@ -68,6 +68,21 @@ async function readNames(found: Suggestions, io: CliIo): Promise<readonly Sugges
       const items = answer.ok ? answer.value.items : [];
       return items.map((item) => ({ value: item.name, description: "" }));
     },
+    haGroups: async () => {
+      const answer = await client.value.haGroups();
+      const items = answer.ok ? answer.value.items : [];
+      return items.map((item) => ({ value: item.name, description: item.description }));
+    },
+    definitions: async () => {
+      const answer = await client.value.definitions();
+      const services = new Set((answer.ok ? answer.value.items : []).map(({ service }) => service));
+      return [...services].map((value) => ({ value, description: "" }));
+    },
+    deployments: async () => {
+      const answer = await client.value.deployments();
+      const items = answer.ok ? answer.value.items : [];
+      return items.map((item) => ({ value: item.name, description: item.config.service }));
+    },
     rules: async () => {
       const answer = await client.value.rules();
       const items = answer.ok ? answer.value.items : [];

@@ -8,6 +8,7 @@ import { formatInstant, formatSpan } from "../format/quantity.ts";
 import { oneLine } from "../format/text-width.ts";
 import type { Session } from "../session.ts";
 import { waitForMaintenance } from "../wait-cluster.ts";
+import { addNodeSet } from "./fleet/node-set.ts";
 import { addNodeJoin } from "./server/node-join.ts";
 import { addWaitFlags, waitFlagsOf } from "./service/change.ts";
 
@@ -18,6 +19,7 @@ export function addNodeCommands(program: Command, context: CommandContext): void
   addNodeJoin(node, context);
   const show = node.command("show").description("one node in full").argument("<node>");
   context.handle(show, showNode);
+  addNodeSet(node, context);
   const confirm = node
     .command("confirm-off")
     .description("confirm that a lost node is switched off: its services are then recovered")
@@ -85,7 +87,9 @@ async function showNode(session: Session, values: readonly string[]): Promise<Ou
   if (!answer.ok) return failOfApi(answer.error);
   const node = answer.value;
   session.print(answer.body, () => {
-    const properties = Object.entries(node.properties).map(([name, value]) => `${name}=${value}`);
+    const properties = Object.entries(node.properties).map(
+      ([name, value]) => `${name}=${Array.isArray(value) ? `[${value.join(", ")}]` : value}`,
+    );
     const lines: [string, string][] = [
       ["node", node.id],
       ["state", node.state],
@@ -102,8 +106,12 @@ async function showNode(session: Session, values: readonly string[]): Promise<Ou
       ],
       ["capacity", capacityText(node)],
       ["taints", node.taints.join(", ") || "none: it takes every service"],
+      ["HA group", node.haGroup ?? "none"],
       ["services", node.services.join(", ") || "none"],
       ["properties", properties.join(", ") || "none"],
+      ...(node.constraint === undefined
+        ? []
+        : [["asks for", node.constraint] satisfies [string, string]]),
     ];
     return lines
       .map(

@@ -8,7 +8,7 @@ import { oneLine } from "../format/text-width.ts";
 import type { Session } from "../session.ts";
 import { textOfArming } from "./cluster.ts";
 import { nodesTable } from "./node.ts";
-import { servicesTable } from "./service/service.ts";
+import { isInstance, servicesTable } from "./service/service.ts";
 
 /** Hangs `status` into the program. */
 export function addStatusCommand(program: Command, context: CommandContext): void {
@@ -48,7 +48,8 @@ function headOf(status: ClusterStatus): string {
 /** What waits for a person, each with the command that helps. */
 function needsOf(status: ClusterStatus): string[] {
   const errors = status.services
-    .filter((service) => service.state === "error")
+    // Instances of deployments are tried again by themselves.
+    .filter((service) => service.state === "error" && !isInstance(service.id))
     .map(
       (service) =>
         `${service.id} is in error: ${service.reason}; correct the cause, then: holdfast service disable ${service.id} --wait && holdfast service start ${service.id}`,
@@ -79,5 +80,10 @@ function waitsForConfirmation(status: ClusterStatus, node: string): boolean {
   const lost = status.nodes.some((other) => other.id === node && !other.leased);
   const isKept = (service: ServiceResource): boolean =>
     keptSchema.safeParse(service.config).success && service.state === "fence";
-  return lost && status.services.some((service) => service.node === node && isKept(service));
+  return (
+    lost &&
+    status.services.some(
+      (service) => service.node === node && !isInstance(service.id) && isKept(service),
+    )
+  );
 }

@@ -1,6 +1,9 @@
 /** Files for `apply`, `diff` and `service add -f`: YAML documents, each of a `kind`, checked as a whole before use. */
 import type * as z from "zod";
 import { ok, type Result } from "../../core/result.ts";
+import { type DefinitionConfig, definitionSchema } from "../../wire/fleet/definitions.ts";
+import { type DeploymentConfig, deploymentSchema } from "../../wire/fleet/deployments.ts";
+import { type HaGroupConfig, haGroupSchema } from "../../wire/fleet/ha-groups.ts";
 import {
   type GroupConfig,
   groupSchema,
@@ -30,6 +33,9 @@ export interface Manifest {
   readonly groups: readonly GroupConfig[];
   readonly services: readonly ManifestService[];
   readonly rules: readonly RuleConfig[];
+  readonly haGroups: readonly HaGroupConfig[];
+  readonly definitions: readonly DefinitionConfig[];
+  readonly deployments: readonly DeploymentConfig[];
 }
 
 const nothingChanged = "correct the file; nothing was changed";
@@ -60,9 +66,15 @@ type Part =
   | { readonly kind: "Service"; readonly service: ManifestService }
   | { readonly kind: "Group"; readonly group: GroupConfig }
   | { readonly kind: "Rule"; readonly rule: RuleConfig }
+  | { readonly kind: "HaGroup"; readonly haGroup: HaGroupConfig }
+  | { readonly kind: "Definition"; readonly definition: DefinitionConfig }
+  | { readonly kind: "Deployment"; readonly deployment: DeploymentConfig }
   | { readonly kind: "Settings"; readonly settings: Settings };
 
-const partKinds = ["Service", "Group", "Rule", "Settings"] as const;
+const partKinds = [
+  ...(["Service", "Group", "Rule", "HaGroup"] as const),
+  ...(["Definition", "Deployment", "Settings"] as const),
+] as const;
 
 function manifestOf(parts: readonly Part[]): Manifest {
   return {
@@ -70,6 +82,9 @@ function manifestOf(parts: readonly Part[]): Manifest {
     groups: parts.flatMap((part) => (part.kind === "Group" ? [part.group] : [])),
     services: parts.flatMap((part) => (part.kind === "Service" ? [part.service] : [])),
     rules: parts.flatMap((part) => (part.kind === "Rule" ? [part.rule] : [])),
+    haGroups: parts.flatMap((part) => (part.kind === "HaGroup" ? [part.haGroup] : [])),
+    definitions: parts.flatMap((part) => (part.kind === "Definition" ? [part.definition] : [])),
+    deployments: parts.flatMap((part) => (part.kind === "Deployment" ? [part.deployment] : [])),
   };
 }
 
@@ -109,6 +124,14 @@ function identityOf(part: Exclude<Part, { kind: "Settings" }>): { field: string;
       return { field: "name", name: part.group.name };
     case "Rule":
       return { field: "name", name: part.rule.name };
+    case "HaGroup":
+      return { field: "name", name: part.haGroup.name };
+    case "Definition": {
+      const { service, version } = part.definition;
+      return { field: "version", name: `${service} ${version}` };
+    }
+    case "Deployment":
+      return { field: "name", name: part.deployment.name };
   }
 }
 
@@ -132,6 +155,18 @@ function readPart(document: YamlDocument, file: string): Result<Part, Failure> {
     case "Rule": {
       const parsed = check(ruleSchema, fields, document, file);
       return parsed.ok ? ok({ kind: known, rule: parsed.value }) : parsed;
+    }
+    case "HaGroup": {
+      const parsed = check(haGroupSchema, fields, document, file);
+      return parsed.ok ? ok({ kind: known, haGroup: parsed.value }) : parsed;
+    }
+    case "Definition": {
+      const parsed = check(definitionSchema, fields, document, file);
+      return parsed.ok ? ok({ kind: known, definition: parsed.value }) : parsed;
+    }
+    case "Deployment": {
+      const parsed = check(deploymentSchema, fields, document, file);
+      return parsed.ok ? ok({ kind: known, deployment: parsed.value }) : parsed;
     }
     case "Settings": {
       const parsed = check(settingsSchema, fields, document, file);

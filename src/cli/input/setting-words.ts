@@ -3,6 +3,7 @@ import { balanceMethods, schedulers, shutdownPolicies } from "../../core/model/s
 import { err, ok, type Result } from "../../core/result.ts";
 import {
   admissionActions,
+  coldStartOf,
   profileNames,
   type Settings,
   type SettingsChange,
@@ -37,6 +38,7 @@ const size: Kind = {
   write: (value) => writeSize(Number(value)),
 };
 const number: Kind = { form: "NUMBER", parse: parseNumber, write: String };
+const text: Kind = { form: "NAME", parse: ok, write: String };
 const onOff: Kind = {
   form: "on|off",
   parse: (text) =>
@@ -71,6 +73,7 @@ const settings: readonly Setting[] = [
   { key: "times.watchdogMs", kind: duration, words: "by then a cut-off node has killed all" },
   { key: "times.renewEveryMs", kind: duration, words: "how often a lease is renewed" },
   { key: "suspectMs", kind: duration, words: "a node is missed so long before it is fenced" },
+  { key: "coldStartMs", kind: duration, words: "a starting cluster awaits known nodes so long" },
   {
     key: "shutdownPolicy",
     kind: oneOf(shutdownPolicies),
@@ -123,6 +126,7 @@ const settings: readonly Setting[] = [
   },
   { key: "bundles.fileBytesMax", kind: size, words: "largest bundle" },
   { key: "bundles.totalBytesMax", kind: size, words: "all bundles together" },
+  { key: "compat.organisation", kind: text, words: "the cluster's name for exchange clients" },
 ];
 
 /** So wide is the column of keys with their values, in help. */
@@ -144,7 +148,7 @@ export function settingsHelp(): string {
 /** The settings in force, a line each, as `cluster settings set` takes them. */
 export function settingsText(value: Settings): string {
   const isOwn = value.times !== undefined;
-  const shown: Draft = { ...value, times: timesOf(value) };
+  const shown: Draft = { ...value, times: timesOf(value), coldStartMs: coldStartOf(value) };
   return settings
     .filter(({ key }) => isShown(key, shown))
     .map(({ key, kind }) => {

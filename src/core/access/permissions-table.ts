@@ -59,7 +59,22 @@ export const permissions = {
     also: "owner",
     words: "add, change or remove a placement group",
   },
+  "hagroup.create": { least: "viewer", words: "create an HA group" },
+  "hagroup.change": {
+    least: "admin",
+    words: "describe an HA group anew, or remove it (whoever created it may, too)",
+  },
   "rule.change": { least: "admin", also: "owner", words: "add, change or remove a rule" },
+  "definition.change": {
+    least: "admin",
+    words: "add or remove a version of a service that deployments run",
+  },
+  "deployment.change": { least: "admin", words: "add, change or remove a deployment" },
+  "policy.change": {
+    least: "admin",
+    words: "add, change or remove a management policy, which upgrades agents",
+  },
+  "rollout.order": { least: "operator", words: "pause, resume or abort a rollout" },
   "settings.change": { least: "admin", words: "change the settings of the cluster" },
   "bundle.push": { least: "admin", words: "push a bundle" },
   "bundle.remove": { least: "admin", words: "remove a bundle" },

@@ -29,6 +29,8 @@ export type AgentEvent =
       readonly restartKey: string;
       readonly configurationKey: string;
       readonly tracked: boolean;
+      /** `starting`: a health check will tell how it is; undefined: there is none. */
+      readonly health?: ReportedHealth | undefined;
     }
   /** Failed under this uid before the agent was restarted: reported again, not executed again. */
   | {

@@ -152,6 +152,7 @@ function onSnapshot(state: AgentState, instructions: readonly AgentInstruction[]
 
 function onAdopted(slot: Slot, event: Extract<AgentEvent, { kind: "adopted" }>, now: number): void {
   slot.tracked = event.tracked;
+  slot.health = event.health ?? "none";
   slot.configurationKey = event.configurationKey;
   slot.phase = {
     kind: "running",

@@ -1,6 +1,7 @@
 /** Every decision carries one of these; `sentenceOf` in this folder turns it into words for log, API and CLI. */
 import type { Epoch, NodeId, ServiceId } from "../ids.ts";
 import type { Selection } from "../placement/select-node.ts";
+import type { FleetReason } from "./fleet-reason.ts";
 
 /** What made placement take a node. */
 export type PlacementCause = Selection["because"];
@@ -9,6 +10,8 @@ export type PlacementCause = Selection["because"];
 export type Reason =
   | { readonly code: "added" }
   | { readonly code: "no-node-online" }
+  /** The first nodes of a starting cluster are online, and others are known. */
+  | { readonly code: "cold-start"; readonly waitMs: number }
   | {
       readonly code: "placed";
       readonly node: NodeId;
@@ -62,6 +65,8 @@ export type Reason =
       readonly because: string;
     }
   | { readonly code: "may-stay"; readonly node: NodeId }
+  /** It was to leave for a maintenance that is over: it stays, unless it has left already. */
+  | { readonly code: "maintenance-called-off"; readonly node: NodeId }
   | {
       readonly code: "volumes-bound" | "waits-for-volumes";
       readonly node: NodeId;
@@ -147,6 +152,8 @@ export type Reason =
       readonly because: string;
     }
   | { readonly code: "rule-rejected"; readonly rule: string; readonly because: string }
+  /** It was rejected, and nothing stands against it any more. */
+  | { readonly code: "rule-in-force"; readonly rule: string }
   | {
       readonly code: "brake";
       readonly brake: "on" | "off";
@@ -157,4 +164,5 @@ export type Reason =
   | { readonly code: "isolation-policy"; readonly onIsolation: string }
   | { readonly code: "removing" }
   | { readonly code: "ignored" }
+  | FleetReason
   | { readonly code: "managed-again" };

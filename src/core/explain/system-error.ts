@@ -7,7 +7,7 @@ const sentences: Readonly<Record<string, string>> = {
   ENOSPC: "no space left on the disk",
   ENOTDIR: "a part of the path is not a directory",
   EEXIST: "it is there already and is something else",
-  ENOENT: "no such folder",
+  ENOENT: "no such file or folder",
   EADDRINUSE: "another process uses this address and port",
   EADDRNOTAVAIL: "this machine has no such address",
   ENOTFOUND: "there is no such host",

@@ -3,6 +3,8 @@ import { assertNever } from "../assert.ts";
 import { compareIds, type NodeId, type ServiceId } from "../ids.ts";
 import type { NodeState } from "../model/node.ts";
 import { isPlaced, type ServiceStatus } from "../model/service.ts";
+import type { Refusal } from "../placement/select-node.ts";
+import type { Reason } from "./reason.ts";
 import { sentenceOf } from "./sentence.ts";
 import { spanOf } from "./sentences/words.ts";
 
@@ -10,6 +12,8 @@ export interface WhyInput {
   readonly service: ServiceId;
   /** Undefined: the manager has not seen it yet. */
   readonly status: ServiceStatus | undefined;
+  /** What holds it up now, if that is more than its status says. */
+  readonly hold: Reason | undefined;
   readonly nodes: readonly WhyNode[];
   /** What rules, order and limits mean for it, each as a sentence. */
   readonly rules: readonly string[];
@@ -28,13 +32,17 @@ export interface WhyNode {
   /** Why the node is closed to the service, whatever the rules say. */
   readonly closed: string | undefined;
   /** Why placement would not take the node, though it is online. */
-  readonly refusal: string | undefined;
+  readonly refusal: Refusal | undefined;
 }
+
+/** What becomes of a node. `less-preferred`: it would do, were there no better ones. */
+export const verdicts = ["here", "allowed", "less-preferred", "refused"] as const;
+export type Verdict = (typeof verdicts)[number];
 
 /** What stands for or against one node, as a sentence. */
 export interface NodeVerdict {
   readonly node: NodeId;
-  readonly verdict: "here" | "allowed" | "refused";
+  readonly verdict: Verdict;
   readonly sentence: string;
 }
 
@@ -59,10 +67,10 @@ export function explainService(input: WhyInput): Explanation {
   };
 }
 
-function summaryOf({ service, status }: WhyInput): string {
+function summaryOf({ service, status, hold }: WhyInput): string {
   if (status === undefined) return `${service} was added and waits for the manager`;
   const where = isPlaced(status) ? ` on node "${status.node}"` : "";
-  return `${service} is ${status.state}${where} because ${sentenceOf(status.reason)}`;
+  return `${service} is ${status.state}${where} because ${sentenceOf(hold ?? status.reason)}`;
 }
 
 function verdictOn(node: WhyNode, status: ServiceStatus | undefined): NodeVerdict {
@@ -76,16 +84,20 @@ function verdictOn(node: WhyNode, status: ServiceStatus | undefined): NodeVerdic
   if (node.state !== "online") {
     return { node: node.id, verdict: "refused", sentence: `node is ${node.state}` };
   }
-  if (node.refusal !== undefined) {
-    return { node: node.id, verdict: "refused", sentence: node.refusal };
+  if (node.refusal?.isLessPreferred === false) {
+    return { node: node.id, verdict: "refused", sentence: node.refusal.sentence };
   }
   if (failed) {
     return { node: node.id, verdict: "refused", sentence: "it failed to start here already" };
   }
+  if (node.refusal !== undefined) {
+    return { node: node.id, verdict: "less-preferred", sentence: node.refusal.sentence };
+  }
   return { node: node.id, verdict: "allowed", sentence: `online with ${count}` };
 }
 
-function nextSteps({ service, status, nodes, armed, purgeAfterMs }: WhyInput): readonly string[] {
+function nextSteps(input: WhyInput): readonly string[] {
+  const { service, status, hold, nodes, armed, purgeAfterMs } = input;
   if (!armed) return ["have the cluster act again: holdfast cluster arm"];
   if (status === undefined) return [];
   const nodeless = nodes.every((node) => node.state !== "online");
@@ -102,6 +114,7 @@ function nextSteps({ service, status, nodes, armed, purgeAfterMs }: WhyInput): r
       return confirmSteps(status.node);
     case "queued":
     case "recovery":
+      if (hold !== undefined || status.reason.code === "cold-start") return [];
       if (status.reason.code === "waits-for-volumes") {
         return volumeSteps(status.reason.node, purgeAfterMs);
       }

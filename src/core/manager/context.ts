@@ -18,6 +18,7 @@ import type { InstantMs } from "../time.ts";
 import type { EpochCondition, ManagerEffect, NodeTransition } from "./effect.ts";
 import { dropService, putNode } from "./memory/mirror.ts";
 import { retally } from "./memory/size.ts";
+import { isPinned } from "./moves/pinned.ts";
 import type { ManagerState } from "./state.ts";
 
 interface StatusChange {
@@ -282,7 +283,8 @@ function orderOf({ kind }: ManagerEffect): -1 | 0 | 1 {
 function index(state: ManagerState, status: ServiceStatus): void {
   const { service } = status;
   if (status.state === "queued" || status.state === "recovery") state.waiting.add(service);
-  if (isUnsettled(status)) state.unsettled.add(service);
+  // An instance waits for its own node for as long as it takes; that holds up nothing else.
+  if (isUnsettled(status) && !isPinned(service)) state.unsettled.add(service);
   if (status.state !== "started") state.brake.inFlight.delete(service);
   if (!isPlaced(status)) return;
   addTo(state.servicesOn, status.node, service);

@@ -77,15 +77,33 @@ export interface ManagerState {
   readonly restricted: Set<NodeId>;
   /** The node whose purge was asked for and is not in the store yet. */
   purging: NodeId | undefined;
+  readonly coldStart: ColdStartState;
   readonly brake: BrakeState;
   readonly balance: BalanceState;
   /** Services to look at before the step ends. */
   readonly dirty: Set<ServiceId>;
 }
 
+/** Of a cluster that starts. */
+export interface ColdStartState {
+  /** `new`: a new manager has not looked yet. `begun`: at least one node is online. */
+  phase: "new" | "none-online" | "begun";
+  /** Since when services without a node wait for known nodes to come in; undefined: they do not. */
+  sinceMs: InstantMs | undefined;
+}
+
+/** What is said of the mass-failure brake. */
+export interface BrakeCounts {
+  readonly lostCount: number;
+  readonly nodeCount: number;
+  readonly recoveriesAtOnce: number;
+}
+
 /** Of the mass-failure brake. */
 export interface BrakeState {
   active: boolean;
+  /** The figures that were announced last; undefined: none since it was put on. */
+  told: BrakeCounts | undefined;
   /** Who was recovered under it and does not run yet, and until when that holds up others. */
   readonly inFlight: Map<ServiceId, InstantMs>;
   /** For whom no node was found: they hold up nobody. */
@@ -153,8 +171,10 @@ export function createManagerState(options: ManagerStateOptions): ManagerState {
     missing: new Set(),
     restricted: new Set(),
     purging: undefined,
+    coldStart: { phase: "new", sinceMs: undefined },
     brake: {
       active: false,
+      told: undefined,
       inFlight: new Map(),
       unplaced: new Set(),
       turn: undefined,

@@ -19,6 +19,7 @@ import { nextSuspectAt } from "./nodes/nodes.ts";
 import { nextPurgeAt, purgeLostNode } from "./nodes/purge.ts";
 import { noteArmingState, releaseHeld } from "./policy/arming.ts";
 import { nextBrakeAt, recoverInOrder, updateBrake } from "./policy/brake.ts";
+import { nextColdStartAt, updateColdStart } from "./policy/cold-start.ts";
 import { refreshRulebook } from "./policy/rules.ts";
 import type { ManagerState } from "./state.ts";
 
@@ -48,6 +49,7 @@ export function stepAll(
   if (!state.loaded) return { effects: [], wakeAtMs: undefined };
   refreshRulebook(context);
   markDueRetries(context);
+  updateColdStart(context);
   updateBrake(context);
   balance(context);
   settle(context);
@@ -95,6 +97,7 @@ function nextWakeAt(state: ManagerState, now: InstantMs): InstantMs | undefined 
     nextPurgeAt(state, now),
     nextBalanceAt(state),
     nextBrakeAt(state),
+    nextColdStartAt(state),
     nextRetryAt(state),
   ];
   for (const wish of wishes) {

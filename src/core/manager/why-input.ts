@@ -7,6 +7,7 @@ import { refusalsOf } from "../placement/select-node.ts";
 import { tallyOf } from "./memory/tally.ts";
 import { barrierTo, boundNode } from "./moves/barrier.ts";
 import { selectInputOf } from "./moves/choose.ts";
+import { brakeHold } from "./policy/brake.ts";
 import type { ManagerState } from "./state.ts";
 
 /** The facts about a service; `id` need not be known. */
@@ -16,6 +17,7 @@ export function whyInputOf(state: ManagerState, id: ServiceId): WhyInput {
   return {
     service: id,
     status,
+    hold: status?.state === "recovery" ? brakeHold(state, status) : undefined,
     nodes: nodesFor(state, id),
     rules: service === undefined ? [] : rulesFor(state, service),
     armed: state.arming === "armed",
@@ -38,7 +40,10 @@ function nodesFor(state: ManagerState, id: ServiceId): readonly WhyNode[] {
       state: node.state,
       serviceCount: tallyOf(state.tallies, node.id).serviceCount,
       closed,
-      refusal: closed ?? refusals?.get(node.id),
+      refusal:
+        closed === undefined
+          ? refusals?.get(node.id)
+          : { isLessPreferred: false, sentence: closed },
     };
   });
 }

@@ -48,6 +48,8 @@ export interface ClusterSettings {
    * that expired in the store is proof enough (S4); other systems' waiting time can be set.
    */
   readonly suspectMs: DurationMs;
+  /** On a cold start services without a node wait so long at most for known nodes; 0: not at all. */
+  readonly coldStartMs: DurationMs;
   readonly shutdownPolicy: ShutdownPolicy;
   readonly scheduler: Scheduler;
   /** Choose the best node again whenever a service is requested started. */
@@ -74,6 +76,7 @@ export function settingsOfProfile(profile: ProfileName): ClusterSettings {
     profile,
     times: profiles[profile],
     suspectMs: durationMs(0),
+    coldStartMs: profiles[profile].ttlMs,
     shutdownPolicy: "conditional",
     scheduler: "basic",
     rebalanceOnStart: false,

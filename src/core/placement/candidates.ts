@@ -27,13 +27,13 @@ export interface Level {
   readonly pinned: NodeId | undefined;
 }
 
-/** What keeps the service off a node. */
+/** What keeps the service off a node. `less-preferred`: nothing but that better ones are there. */
 export type Obstacle =
   | "forbidden"
-  | "less-preferred"
   | "failed-there"
   | "apart"
-  | "company-elsewhere";
+  | "company-elsewhere"
+  | "less-preferred";
 
 const noCounterparts: Bounds["apart"] = new Map();
 const noCompany: Bounds["together"] = new Map();
@@ -114,15 +114,17 @@ function majority(bounds: Bounds, counts: (node: NodeId) => boolean): NodeId | u
   return best?.node;
 }
 
-/** What keeps the service off an online node when `level` is the best there is; undefined: nothing does. */
+/**
+ * What keeps the service off an online node when `level` is the best there is; undefined: nothing does. What would keep
+ * it off whatever the level is comes first.
+ */
 export function obstacleOf(bounds: Bounds, level: Level, node: NodeId): Obstacle | undefined {
   const priority = priorityOf(bounds.affinity, node);
   if (priority === undefined) return "forbidden";
-  if (priority < level.priority) return "less-preferred";
   if (bounds.failed.includes(node)) return "failed-there";
   if (bounds.apart.has(node)) return "apart";
   if (level.pinned !== undefined && level.pinned !== node) return "company-elsewhere";
-  return undefined;
+  return priority < level.priority ? "less-preferred" : undefined;
 }
 
 /** Whether the service may stay on a node, of whatever priority, as far as rules go. */

@@ -51,24 +51,40 @@ export function selectNode(input: SelectInput): Selection | undefined {
   return { node: only, because: isNarrowed(bounds, level) ? "affinity" : "only-one-left" };
 }
 
+/** Why a node is not taken. */
+export interface Refusal {
+  /** It would do, were there no better ones. */
+  readonly isLessPreferred: boolean;
+  /** Without its subject's name. */
+  readonly sentence: string;
+}
+
 /**
- * Why each online node may not take the service, as a sentence without its subject's name, or undefined when it may.
- * The node that `selectNode` takes is never refused.
+ * Why each online node is not to take the service, or undefined when it may. The node that `selectNode` takes is never
+ * refused.
  */
-export function refusalsOf(input: SelectInput): ReadonlyMap<NodeId, string | undefined> {
+export function refusalsOf(input: SelectInput): ReadonlyMap<NodeId, Refusal | undefined> {
   const bounds = boundsOf(input);
   const level = decidingLevel(input, bounds) ?? { priority: 0, pinned: undefined };
   const keeps = staysWithoutFailback(input, bounds) ? input.current : undefined;
   return new Map(
-    input.online.map((node) => {
-      if (node === keeps) return [node, undefined];
-      const obstacle = obstacleOf(bounds, level, node);
-      if (obstacle !== undefined) {
-        return [node, obstacleSentence(obstacle, { bounds, level, node })];
-      }
-      return [node, node === input.current ? undefined : input.refusal(node)];
-    }),
+    input.online.map((node) => [
+      node,
+      node === keeps ? undefined : refusalBy(input, { bounds, level, node }),
+    ]),
   );
+}
+
+function refusalBy(input: SelectInput, place: Place): Refusal | undefined {
+  const { bounds, level, node } = place;
+  const obstacle = obstacleOf(bounds, level, node);
+  const isLessPreferred = obstacle === "less-preferred";
+  if (obstacle !== undefined && !isLessPreferred) {
+    return { isLessPreferred, sentence: obstacleSentence(obstacle, place) };
+  }
+  const lack = node === input.current ? undefined : input.refusal(node);
+  if (lack !== undefined) return { isLessPreferred: false, sentence: lack };
+  return isLessPreferred ? { isLessPreferred, sentence: obstacleSentence(obstacle, place) } : lack;
 }
 
 /** Without failback it stays on any node that is permitted, whatever the priorities say. */
@@ -105,10 +121,14 @@ function settledNode(input: SelectInput, bounds: Bounds, level: Level): Selectio
   return { node: current, because: "current-is-fine" };
 }
 
-function mayTake(
-  input: SelectInput,
-  place: { readonly bounds: Bounds; readonly level: Level; readonly node: NodeId },
-): boolean {
+/** A node, seen with what binds the service. */
+interface Place {
+  readonly bounds: Bounds;
+  readonly level: Level;
+  readonly node: NodeId;
+}
+
+function mayTake(input: SelectInput, place: Place): boolean {
   if (!input.isOnline(place.node)) return false;
   if (obstacleOf(place.bounds, place.level, place.node) !== undefined) return false;
   return hasRoom(input, place.node);

@@ -11,6 +11,7 @@ import type { Problem } from "../../wire/errors.ts";
 import { turnedAway } from "../agents/removed-node.ts";
 import { removedWords } from "../control-plane/removed-server.ts";
 import { refuse } from "../http/problem-error.ts";
+import { canonicalSerial, revocationOf } from "../view/revocations.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 import { urisOf } from "./certificate-uris.ts";
 import type { AgentIdentity, ServerIdentity } from "./identity.ts";
@@ -18,7 +19,7 @@ import type { AgentIdentity, ServerIdentity } from "./identity.ts";
 /** What the answer depends on. */
 export type CertificateTables = Pick<
   ViewTables,
-  "nodes" | "servers" | "revocations" | "removedNodes" | "removedServers"
+  "nodes" | "servers" | "revocations" | "revokedNames" | "removedNodes" | "removedServers"
 >;
 
 /** The holder that these URIs of one certificate name, if it is still of the cluster. */
@@ -70,29 +71,31 @@ export function identifySocket(
   socket: Socket,
   tables: CertificateTables,
 ): Result<AgentIdentity | ServerIdentity, Problem> | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  let certificate = shown.get(socket);
-  if (certificate === undefined) {
-    const { subjectaltname, serialNumber } = socket.getPeerCertificate();
-    certificate = {
-      uris: urisOf(subjectaltname ?? ""),
-      serial: canonicalSerial(serialNumber ?? ""),
-    };
-    shown.set(socket, certificate);
-  }
+  const certificate = shownBy(socket);
+  if (certificate === undefined) return undefined;
   const { uris, serial } = certificate;
   const identified = identifyCertificate(uris, tables);
   // Whoever was taken out is told that, and not only that their certificate counts no longer.
   if (!identified.ok) return identified;
-  for (const { value } of tables.revocations.values()) {
-    if (value.authority === "cluster" && canonicalSerial(value.serial) === serial) {
-      return refuse("bad-token", `the client certificate was revoked: ${value.because}`);
-    }
-  }
-  return identified;
+  const revocation = revocationOf(tables, { serial, authority: "cluster" });
+  if (revocation === undefined) return identified;
+  return refuse("bad-token", `the client certificate was revoked: ${revocation.because}`);
 }
 
-/** Serials are written with and without leading zeros, colons and capitals. */
-function canonicalSerial(serial: string): string {
-  return serial.toLowerCase().replaceAll(":", "").replace(/^0+/, "");
+/** The canonical serial of the certificate that was shown; undefined: none that counts was. */
+export function serialOfSocket(socket: Socket): string | undefined {
+  return shownBy(socket)?.serial;
+}
+
+function shownBy(socket: Socket): ShownCertificate | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const before = shown.get(socket);
+  if (before !== undefined) return before;
+  const { subjectaltname, serialNumber } = socket.getPeerCertificate();
+  const certificate = {
+    uris: urisOf(subjectaltname ?? ""),
+    serial: canonicalSerial(serialNumber ?? ""),
+  };
+  shown.set(socket, certificate);
+  return certificate;
 }

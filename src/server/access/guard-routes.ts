@@ -1,29 +1,34 @@
 /** Asks of every request who it is from and whether they may, before its body is read where that suffices. */
 import { TLSSocket } from "node:tls";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Permission } from "../../core/access/permissions-table.ts";
 import { couldPermit, type Need, permits, type Refusal } from "../../core/access/permits.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { type Problem, problemOf } from "../../wire/errors.ts";
 import type { ServerContext } from "../context.ts";
 import type { App } from "../http/app.ts";
-import { authenticate, grantOf, readAuthorization } from "../http/auth.ts";
+import { grantOf, readAuthorization } from "../http/auth.ts";
 import { ProblemError, refuse } from "../http/problem-error.ts";
 import { serverOfProof } from "../peers/peer-proof.ts";
 import { identifySocket } from "./certificate.ts";
+import { expiryOfIdentity, identifyAgain, identifyToken, keysOfIdentity } from "./identify.ts";
 import type { Identity, PersonIdentity, ServerIdentity } from "./identity.ts";
 import type { PasswordDesk } from "./password-desk.ts";
 import type { Access, PersonAccess, PersonCall } from "./route-access.ts";
 import { accessOf } from "./routes-table.ts";
+import { createStandings, type Standings } from "./standing.ts";
 
 type GuardContext = Pick<ServerContext, "view" | "clock" | "log">;
 
 /** Must be called before routes are added: each needs a line in the table, or the app does not start. */
 export function guardRoutes(app: App, context: GuardContext, desk: PasswordDesk): void {
   app.addHook("onRoute", (route) => {
+    if (route.config?.facade === true) return; // whoever adds it asks by itself
     for (const method of [route.method].flat()) accessOf(method, route.url);
   });
-  app.addHook("onRequest", (request, _reply, done) => {
+  const standings = createStandings(context);
+  app.addHook("onClose", async () => standings.close());
+  app.addHook("onRequest", (request, reply, done) => {
     const access = accessOfRequest(request);
     if (access === undefined || access.kind === "open") {
       done();
@@ -34,6 +39,9 @@ export function guardRoutes(app: App, context: GuardContext, desk: PasswordDesk)
         ? admit(access, identified.value, request, context)
         : identified;
       if (identified.ok) request.identity = identified.value;
+      if (admitted.ok && request.routeOptions.config.stream === true) {
+        lookAfter({ access, request, reply, standings }, context);
+      }
       done(admitted.ok ? undefined : new ProblemError(admitted.error));
     };
     if (!context.view.connected && access.whileCutOff === undefined) {
@@ -63,7 +71,8 @@ export function guardRoutes(app: App, context: GuardContext, desk: PasswordDesk)
 }
 
 function accessOfRequest(request: FastifyRequest): Access | undefined {
-  const { url } = request.routeOptions;
+  const { url, config } = request.routeOptions;
+  if (config.facade === true) return undefined;
   return request.is404 || url === undefined ? undefined : accessOf(request.method, url);
 }
 
@@ -86,15 +95,46 @@ function identify(
   const brought = readAuthorization(authorization);
   if (!brought.ok) return brought;
   if (brought.value.kind === "token") {
-    return authenticate(brought.value.token, tables, context.clock.wallMs());
+    return identifyToken(brought.value.token, tables, context.clock.wallMs());
   }
   const credentials = { ...brought.value, from: request.ip };
   return desk.verifyOften(credentials, tables).then((verified) => {
     if (!verified.ok) return verified;
     const { value } = verified.value;
     const person = { kind: "person", tokenId: undefined, expiresAtMs: undefined } as const;
-    return ok({ ...person, who: value.name, grants: [grantOf(value)], user: value.name });
+    const { name, generation } = value;
+    return ok({ ...person, who: name, grants: [grantOf(value)], user: name, generation });
   });
+}
+
+interface LongCall {
+  readonly access: Access;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly standings: Standings;
+}
+
+/** A long answer is ended when the one who asked may not have it any more. */
+function lookAfter({ access, request, reply, standings }: LongCall, context: GuardContext): void {
+  const { identity } = request;
+  const { socket } = request.raw;
+  if (identity === undefined) return;
+  const look = (): Result<void, Problem> => {
+    const { view, clock } = context;
+    const facts = { socket, tables: view.tables, nowMs: clock.wallMs() };
+    const now = identifyAgain(identity, facts);
+    const admitted = now.ok ? admit(access, now.value, request, context) : now;
+    if (!admitted.ok) logEnd(admitted.error, request, context);
+    return admitted;
+  };
+  const { standing, end } = standings.begin({
+    keys: keysOfIdentity(identity, socket),
+    expiresAtMs: expiryOfIdentity(identity, context.view.tables),
+    look,
+    cut: () => reply.raw.destroy(),
+  });
+  request.standing = standing;
+  reply.raw.once("close", end);
 }
 
 function serverIdentity(server: string): ServerIdentity {
@@ -176,6 +216,12 @@ function wordsOf(identity: Identity): string {
     default:
       return identity satisfies never;
   }
+}
+
+function logEnd({ detail }: Problem, request: FastifyRequest, { log }: GuardContext): void {
+  const { method, identity, routeOptions } = request;
+  const facts = { who: identity?.who, from: request.ip, method, path: routeOptions.url };
+  log.write("info", `ended what was open: ${detail}`, facts);
 }
 
 /** What somebody was not allowed to do is in the log: the audit holds what was done. */

@@ -13,6 +13,8 @@ export interface PersonIdentity {
   /** The token that was shown; undefined: a password was. */
   readonly tokenId: string | undefined;
   readonly expiresAtMs: number | undefined;
+  /** Of the user's record, which another password changes; absent: a token was shown. */
+  readonly generation?: string;
 }
 
 /** The agent of one node, the only one that it may speak for. */

@@ -7,8 +7,9 @@ import type { Log } from "../../ports/log.ts";
 import type { PasswordRecord, UserRecord } from "../../wire/access.ts";
 import type { Problem } from "../../wire/errors.ts";
 import { refuse } from "../http/problem-error.ts";
-import type { Row, ViewTables } from "../view/view-tables.ts";
-import { createPasswordHasher } from "./password-hash.ts";
+import type { Row } from "../view/table-slots.ts";
+import type { ViewTables } from "../view/view-tables.ts";
+import { createPasswordHasher, type PasswordHasher } from "./password-hash.ts";
 import { createThrottle, type Throttle } from "./throttle.ts";
 
 const keysMax = 10_000;
@@ -30,6 +31,11 @@ export interface PasswordDesk {
   verify(credentials: Credentials, tables: Tables): Promise<Result<Row<UserRecord>, Problem>>;
   /** As `verify`; the same again is answered from memory for some minutes, until the user's record changes. */
   verifyOften(credentials: Credentials, tables: Tables): Promise<Result<Row<UserRecord>, Problem>>;
+  /** As `verifyOften`, of a secret that is no user's; its name for itself is none that a user can have. */
+  verifySecretOften(
+    credentials: Credentials,
+    secret: Row<PasswordRecord> | undefined,
+  ): Promise<Result<void, Problem>>;
   /** The hash of a new password. */
   hash(password: string): Promise<Result<PasswordRecord, Problem>>;
   /** Counts a change that a user makes to their own account; the problem: too many in short time. */
@@ -53,27 +59,13 @@ export function createPasswordDesk(options: {
   });
   const memory = createMemory(clock);
 
+  const prove = createProver({ hasher, doors, log });
+
   const verify: PasswordDesk["verify"] = async (credentials, tables) => {
-    const { user, password, from } = credentials;
-    const waitMs = doors.waitMs(credentials);
-    if (waitMs > 0) {
-      const seconds = Math.ceil(waitMs / 1_000);
-      return refuse(
-        "too-many",
-        `too many failed logins; the next one may be tried in ${seconds} s`,
-      );
-    }
-    doors.count(credentials);
-    const row = tables.users.get(user);
-    const verified = await hasher.verify(password, row?.value.password);
-    if (!verified.ok) return busy();
-    if (!verified.value || row === undefined) {
-      // A name that is not known may be a password in the wrong field.
-      log.write("warn", "a login failed", { user: row?.value.name ?? "unknown", from });
-      return refuse("bad-login", "there is no such user, or it has another password");
-    }
-    doors.forget(credentials);
-    return ok(row);
+    const row = tables.users.get(credentials.user);
+    const proven = await prove(credentials, row?.value.password);
+    if (!proven.ok) return proven;
+    return row === undefined ? refuse("bad-login", unknownUser) : ok(row);
   };
 
   return {
@@ -84,6 +76,12 @@ export function createPasswordDesk(options: {
       const verified = await verify(credentials, tables);
       if (verified.ok) memory.remember(credentials, verified.value.revision);
       return verified;
+    },
+    async verifySecretOften(credentials, secret) {
+      if (secret !== undefined && memory.knows(credentials, secret.revision)) return ok(undefined);
+      const proven = await prove(credentials, secret?.value);
+      if (proven.ok && secret !== undefined) memory.remember(credentials, secret.revision);
+      return proven;
     },
     async hash(password) {
       const hashed = await hasher.hash(password);
@@ -103,6 +101,46 @@ export function createPasswordDesk(options: {
     },
   };
 }
+
+type Prover = (
+  credentials: Credentials,
+  record: PasswordRecord | undefined,
+) => Promise<Result<void, Problem>>;
+
+/** Compares a password with its record, in its turn at the doors. */
+function createProver({
+  hasher,
+  doors,
+  log,
+}: {
+  readonly hasher: PasswordHasher;
+  readonly doors: Doors;
+  readonly log: Log;
+}): Prover {
+  return async (credentials, record) => {
+    const { user, password, from } = credentials;
+    const waitMs = doors.waitMs(credentials);
+    if (waitMs > 0) {
+      const seconds = Math.ceil(waitMs / 1_000);
+      return refuse(
+        "too-many",
+        `too many failed logins; the next one may be tried in ${seconds} s`,
+      );
+    }
+    doors.count(credentials);
+    const verified = await hasher.verify(password, record);
+    if (!verified.ok) return busy();
+    if (!verified.value) {
+      // A name that is not known may be a password in the wrong field.
+      log.write("warn", "a login failed", { user: record === undefined ? "unknown" : user, from });
+      return refuse("bad-login", unknownUser);
+    }
+    doors.forget(credentials);
+    return ok(undefined);
+  };
+}
+
+const unknownUser = "there is no such user, or it has another password";
 
 function busy(): Result<never, Problem> {
   return refuse("too-many", "too many passwords are being checked; try again in a moment");

@@ -83,6 +83,14 @@ export function inPlan(permission: Permission): PersonAccess {
   return { kind: "person", permissions: [permission], known: "in-plan", needs: () => [] };
 }
 
+/** Everybody may create an HA group; what else it takes shows when the change is planned. */
+export const haGroupChange: PersonAccess = {
+  kind: "person",
+  permissions: ["hagroup.create", "hagroup.change", "node.change"],
+  known: "in-plan",
+  needs: () => [],
+};
+
 function serviceNeed(permission: Permission, holder: unknown): Need {
   const parsed = serviceInPath.safeParse(holder);
   const objects = parsed.success ? [{ kind: "service", id: parsed.data.id } as const] : [];

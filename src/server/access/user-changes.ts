@@ -11,7 +11,8 @@ import { type ChangePlan, nothingToDo, unchanged } from "../changes/change.ts";
 import { grantOf } from "../http/auth.ts";
 import { refuse } from "../http/problem-error.ts";
 import { usersMax } from "../limits.ts";
-import type { Row, ViewTables } from "../view/view-tables.ts";
+import type { Row } from "../view/table-slots.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 import { anotherAdmin, isLastingUser } from "./last-admin.ts";
 
 type Tables = Pick<ViewTables, "tokens" | "users">;

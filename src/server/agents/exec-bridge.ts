@@ -6,6 +6,7 @@ import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { Clock } from "../../ports/clock.ts";
 import {
+  aliveEveryMs,
   createFrameReader,
   encodeFrame,
   encodeJson,
@@ -30,7 +31,7 @@ export interface ExecBridgeOptions {
   readonly clock: Clock;
 }
 
-/** How often silence is looked for. */
+/** How often silence is looked for; not more than `aliveEveryMs`. */
 const lookEveryMs = 1_000;
 /** How long a side may take to end its request after it was told the last frame. */
 const lingerMs = 3_000;
@@ -42,12 +43,20 @@ export function beginExecAnswer(output: ServerResponse): void {
   output.socket?.setNoDelay(true);
 }
 
-/** Both answers have begun. Goes on by itself until both sides are closed. */
-export function bridgeExec(options: ExecBridgeOptions): void {
-  new Bridge(options).begin(options.begun);
+/** What goes on between the two sides. */
+export interface ExecBridge {
+  /** Tells the person why it is over, and kills the command. */
+  end(because: string): void;
 }
 
-class Bridge {
+/** Both answers have begun. Goes on by itself until both sides are closed. */
+export function bridgeExec(options: ExecBridgeOptions): ExecBridge {
+  const bridge = new Bridge(options);
+  bridge.begin(options.begun);
+  return bridge;
+}
+
+class Bridge implements ExecBridge {
   readonly #options: ExecBridgeOptions;
   readonly #heardAtMs: { person: number; agent: number };
   #isOver = false;
@@ -68,6 +77,15 @@ class Bridge {
     else if (person.input.destroyed || person.output.destroyed) this.#cutOff();
     else agent.output.write(begun);
     for (const { input } of [person, agent]) input.resume();
+  }
+
+  end(because: string): void {
+    if (this.#isOver) return;
+    const last: ExecEnd = { kind: "failed", message: because };
+    this.#finish(encodeJson("end", last));
+    const { input, output } = this.#options.agent;
+    output.destroy();
+    input.destroy();
   }
 
   #followAgent(): void {
@@ -111,9 +129,9 @@ class Bridge {
   }
 
   /** A side that is held back says nothing, and is not silent. */
-  #isSilent(side: "person" | "agent"): boolean {
+  #isSilent(side: "person" | "agent", forMs = silenceMsMax): boolean {
     const silentMs = this.#options.clock.monotonicMs() - this.#heardAtMs[side];
-    return !this.#options[side].input.isPaused() && silentMs > silenceMsMax;
+    return !this.#options[side].input.isPaused() && silentMs > forMs;
   }
 
   #look(): void {
@@ -123,6 +141,10 @@ class Bridge {
     } else if (this.#isSilent("person")) {
       this.#cutOff();
     } else {
+      // Else the person would take the agent's silence for this server's, and be told so.
+      if (this.#isSilent("agent", aliveEveryMs)) {
+        this.#options.person.output.write(encodeFrame("alive"));
+      }
       this.#cancelTimer = this.#options.clock.after(lookEveryMs, () => this.#look());
     }
   }

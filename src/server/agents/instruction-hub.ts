@@ -3,12 +3,15 @@
  * servers; nothing of other nodes.
  */
 import { compareIds, type NodeId, type ServiceId } from "../../core/ids.ts";
+import { nodeIdIn } from "../../runtime/manager-records.ts";
 import type { InstructionMessage } from "../../wire/agent-protocol.ts";
+import type { AgentUpgradeRecord } from "../../wire/fleet/policies.ts";
 import { keys, type NodeRecord } from "../../wire/records.ts";
-import { serverUrls } from "../control-plane/server-urls.ts";
+import { isAboutServers, serverUrls } from "../control-plane/server-urls.ts";
 import type { SseStream } from "../http/sse.ts";
 import type { ClusterView, ViewChange } from "../view/cluster-view.ts";
 import { instructionOf } from "../view/compose.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 
 export interface InstructionHub {
   /** The stream of a node's agent; an older one of the same node is closed. */
@@ -23,10 +26,6 @@ interface Connected {
   readonly registered: NodeRecord | undefined;
   /** Services that the agent was told are its node's. */
   readonly told: Set<ServiceId>;
-}
-
-function isAboutServers(key: string): boolean {
-  return key.startsWith(keys.servers) || key === keys.controlPlane;
 }
 
 /** Follows the view for as long as the view goes on. */
@@ -68,6 +67,23 @@ export function createInstructionHub(view: ClusterView): InstructionHub {
     if (urls.length > 0) send(agent.stream, { kind: "servers", urls });
   }
 
+  /** What the manager wants the agent itself to become; nothing is said where nothing ever was. */
+  function tellUpgrade(node: NodeId, agent: Connected): void {
+    const upgrade = view.tables.agentUpgrades.get(node)?.value;
+    if (upgrade !== undefined) send(agent.stream, upgradeMessageOf(view.tables, upgrade));
+  }
+
+  function passUpgrades(changedKeys: readonly string[]): void {
+    for (const key of changedKeys) {
+      if (!key.startsWith(keys.agentUpgrades)) continue;
+      const node = nodeIdIn(key, keys.agentUpgrades);
+      const agent = agents.get(node);
+      if (agent === undefined) continue;
+      if (view.tables.agentUpgrades.has(node)) tellUpgrade(node, agent);
+      else send(agent.stream, { kind: "agent-upgrade" });
+    }
+  }
+
   /** A machine that was removed hears nothing of the one that has its name now. */
   function partFromRemoved(nodes: Iterable<NodeId>): void {
     for (const node of nodes) {
@@ -83,6 +99,7 @@ export function createInstructionHub(view: ClusterView): InstructionHub {
   function changed(change: ViewChange): void {
     partFromRemoved(change.nodes);
     passOrders();
+    passUpgrades(change.changedKeys);
     if (change.changedKeys.some(isAboutServers)) {
       for (const agent of agents.values()) tellServers(agent);
     }
@@ -108,6 +125,7 @@ export function createInstructionHub(view: ClusterView): InstructionHub {
       for (const [node, agent] of agents) {
         snapshot(node, agent);
         tellServers(agent);
+        tellUpgrade(node, agent);
       }
       passOrders();
     },
@@ -124,6 +142,7 @@ export function createInstructionHub(view: ClusterView): InstructionHub {
       });
       snapshot(node, agent);
       tellServers(agent);
+      tellUpgrade(node, agent);
       passOrders();
     },
     tell(node, message) {
@@ -133,4 +152,16 @@ export function createInstructionHub(view: ClusterView): InstructionHub {
       return true;
     },
   };
+}
+
+/** The order with what an agent needs to fetch the package and to verify it. */
+function upgradeMessageOf(
+  { bundles }: Pick<ViewTables, "bundles">,
+  { id, order, package: wanted, healthyWithinMs }: AgentUpgradeRecord,
+): InstructionMessage {
+  if (order === "none" || wanted === undefined) return { kind: "agent-upgrade" };
+  const { version, sha256 } = wanted;
+  const { sizeBytes, signature } = bundles.get(sha256)?.value ?? {};
+  const contents = { version, sha256, sizeBytes, signature };
+  return { kind: "agent-upgrade", upgrade: { id, order, package: contents, healthyWithinMs } };
 }

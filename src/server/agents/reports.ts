@@ -18,49 +18,50 @@ import {
   type StatusRecord,
   statusRecordSchema,
 } from "../../wire/records.ts";
+import { type Actor, change, nothingToDo } from "../changes/change.ts";
+import { joinedWith } from "../changes/fleet/ha-groups/membership.ts";
 import type { ServerContext } from "../context.ts";
 import { fromStore, refuse } from "../http/problem-error.ts";
 import { changeAttemptsMax, nodesMax } from "../limits.ts";
-import { freshTables } from "../view/fresh.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 import { liveLease, readLease } from "./leases.ts";
-import { type NameTaken, planReturn } from "./removed-node.ts";
+import { forgottenRemovals, type NameTaken, planReturn } from "./removed-node.ts";
 
 type ConfirmRequest = ReturnType<typeof confirmRequestSchema.parse>;
 type ReportRequest = ReturnType<typeof reportRequestSchema.parse>;
 type JoinRequest = ReturnType<typeof joinRequestSchema.parse>;
+
+/** The agent that registers its node. */
+export interface JoiningAgent extends Actor {
+  /** The token that it came with; undefined: it came with a certificate. */
+  readonly tokenId: string | undefined;
+}
 
 /** Registers the node, or what its agent says of itself anew. */
 export async function join(
   context: ServerContext,
   node: NodeId,
   request: JoinRequest,
-  /** The token that it came with; undefined: it came with a certificate. */
-  tokenId?: string,
+  agent: JoiningAgent,
 ): Promise<Result<void, Problem>> {
   const key = `${keys.nodes}${node}`;
+  const { haGroup: _onlyOfNewOnes, ...said } = request;
   for (let attempt = 0; attempt < changeAttemptsMax; attempt += 1) {
     const read = fromStore(await context.store.get(key));
     if (!read.ok) return read;
     const { entry } = read.value;
-    if (entry === undefined && context.view.tables.nodes.size >= nodesMax) {
-      return refuse("too-many", `there are ${nodesMax} nodes already`);
+    if (entry === undefined) {
+      const registered = await register(context, node, request, agent);
+      if (!registered.ok) return registered;
+      if (registered.value === "new") return ok(undefined);
+      continue;
     }
-    const named = entry === undefined ? await nameFor(context, node, tokenId) : ok(noReturn);
-    if (!named.ok) return named;
-    const before = entry === undefined ? newNode(context, node) : nodeRecordOf(entry);
-    const value = jsonOf({ ...before, ...request });
-    if (entry !== undefined && JSON.stringify(entry.value) === JSON.stringify(value)) {
-      return ok(undefined);
-    }
+    const value = jsonOf({ ...nodeRecordOf(entry), ...said });
+    if (JSON.stringify(entry.value) === JSON.stringify(value)) return ok(undefined);
     const written = fromStore(
       await context.store.txn({
-        compare: [
-          entry === undefined
-            ? { kind: "absent", key }
-            : { kind: "modified-at", key, revision: entry.modRevision },
-          ...named.value.compare,
-        ],
-        then: [{ kind: "put", key, value }, ...named.value.operations],
+        compare: [{ kind: "modified-at", key, revision: entry.modRevision }],
+        then: [{ kind: "put", key, value }],
       }),
     );
     if (!written.ok) return written;
@@ -69,18 +70,47 @@ export async function join(
   return refuse("conflict", `others are changing node "${node}" all the time`);
 }
 
-const noReturn: NameTaken = { compare: [], operations: [] };
-
-/** A token that was made after the node's removal is a person's word that a machine of that name may come in again. */
-async function nameFor(
+/** A node that comes in is in the audit; `known`: another request was first. */
+async function register(
   context: ServerContext,
   node: NodeId,
-  tokenId: string | undefined,
-): Promise<Result<NameTaken, Problem>> {
-  const tables = await freshTables(context);
-  if (!tables.ok) return tables;
-  const token = tokenId === undefined ? undefined : tables.value.tokens.get(tokenId);
-  return planReturn(tables.value, node, (removed) => {
+  request: JoinRequest,
+  agent: JoiningAgent,
+): Promise<Result<"new" | "known", Problem>> {
+  let outcome: "new" | "known" = "new";
+  const { haGroup: group, ...said } = request;
+  const changed = await change(context, agent, (tables) => {
+    outcome = tables.nodes.has(node) ? "known" : "new";
+    if (outcome === "known") return ok(nothingToDo);
+    if (tables.nodes.size >= nodesMax) {
+      return refuse("too-many", `there are ${nodesMax} nodes already`);
+    }
+    const named = nameFor(tables, node, agent);
+    if (!named.ok) return named;
+    const key = `${keys.nodes}${node}`;
+    const value = jsonOf({ ...newNode(context, node), ...said });
+    const grouped = joinedWith(tables, node, { group, nowMs: context.clock.wallMs() });
+    if (!grouped.ok) return grouped;
+    const parts = [named.value, forgottenRemovals(tables, node), grouped.value];
+    return ok({
+      compare: [{ kind: "absent", key }, ...parts.flatMap(({ compare }) => compare)],
+      operations: [{ kind: "put", key, value }, ...parts.flatMap(({ operations }) => operations)],
+      action: "node.join",
+      subject: node,
+      detail: `${agent.tokenId === undefined ? "" : `with token ${agent.tokenId}`}${group === undefined ? "" : ` into HA group ${group}`}`,
+    });
+  });
+  return changed.ok ? ok(outcome) : changed;
+}
+
+/** A token that was made after the node's removal is a person's word that a machine of that name may come in again. */
+function nameFor(
+  tables: ViewTables,
+  node: NodeId,
+  { tokenId }: JoiningAgent,
+): Result<NameTaken, Problem> {
+  const token = tokenId === undefined ? undefined : tables.tokens.get(tokenId);
+  return planReturn(tables, node, (removed) => {
     return token !== undefined && token.revision > removed.revision;
   });
 }

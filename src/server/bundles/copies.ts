@@ -1,6 +1,7 @@
 /** Which servers have a bundle and which do not: the one place that counts copies. */
 import type { BundleRecord, BundleResource } from "../../wire/bundles.ts";
-import type { Row, ViewTables } from "../view/view-tables.ts";
+import type { Row } from "../view/table-slots.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 
 export type CopyTables = Pick<ViewTables, "servers" | "bundles" | "bundleCopies">;
 
@@ -26,7 +27,7 @@ export function bundleResource(
   row: Row<BundleRecord>,
   self: string,
 ): BundleResource {
-  const { version: _version, ...record } = row.value;
+  const { version: _version, signature: _signature, ...record } = row.value;
   const keepers = keepersOf(tables, self);
   const copies = keepers.filter((server) => hasCopy(tables, record.sha256, server));
   const missing = keepers.filter((server) => !copies.includes(server));

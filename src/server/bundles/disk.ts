@@ -51,6 +51,8 @@ export interface BundleDisk {
   ): Promise<"ok" | "damaged" | "missing" | "aborted">;
   /** Forgets a file and its part if, in its turn, it is still unwanted, and deletes them. */
   discard(sha256: string, isUnwanted: () => boolean): Promise<Result<void, string>>;
+  /** Its content is damaged: from this very moment it counts as missing. What is written anew meanwhile stays. */
+  throwAway(sha256: string): Promise<Result<void, string>>;
 }
 
 /** Opens the folder, which is made; drafts of pushes that were cut off by the server's end are removed. */
@@ -134,8 +136,12 @@ class Disk implements BundleDisk {
   ): Promise<"ok" | "damaged" | "missing" | "aborted"> {
     if (!this.files.has(sha256)) return "missing";
     try {
-      const { hash } = await hashFile(this.#path(sha256), { ...options, clock: this.#clock });
-      return hash.digest("hex") === sha256 ? "ok" : "damaged";
+      // A second look: what was read first may have been thrown away, and written anew meanwhile.
+      for (let look = 0; look < 2; look += 1) {
+        const { hash } = await hashFile(this.#path(sha256), { ...options, clock: this.#clock });
+        if (hash.digest("hex") === sha256) return "ok";
+      }
+      return "damaged";
     } catch {
       // A file that cannot be read is as bad as one with other content.
       return options.signal.aborted ? "aborted" : "damaged";
@@ -155,6 +161,11 @@ class Disk implements BundleDisk {
     } catch (error: unknown) {
       return err(`cannot delete ${this.#path(sha256)}: ${sentenceOfSystemError(error)}`);
     }
+  }
+
+  throwAway(sha256: string): Promise<Result<void, string>> {
+    this.files.delete(sha256);
+    return this.discard(sha256, () => !this.files.has(sha256));
   }
 
   async #reserve(sizeBytes: number): Promise<Result<void, DiskFault>> {

@@ -128,7 +128,7 @@ class Keeper implements BundleKeeper {
       "warn",
       `the copy of bundle ${sha256} here is damaged: fetches it anew`,
     );
-    this.#watchOver(this.disk.discard(sha256, () => true).then(() => this.#look()));
+    this.#watchOver(this.disk.throwAway(sha256).then(() => this.#look()));
   }
 
   async check(sha256: string): Promise<Omit<BundleCheck, "server">> {
@@ -282,7 +282,7 @@ class Keeper implements BundleKeeper {
     if (!this.#trusted.has(sha256)) {
       const result = await this.disk.check(sha256, { pace: "slow", signal });
       if (result === "aborted") return err("it was given up");
-      if (result !== "ok") return await this.disk.discard(sha256, () => true);
+      if (result !== "ok") return await this.disk.throwAway(sha256);
       this.#trusted.add(sha256);
     }
     const isAlone = view.tables.servers.size === 0;

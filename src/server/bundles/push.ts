@@ -18,11 +18,13 @@ import {
 import type { ServerContext } from "../context.ts";
 import { refuse } from "../http/problem-error.ts";
 import { freshTables } from "../view/fresh.ts";
-import type { Row, ViewTables } from "../view/view-tables.ts";
+import type { Row } from "../view/table-slots.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 import { bundleResource } from "./copies.ts";
 import type { DiskFault } from "./disk.ts";
 import { lively } from "./hashing.ts";
 import { bundlesMax } from "./limits.ts";
+import { packageFacts } from "./package-facts.ts";
 
 export interface PushWish {
   readonly sha256: string;
@@ -52,6 +54,8 @@ export async function takeBundle(
     if (!written.ok) return refuseFault(written.error);
     keeper.trust(wish.sha256);
   }
+  const contents = await packageFacts(context, wish.sha256);
+  if (!contents.ok) return contents;
   const record: BundleRecord = {
     version: 1,
     sha256: wish.sha256,
@@ -59,6 +63,7 @@ export async function takeBundle(
     sizeBytes: wish.sizeBytes,
     by: actor.identity.who,
     atMs: context.clock.wallMs(),
+    ...contents.value,
   };
   const changed = await change(context, actor, (now) => {
     const refusal = faultOfWish(context, now, wish);
@@ -166,6 +171,8 @@ function planPush(tables: ViewTables, record: BundleRecord, serverId: string): C
   const key = `${keys.bundles}${sha256}`;
   const row = tables.bundles.get(sha256);
   const namesake = namesakeOf(tables, record);
+  const isVouchedFor = record.signature === undefined || row?.value.signature !== undefined;
+  const isThere = row?.value.name === name && isVouchedFor;
   const copyKey = `${keys.bundleCopies}${sha256}/${serverId}`;
   const hasCopy = tables.bundleCopies.has(`${sha256}/${serverId}`);
   const copy = jsonOf({ version: 1, atMs: record.atMs });
@@ -178,7 +185,7 @@ function planPush(tables: ViewTables, record: BundleRecord, serverId: string): C
         : [{ kind: "present" as const, key: `${keys.servers}${serverId}` }]),
     ],
     operations: [
-      ...(row?.value.name === name ? [] : [{ kind: "put" as const, key, value: jsonOf(record) }]),
+      ...(isThere ? [] : [{ kind: "put" as const, key, value: jsonOf(record) }]),
       ...(hasCopy ? [] : [{ kind: "put" as const, key: copyKey, value: copy }]),
       ...(namesake === undefined ? [] : deletionOf(tables, namesake.value.sha256)),
     ],

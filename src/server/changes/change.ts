@@ -2,7 +2,6 @@
  * Changes that people make: planned on fresh facts, written in one transaction that is conditional on them,
  * together with the audit's record. When another change came first, it is planned anew.
  */
-import { randomInt } from "node:crypto";
 import { ok, type Result } from "../../core/result.ts";
 import type { Compare, Operation, StoreRevision } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
@@ -14,8 +13,7 @@ import { fromStore, refuse } from "../http/problem-error.ts";
 import { auditKeptMax, changeAttemptsMax } from "../limits.ts";
 import { freshTables, tablesAt } from "../view/fresh.ts";
 import type { ViewTables } from "../view/view-tables.ts";
-
-const detailLengthMax = 2_000;
+import { auditEntry } from "./audit-entry.ts";
 
 /** Who changes something, and from where. */
 export interface Actor {
@@ -95,39 +93,22 @@ async function write(
   actor: Actor,
   plan: ChangePlan,
 ): Promise<Result<StoreRevision | undefined, Problem>> {
-  const { action, subject } = plan;
+  const { action, subject, detail } = plan;
+  const { from } = actor;
   const who = actor.identity.who;
-  const audit = auditKey(context);
-  const record = {
-    version: 1,
-    atMs: context.clock.wallMs(),
-    who,
-    from: actor.from,
-    action,
-    subject,
-    detail: plan.detail.slice(0, detailLengthMax),
-  };
+  const lastKey = context.view.auditKeys.at(-1);
+  const nowMs = context.clock.wallMs();
+  const entry = auditEntry({ who, from, action, subject, detail }, { lastKey, nowMs });
   const outcome = fromStore(
     await context.store.txn({
-      compare: [...plan.compare, { kind: "absent", key: audit }],
-      then: [
-        ...plan.operations,
-        { kind: "put", key: audit, value: jsonOf(record) },
-        ...trimmed(context.view.auditKeys),
-      ],
+      compare: [...plan.compare, { kind: "absent", key: entry.key }],
+      then: [...plan.operations, entry, ...trimmed(context.view.auditKeys)],
     }),
   );
   if (!outcome.ok) return outcome;
   if (!outcome.value.succeeded) return ok(undefined);
-  context.log.write("debug", `${action} ${subject}`, { who, from: actor.from });
+  context.log.write("debug", `${action} ${subject}`, { who, from });
   return ok(outcome.value.revision);
-}
-
-/** Ordered by time, also among several servers; the last digits keep two of one millisecond apart. */
-function auditKey(context: ServerContext): string {
-  const earliest = Number(context.view.auditKeys.at(-1)?.slice(keys.audit.length) ?? 0) + 1;
-  const wanted = context.clock.wallMs() * 1_000 + randomInt(1_000);
-  return `${keys.audit}${String(Math.max(earliest, Math.round(wanted))).padStart(16, "0")}`;
 }
 
 function trimmed(auditKeys: readonly string[]): Operation[] {

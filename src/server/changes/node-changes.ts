@@ -1,16 +1,19 @@
 /** The plans of what people say about nodes. */
 import { epochOf, type NodeId, type ServiceId } from "../../core/ids.ts";
 import { ok, type Result } from "../../core/result.ts";
-import type { Operation } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import type { Problem } from "../../wire/errors.ts";
 import { keys, type NodeRecord, type RemovedNodeRecord } from "../../wire/records.ts";
+import { forgottenRemovals } from "../agents/removed-node.ts";
 import { refuse } from "../http/problem-error.ts";
 import { isDisarmed } from "../view/arming.ts";
-import type { Row, ViewTables } from "../view/view-tables.ts";
+import type { Row } from "../view/table-slots.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 import { type ChangePlan, nothingToDo, unchanged } from "./change.ts";
+import { leftBehind } from "./fleet/ha-groups/membership.ts";
 
-function nodeRow(tables: ViewTables, node: NodeId): Result<Row<NodeRecord>, Problem> {
+/** The row of a node; a problem when there is none. */
+export function nodeRow(tables: ViewTables, node: NodeId): Result<Row<NodeRecord>, Problem> {
   const row = tables.nodes.get(node);
   return row === undefined ? refuse("not-found", `there is no node "${node}"`) : ok(row);
 }
@@ -71,9 +74,6 @@ export function planMaintenance(
   });
 }
 
-/** Removed nodes that are remembered; beyond them the oldest are forgotten. */
-const removedNodesMax = 1_000;
-
 /**
  * Takes a node out of the cluster. It must have ended: what lives would come back by itself. Its machine is turned away
  * from then on, and what was bound to volumes there may run elsewhere.
@@ -108,8 +108,12 @@ export function planRemoveNode(
     because: "a person removed it",
     atMs: nowMs,
   };
+  const forgotten = forgottenRemovals(tables, node);
+  const membership = leftBehind(tables, node, nowMs);
   return ok({
     compare: [
+      ...forgotten.compare,
+      ...membership.compare,
       unchanged(key, row.value),
       { kind: "absent", key: leaseKey },
       unchanged(`${keys.epochs}${node}`, epochRow),
@@ -117,21 +121,13 @@ export function planRemoveNode(
     operations: [
       { kind: "delete", key },
       { kind: "put", key: `${keys.removedNodes}${node}`, value: jsonOf(removed) },
-      ...forgottenRemovals(tables),
+      ...forgotten.operations,
+      ...membership.operations,
     ],
     action: "node.remove",
     subject: node,
     detail: "",
   });
-}
-
-function forgottenRemovals(tables: ViewTables): Operation[] {
-  const excess = tables.removedNodes.size + 1 - removedNodesMax;
-  if (excess <= 0) return [];
-  const oldest = [...tables.removedNodes].sort(([, a], [, b]) => a.revision - b.revision);
-  return oldest
-    .slice(0, excess)
-    .map(([node]) => ({ kind: "delete", key: `${keys.removedNodes}${node}` }));
 }
 
 /** A copy that goes on without a lease is only known to be dead once its node was confirmed off. */

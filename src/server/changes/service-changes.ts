@@ -1,6 +1,6 @@
 /** The plans of people's changes to services, each made of the facts alone. */
 import { isDeepStrictEqual } from "node:util";
-import type { ServiceId } from "../../core/ids.ts";
+import { nodeOfInstance, type ServiceId } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import { faultsOf, lineOfFaults, type Problem, problemOf } from "../../wire/errors.ts";
@@ -14,7 +14,9 @@ import { brokenPrecondition, type Precondition } from "../http/etag.ts";
 import { refuse } from "../http/problem-error.ts";
 import { servicesMax } from "../limits.ts";
 import { isDisarmed } from "../view/arming.ts";
-import type { Row, ViewTables } from "../view/view-tables.ts";
+import { deploymentOfInstance } from "../view/fleet/why-instance.ts";
+import type { Row } from "../view/table-slots.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 import { checkRoom } from "./admission.ts";
 import { type ChangePlan, nothingToDo, unchanged, withRelations } from "./change.ts";
 import { checkReferences, referencesIn } from "./references.ts";
@@ -32,6 +34,13 @@ export function serviceRow(
   return row === undefined ? refuse("not-found", `there is no service "${service}"`) : ok(row);
 }
 
+/** Only the manager writes what is an instance of a deployment; the problem of a person who would. */
+export function refuseInstance(service: ServiceId): Result<void, Problem> {
+  const deployment = deploymentOfInstance(service);
+  if (deployment === undefined) return ok(undefined);
+  return refuse("refused", `"${service}" belongs to deployment "${deployment}": change that`);
+}
+
 export interface PutOptions {
   readonly precondition: Precondition;
   readonly nowMs: number;
@@ -43,10 +52,12 @@ export function planPut(
   config: ServiceConfig,
   options: PutOptions,
 ): Result<ChangePlan, Problem> {
+  const refused = refuseInstance(config.id);
+  if (!refused.ok) return refused;
   const row = tables.services.get(config.id);
   const broken = brokenPrecondition(options.precondition, `service "${config.id}"`, row?.revision);
   if (broken !== undefined) return err(broken);
-  if (row === undefined && tables.services.size >= servicesMax) {
+  if (row === undefined && isFull(tables)) {
     return refuse("too-many", `there are ${servicesMax} services already`);
   }
   if (row?.value.removing === true) return beingRemoved(config.id);
@@ -70,6 +81,13 @@ export function planPut(
     warnings: fits.value,
   };
   return ok(restsOnOthers(tables, config) ? withRelations(tables, plan) : plan);
+}
+
+/** Instances of deployments do not count: nobody adds them one by one. */
+function isFull(tables: ViewTables): boolean {
+  if (tables.services.size < servicesMax) return false;
+  const own = [...tables.services.keys()].filter((id) => nodeOfInstance(id) === undefined);
+  return own.length >= servicesMax;
 }
 
 /** Whether the checks have looked at anything but the configuration itself. */
@@ -149,6 +167,8 @@ export function planPatch(
   service: ServiceId,
   patch: { readonly change: ServiceChange; readonly precondition: Precondition },
 ): Result<ChangePlan, Problem> {
+  const refused = refuseInstance(service);
+  if (!refused.ok) return refused;
   const row = serviceRow(tables, service);
   if (!row.ok) return row;
   const { config } = row.value.value;
@@ -180,6 +200,8 @@ export function planRemove(
   service: ServiceId,
   precondition: Precondition,
 ): Result<ChangePlan, Problem> {
+  const refused = refuseInstance(service);
+  if (!refused.ok) return refused;
   const row = serviceRow(tables, service);
   if (!row.ok) return row;
   const { value, revision } = row.value;

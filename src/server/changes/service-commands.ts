@@ -11,7 +11,7 @@ import { refuse } from "../http/problem-error.ts";
 import { isDisarmed } from "../view/arming.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 import type { ChangePlan } from "./change.ts";
-import { serviceRow } from "./service-changes.ts";
+import { refuseInstance, serviceRow } from "./service-changes.ts";
 
 type Wish = ReturnType<typeof commandRequestSchema.parse>;
 
@@ -31,6 +31,8 @@ export function planCommand(
   service: ServiceId,
   order: { readonly wish: Wish; readonly id: string; readonly by: string },
 ): Result<ChangePlan, Problem> {
+  const refused = refuseInstance(service);
+  if (!refused.ok) return refused;
   const row = serviceRow(tables, service);
   if (!row.ok) return row;
   const { config, removing } = row.value.value;

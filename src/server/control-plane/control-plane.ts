@@ -47,6 +47,11 @@ export interface ControlPlane {
   readonly authorityHash: string;
   /** A client's certificate for a node's agent. The error is a sentence about the request. */
   issueForNode(requestPem: string, holder: NodeHolder): Promise<Result<string, string>>;
+  /** Vouches for a package of Holdfast with the authority's key; in base64. The error says that the key is not here. */
+  signPackage(about: {
+    readonly sha256: string;
+    readonly version: string;
+  }): Promise<Result<string, string>>;
   issueForServer(
     requests: ServerRequests,
     holder: ServerHolder,

@@ -1,4 +1,5 @@
 /** Where clients and agents find the servers. */
+import { keys } from "../../wire/records.ts";
 import type { ClusterView } from "../view/cluster-view.ts";
 
 /**
@@ -13,4 +14,9 @@ export function serverUrls(context: { readonly view: Pick<ClusterView, "tables">
     .map(({ url }) => url);
   const balancer = controlPlane?.value.loadBalancer;
   return balancer === undefined ? urls : [...urls, `https://${balancer}`];
+}
+
+/** Whether a change of this key may change what `serverUrls` answers. */
+export function isAboutServers(key: string): boolean {
+  return key.startsWith(keys.servers) || key === keys.controlPlane;
 }

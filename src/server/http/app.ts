@@ -23,6 +23,7 @@ import {
   problemSchema,
 } from "../../wire/errors.ts";
 import type { Identity } from "../access/identity.ts";
+import type { Standing } from "../access/standing.ts";
 import { bodyBytesMax, bodyWithinMs, paramLengthMax, requestsMax } from "../limits.ts";
 import { documentationOf } from "./documentation.ts";
 import { ProblemError } from "./problem-error.ts";
@@ -31,10 +32,14 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Set by the guard of the routes; undefined: the route is open to everybody. */
     identity: Identity | undefined;
+    /** Of a long answer: its right to go on; undefined: the answer is short, or open to everybody. */
+    standing: Standing | undefined;
   }
   interface FastifyContextConfig {
     /** The answer goes on for as long as its reader wants: it does not count as a request in flight. */
     stream?: boolean;
+    /** It belongs to a facade (`facade.ts`), which answers for it. */
+    facade?: boolean;
   }
 }
 
@@ -94,6 +99,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     clientErrorHandler: refuseUnreadable,
   }).withTypeProvider<ZodTypeProvider>();
   app.decorateRequest("identity", undefined);
+  app.decorateRequest("standing", undefined);
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data: unknown) => {
     const parsed = schema.safeParse(data);
     if (parsed.success) return { value: parsed.data };
@@ -135,6 +141,10 @@ export async function createApp(options: AppOptions): Promise<App> {
 /** Every route refuses unknown query parameters, says in words what it does, and documents its problems. */
 function completeSchema(route: RouteOptions): void {
   if (route.method === "HEAD") return; // made by the framework, as a GET without its body
+  if (route.config?.facade === true) {
+    route.schema = { ...route.schema, hide: true };
+    return;
+  }
   const problem = {
     description: "What is wrong, as problem details (RFC 9457)",
     content: { "application/problem+json": { schema: problemSchema } },

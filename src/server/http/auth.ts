@@ -72,6 +72,17 @@ export function authenticate(
   if (record === undefined || !isSameHash(hashOf(token), record.sha256)) {
     return refuse("bad-token", "the token is not known here");
   }
+  return identityOfToken(record.id, tables, nowMs);
+}
+
+/** Who a token that was checked before is now: it may be revoked since. `nowMs` is wall time, for the expiry. */
+export function identityOfToken(
+  id: string,
+  tables: Tables,
+  nowMs: number,
+): Result<PersonIdentity | AgentIdentity, Problem> {
+  const record = tables.tokens.get(id)?.value;
+  if (record === undefined) return refuse("bad-token", "the token was revoked");
   if (record.expiresAtMs !== undefined && record.expiresAtMs <= nowMs) {
     const when = new Date(record.expiresAtMs).toISOString();
     return refuse("token-expired", `the token "${record.name}" has expired at ${when}`);

@@ -2,19 +2,11 @@
 import * as z from "zod";
 import { assert } from "../../core/assert.ts";
 import { execContentType } from "../../wire/exec/frames.ts";
-
-/** Headers and answers that no route checks; they are documented in one way here. */
-type Answer = "event-stream" | "text" | "bytes" | "document" | "nothing" | "frames";
-
-interface RouteWords {
-  readonly operationId: string;
-  readonly summary: string;
-  /** Its success, where the route has no schema for it. */
-  readonly answer?: Answer;
-  readonly conditional?: "change" | "resume";
-}
+import { fleetWords } from "./fleet-words.ts";
+import type { Answer, RouteWords } from "./route-words.ts";
 
 const words: Readonly<Record<string, RouteWords>> = {
+  ...fleetWords,
   "GET /livez": { operationId: "isAlive", summary: "Whether the server runs" },
   "GET /readyz": {
     operationId: "isReady",
@@ -220,7 +212,7 @@ const words: Readonly<Record<string, RouteWords>> = {
   "GET /v1/watch": {
     operationId: "watch",
     summary:
-      "What there is, then what changes: events service, node and event; ready; service-deleted, node-deleted",
+      "What there is, then what changes: service, node, event, ha-group, deployment, rollout, instance; ready; <kind>-deleted",
     answer: "event-stream",
     conditional: "resume",
   },
@@ -318,7 +310,8 @@ const words: Readonly<Record<string, RouteWords>> = {
   },
   "GET /v1/agent/instructions": {
     operationId: "agentInstructions",
-    summary: "The instructions of the node: snapshot, instruction, gone, log-request, exec-request",
+    summary:
+      "The instructions of the node: snapshot, instruction, gone, agent-upgrade, log-request, exec-request",
     answer: "event-stream",
   },
   "POST /v1/agent/confirm": {

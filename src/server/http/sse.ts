@@ -77,7 +77,9 @@ export function createStreamSet(): StreamSet {
       stream.onClose(() => {
         forget(stream, reader);
       });
-      timer ??= setInterval(commentSome, streamCommentEveryMs / commentTurns);
+      if (streams.has(stream)) {
+        timer ??= setInterval(commentSome, streamCommentEveryMs / commentTurns);
+      }
       return stream;
     },
     closeAll() {
@@ -96,6 +98,11 @@ class Stream implements SseStream {
   constructor(response: ServerResponse, turn: number) {
     this.#response = response;
     this.turn = turn;
+    if (response.destroyed) {
+      // Its reader went away before it began, and "close" has been told already.
+      this.closed = true;
+      return;
+    }
     response.writeHead(200, {
       "content-type": "text/event-stream",
       "cache-control": "no-store",

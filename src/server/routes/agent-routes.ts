@@ -27,7 +27,7 @@ import type { ServerContext } from "../context.ts";
 import { renewNodeCertificate } from "../control-plane/join-node.ts";
 import type { App } from "../http/app.ts";
 import { ProblemError, refuse, unwrap } from "../http/problem-error.ts";
-import { agentOf, agentTokenOf, nodeOf } from "../http/scopes.ts";
+import { actorOf, agentOf, agentTokenOf, nodeOf } from "../http/scopes.ts";
 
 const answerParams = z.strictObject({ requestId: z.string().max(64) });
 
@@ -54,8 +54,11 @@ function leaseRoutes(app: App, context: ServerContext): void {
     { schema: { body: joinRequestSchema, response: { 200: joinAnswerSchema } } },
     async (request) => {
       const node = nodeOf(request);
-      unwrap(await join(context, node, request.body, agentTokenOf(request)));
-      return { node, serverVersion: context.version };
+      const agent = { ...actorOf(request), tokenId: agentTokenOf(request) };
+      unwrap(await join(context, node, request.body, agent));
+      const haGroup = context.view.tables.haMembers.get(node)?.value.group;
+      const answer = { node, serverVersion: context.version };
+      return haGroup === undefined ? answer : { ...answer, haGroup };
     },
   );
   app.post(
@@ -100,6 +103,7 @@ function instructionRoutes(app: App, context: ServerContext): void {
       throw new ProblemError(problemOf("too-many", "too many streams are open already"));
     }
     reply.hijack();
+    request.standing?.onLost(() => stream.close());
     context.instructions.attach(node, stream);
   });
   app.post(

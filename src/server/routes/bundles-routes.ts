@@ -24,7 +24,8 @@ import type { App } from "../http/app.ts";
 import { ProblemError, refuse, unwrap } from "../http/problem-error.ts";
 import { actorOf } from "../http/scopes.ts";
 import { freshTables } from "../view/fresh.ts";
-import type { Row, ViewTables } from "../view/view-tables.ts";
+import type { Row } from "../view/table-slots.ts";
+import type { ViewTables } from "../view/view-tables.ts";
 
 /** A bundle is named by its SHA-256 or its name. */
 const params = z.strictObject({ bundle: z.string().max(300) });
@@ -213,7 +214,8 @@ function firstByteIn(range: string | undefined, sizeBytes: number): number {
   return fromByte < sizeBytes ? fromByte : 0;
 }
 
-function sendContent(
+/** Sends content that is on its way, for as long as its reader takes it. */
+export function sendContent(
   reply: FastifyReply,
   { sha256, sizeBytes }: Pick<BundleRecord, "sha256" | "sizeBytes">,
   content: Readable,
@@ -230,12 +232,14 @@ function sendContent(
     .send(content);
 }
 
-interface Counter {
+/** How many answers are under way. */
+export interface Counter {
   /** Counts until the answer is out; too many are refused. */
   enter(reply: FastifyReply): void;
 }
 
-function createCounter(max: number, what: string): Counter {
+/** `what` says, after the number, what there is too much of. */
+export function createCounter(max: number, what: string): Counter {
   let count = 0;
   return {
     enter(reply) {

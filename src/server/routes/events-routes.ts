@@ -81,6 +81,10 @@ async function watch(context: ServerContext, call: WatchCall): Promise<void> {
     throw new ProblemError(problemOf("too-many", "too many streams are open already"));
   }
   call.reply.hijack();
+  call.request.standing?.onLost((problem) => {
+    stream.send({ event: "problem", data: problem });
+    stream.close();
+  });
   try {
     await prepared.run(stream);
   } finally {

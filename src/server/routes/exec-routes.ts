@@ -73,13 +73,14 @@ function execRoute(app: App, context: ServerContext): void {
       );
       reply.hijack();
       beginExecAnswer(reply.raw);
-      bridgeExec({
+      const bridge = bridgeExec({
         person: { input, output: reply.raw },
         begun: opened.bytes,
         agent,
         whenLost: `the agent of node "${node}" was lost, or this server ends; the command ends too`,
         clock: context.clock,
       });
+      request.standing?.onLost(({ detail }) => bridge.end(`${detail}; the command ends too`));
       return reply;
     },
   );

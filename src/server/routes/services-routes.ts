@@ -27,6 +27,7 @@ import { etagOf, preconditionOf } from "../http/etag.ts";
 import { ProblemError, unwrap } from "../http/problem-error.ts";
 import { actorOf } from "../http/scopes.ts";
 import { serviceResource, serviceResources } from "../view/compose.ts";
+import { withFleetReasons } from "../view/fleet/why-instance.ts";
 import { freshTables } from "../view/fresh.ts";
 import { managerStateOf } from "../view/manager-state.ts";
 import type { ViewTables } from "../view/view-tables.ts";
@@ -186,10 +187,11 @@ function found(reply: FastifyReply, tables: ViewTables, id: ServiceId): ServiceR
 
 function whyOf(context: ServerContext, tables: ViewTables, service: ServiceId): Why {
   const status = tables.statuses.get(service)?.value;
-  const state = managerStateOf(tables, instantMs(context.clock.wallMs()));
+  const now = instantMs(context.clock.wallMs());
+  const state = managerStateOf(tables, now);
   const explanation = explainService(whyInputOf(state, service));
   const events = context.view.events.filter((event) => event.subject === service);
-  return {
+  const why: Why = {
     service,
     state: status?.state ?? "queued",
     summary: explanation.summary,
@@ -198,4 +200,5 @@ function whyOf(context: ServerContext, tables: ViewTables, service: ServiceId): 
     next: [...explanation.next],
     history: events.slice(-historyLength).reverse(),
   };
+  return withFleetReasons(tables, service, why, now);
 }

@@ -13,7 +13,7 @@ import type {
   StoreRevision,
   WatchBatch,
 } from "../../ports/store.ts";
-import { eventsKeptMax } from "../../runtime/manager-draft.ts";
+import { eventsKeptMax } from "../../runtime/event-operations.ts";
 import { createPulse, type Pulse, pause } from "../../runtime/manager-pulse.ts";
 import { nodeIdIn, readRecord, serviceIdIn } from "../../runtime/manager-records.ts";
 import { openSnapshot, type Snapshot } from "../../runtime/manager-snapshot.ts";
@@ -22,7 +22,10 @@ import { eventRecordSchema, keys } from "../../wire/records.ts";
 import { createTables, type ViewTables, type WritableTables } from "./view-tables.ts";
 
 const prefixes: readonly string[] = [...new Set(Object.values(keys))];
-const nodePrefixes = [keys.nodes, keys.nodeStates, keys.leases, keys.epochs, keys.agentModes];
+const nodePrefixes = [
+  ...[keys.nodes, keys.nodeStates, keys.leases, keys.epochs, keys.agentModes],
+  keys.haMembers,
+];
 const reloadDelayMs = 200;
 
 /** What one revision changed, for those who tell others. */
@@ -33,6 +36,8 @@ export interface ViewChange {
   /** Of these, the ones whose configuration or status changed. */
   readonly instructed: ReadonlySet<ServiceId>;
   readonly nodes: ReadonlySet<NodeId>;
+  /** HA groups of which anything changed: who is in them, who of these is online, who holds the slot. */
+  readonly haGroups: ReadonlySet<string>;
   readonly events: readonly EventResource[];
   /** Every key that it put or deleted. */
   readonly changedKeys: readonly string[];
@@ -216,6 +221,7 @@ interface Touched {
   readonly services: Set<ServiceId>;
   readonly instructed: Set<ServiceId>;
   readonly nodes: Set<NodeId>;
+  readonly haGroups: Set<string>;
   readonly changedKeys: string[];
 }
 
@@ -225,6 +231,7 @@ export function touchedBy(batch: WatchBatch, before: ViewTables): Touched {
     services: new Set(),
     instructed: new Set(),
     nodes: new Set(),
+    haGroups: new Set(),
     changedKeys: [],
   };
   for (const change of batch.changes) {
@@ -242,8 +249,19 @@ export function touchedBy(batch: WatchBatch, before: ViewTables): Touched {
     for (const prefix of nodePrefixes) {
       if (key.startsWith(prefix)) touched.nodes.add(nodeIdIn(key, prefix));
     }
+    const group = haGroupIn(key, before);
+    if (group !== undefined) touched.haGroups.add(group);
   }
   return touched;
+}
+
+/** The HA group that a key is about. A member comes or goes only with its group's own record. */
+function haGroupIn(key: string, { haMembers }: ViewTables): string | undefined {
+  for (const prefix of [keys.haGroups, keys.upgradeSlots]) {
+    if (key.startsWith(prefix)) return key.slice(prefix.length);
+  }
+  if (!key.startsWith(keys.leases)) return undefined;
+  return haMembers.get(nodeIdIn(key, keys.leases))?.value.group;
 }
 
 /** An event as people see it. */

@@ -1,11 +1,13 @@
 /** Puts the resources of the API together from the records that they are made of. */
 
+import { effectiveProperties } from "../../core/constraints/effective-properties.ts";
 import { sentenceOf } from "../../core/explain/sentence.ts";
 import type { NodeId, ServiceId } from "../../core/ids.ts";
 import { compareIds, epochOf, serviceTypeOf } from "../../core/ids.ts";
 import { reasonOf } from "../../runtime/manager-records.ts";
 import type { Instruction } from "../../wire/agent-protocol.ts";
 import type { ClusterStatus, NodeResource, ServiceResource } from "../../wire/api.ts";
+import type { NodeRecord } from "../../wire/records.ts";
 import { timesOf } from "../../wire/settings.ts";
 import { armingResource } from "./arming.ts";
 import type { ClusterView } from "./cluster-view.ts";
@@ -56,6 +58,7 @@ export function nodeResource(tables: ViewTables, node: NodeId): NodeResource | u
   const row = tables.nodes.get(node);
   if (row === undefined) return undefined;
   const state = tables.nodeStates.get(node)?.value;
+  const haGroup = tables.haMembers.get(node)?.value.group;
   return {
     id: node,
     revision: row.revision,
@@ -65,11 +68,14 @@ export function nodeResource(tables: ViewTables, node: NodeId): NodeResource | u
     leased: tables.leases.has(node),
     confirmedOffEpoch: row.value.confirmedOffEpoch,
     agentVersion: row.value.agentVersion,
-    properties: row.value.properties,
+    properties: propertiesOf(row.value),
+    ...(row.value.setProperties === undefined ? {} : { setProperties: row.value.setProperties }),
+    ...(row.value.constraint === undefined ? {} : { constraint: row.value.constraint }),
     maintenance: row.value.maintenance,
     agentMode: tables.agentModes.get(node)?.value.mode ?? "active",
     ...(row.value.capacity === undefined ? {} : { capacity: row.value.capacity }),
     taints: [...row.value.taints],
+    ...(haGroup === undefined ? {} : { haGroup }),
     services: [...(tables.servicesOn.get(node) ?? [])].sort(compareIds),
     sinceMs: state?.sinceMs ?? row.value.registeredAtMs,
     reason:
@@ -77,6 +83,21 @@ export function nodeResource(tables: ViewTables, node: NodeId): NodeResource | u
         ? "it was registered and the manager has not seen it yet"
         : sentenceOf(reasonOf(state.reason)),
   };
+}
+
+function propertiesOf({
+  node,
+  agentVersion,
+  properties,
+  setProperties = {},
+}: NodeRecord): NodeResource["properties"] {
+  const facts = { node, agentVersion, properties, setProperties };
+  return Object.fromEntries(
+    Object.entries(effectiveProperties(facts)).map(([name, value]) => [
+      name,
+      typeof value === "object" ? [...value] : value,
+    ]),
+  );
 }
 
 /** All services, in order of their ids. */

@@ -1,7 +1,6 @@
 /** The records of the store as typed tables in memory. Only the follower of the store's watch changes them. */
 import type { NodeId, ServiceId } from "../../core/ids.ts";
-import type { StoredEntry, StoreRevision } from "../../ports/store.ts";
-import { readRecord } from "../../runtime/manager-records.ts";
+import type { StoredEntry } from "../../ports/store.ts";
 import { type UserRecord, userRecordSchema } from "../../wire/access.ts";
 import {
   type BundleCopyRecord,
@@ -73,16 +72,11 @@ import {
   serverRemovalRecordSchema,
 } from "../../wire/servers.ts";
 import { type Settings, settingsSchema } from "../../wire/settings.ts";
+import { createFleetTables, type FleetTables } from "./fleet-tables.ts";
+import { revokedName } from "./revocations.ts";
+import { type Row, type Slot, single, slot, type Table } from "./table-slots.ts";
 
-/** A record with the revision of its last change. */
-export interface Row<T> {
-  readonly value: T;
-  readonly revision: StoreRevision;
-}
-
-type Table<K, T> = ReadonlyMap<K, Row<T>>;
-
-export interface ViewTables {
+export interface ViewTables extends FleetTables {
   readonly settings: Row<Settings>;
   /** Server id of the manager. */
   readonly manager: string | undefined;
@@ -124,14 +118,11 @@ export interface ViewTables {
   readonly removedNodes: Table<NodeId, RemovedNodeRecord>;
   readonly joinTokens: Table<string, JoinTokenRecord>;
   readonly revocations: Table<string, RevocationRecord>;
+  /** Keys of `revocations` by `revokedName`: a serial may have been written in several spellings. */
+  readonly revokedNames: ReadonlyMap<string, ReadonlySet<string>>;
   readonly controlPlane: Row<ControlPlaneRecord> | undefined;
   /** Services by the node that their status names. */
   readonly servicesOn: ReadonlyMap<NodeId, ReadonlySet<ServiceId>>;
-}
-
-interface Slot {
-  put(key: string, entry: StoredEntry): void;
-  delete(key: string): void;
 }
 
 const noSettings: Row<Settings> = { value: settingsSchema.parse({}), revision: 0 };
@@ -148,6 +139,21 @@ export function createTables(): WritableTables {
 }
 
 class Tables implements WritableTables {
+  readonly #fleet = createFleetTables();
+  readonly definitions = this.#fleet.tables.definitions;
+  readonly deployments = this.#fleet.tables.deployments;
+  readonly instances = this.#fleet.tables.instances;
+  readonly instanceNodes = this.#fleet.tables.instanceNodes;
+  readonly rollouts = this.#fleet.tables.rollouts;
+  readonly rolloutKeys = this.#fleet.tables.rolloutKeys;
+  readonly rolloutOrders = this.#fleet.tables.rolloutOrders;
+  readonly haGroups = this.#fleet.tables.haGroups;
+  readonly haMembers = this.#fleet.tables.haMembers;
+  readonly membersOfGroup = this.#fleet.tables.membersOfGroup;
+  readonly upgradeSlots = this.#fleet.tables.upgradeSlots;
+  readonly policies = this.#fleet.tables.policies;
+  readonly agentUpgrades = this.#fleet.tables.agentUpgrades;
+  readonly agentUpgradeReports = this.#fleet.tables.agentUpgradeReports;
   settings: Row<Settings> = noSettings;
   manager: string | undefined = undefined;
   arming: Row<ArmingRecord> | undefined = undefined;
@@ -181,6 +187,7 @@ class Tables implements WritableTables {
   readonly removedNodes = new Map<NodeId, Row<RemovedNodeRecord>>();
   readonly joinTokens = new Map<string, Row<JoinTokenRecord>>();
   readonly revocations = new Map<string, Row<RevocationRecord>>();
+  readonly revokedNames = new Map<string, Set<string>>();
   controlPlane: Row<ControlPlaneRecord> | undefined = undefined;
   readonly servicesOn = new Map<NodeId, Set<ServiceId>>();
 
@@ -247,7 +254,7 @@ class Tables implements WritableTables {
     [keys.removedServers, slot(this.removedServers, removedServerRecordSchema)],
     [keys.removedNodes, slot(this.removedNodes, removedNodeRecordSchema)],
     [keys.joinTokens, slot(this.joinTokens, joinTokenRecordSchema)],
-    [keys.revocations, slot(this.revocations, revocationRecordSchema)],
+    [keys.revocations, this.#named(slot(this.revocations, revocationRecordSchema))],
     [
       keys.serverCounter,
       single(serverCounterRecordSchema, (row) => {
@@ -260,6 +267,7 @@ class Tables implements WritableTables {
         this.controlPlane = row;
       }),
     ],
+    ...this.#fleet.slots,
   ];
 
   put(entry: StoredEntry): void {
@@ -274,6 +282,32 @@ class Tables implements WritableTables {
 
   #slotOf(key: string): readonly [string, Slot] | undefined {
     return this.#slots.find(([prefix]) => key.startsWith(prefix));
+  }
+
+  /** Keeps `revokedNames` in step with the revocations. */
+  #named(inner: Slot): Slot {
+    const unname = (key: string) => {
+      const record = this.revocations.get(key)?.value;
+      if (record === undefined) return;
+      const name = revokedName(record);
+      const others = this.revokedNames.get(name);
+      others?.delete(key);
+      if (others?.size === 0) this.revokedNames.delete(name);
+    };
+    return {
+      put: (key, entry) => {
+        unname(key);
+        inner.put(key, entry);
+        const record = this.revocations.get(key)?.value;
+        if (record === undefined) return;
+        const name = revokedName(record);
+        this.revokedNames.set(name, (this.revokedNames.get(name) ?? new Set()).add(key));
+      },
+      delete: (key) => {
+        unname(key);
+        inner.delete(key);
+      },
+    };
   }
 
   /** Keeps `servicesOn` in step with the statuses. */
@@ -299,38 +333,4 @@ class Tables implements WritableTables {
       },
     };
   }
-}
-
-/** A record that there is one of, or none. */
-function single<T>(
-  schema: Parameters<typeof readRecord<T>>[0],
-  set: (row: Row<T> | undefined) => void,
-): Slot {
-  return {
-    put(_key, entry) {
-      const value = readRecord(schema, entry.key, entry.value);
-      set({ value, revision: entry.modRevision });
-    },
-    delete() {
-      set(undefined);
-    },
-  };
-}
-
-function slot<K extends string, T>(
-  table: Map<K, Row<T>>,
-  schema: Parameters<typeof readRecord<T>>[0],
-): Slot {
-  return {
-    put(key, entry) {
-      // The part of a key after its prefix is the id that the prefix stands for.
-      table.set(key as K, {
-        value: readRecord(schema, entry.key, entry.value),
-        revision: entry.modRevision,
-      });
-    },
-    delete(key) {
-      table.delete(key as K); // as above
-    },
-  };
 }

@@ -13,7 +13,9 @@ import type { SseMessage, SseStream } from "../http/sse.ts";
 import { viewWithinMs } from "../limits.ts";
 import { type ClusterView, eventOf, touchedBy, type ViewChange } from "./cluster-view.ts";
 import { nodeResource, nodeResources, serviceResource, serviceResources } from "./compose.ts";
+import { fleetBeginning, fleetMessages } from "./fleet/fleet-messages.ts";
 import { freshTables } from "./fresh.ts";
+import { haGroupResource, haGroupResources } from "./ha-groups.ts";
 
 export type WatchKind = (typeof watchKinds)[number];
 
@@ -89,6 +91,10 @@ async function runFromState(view: ClusterView, wish: WatchWish, stream: SseStrea
   if (wish.kinds.has("service")) {
     for (const data of serviceResources(view.tables)) begin.push({ event: "service", data });
   }
+  if (wish.kinds.has("ha-group")) {
+    for (const data of haGroupResources(view.tables)) begin.push({ event: "ha-group", data });
+  }
+  begin.push(...fleetBeginning(view.tables, wish.kinds));
   begin.push({ event: "ready", id: view.revision, data: {} });
   const gate = listen(view, wish, stream, "held");
   for (const [index, message] of begin.entries()) {
@@ -229,6 +235,12 @@ function composeMessages(view: ClusterView, change: ViewChange): SseMessage[] {
     if (data !== undefined) messages.push({ event: "node", data });
     else messages.push({ event: "node-deleted", data: { id: node } });
   }
+  for (const group of change.haGroups) {
+    const data = haGroupResource(view.tables, group);
+    if (data !== undefined) messages.push({ event: "ha-group", data });
+    else messages.push({ event: "ha-group-deleted", data: { id: group } });
+  }
+  messages.push(...fleetMessages(view.tables, change));
   for (const data of change.events) messages.push({ event: "event", data });
   return messages;
 }

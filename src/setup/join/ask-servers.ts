@@ -6,6 +6,7 @@ import { type RequestOptions, request } from "node:https";
 import type * as z from "zod";
 import { findAuthority } from "../../adapters/certificates/pem.ts";
 import { err, ok, type Result } from "../../core/result.ts";
+import type { KeyAndCertificate } from "../../ports/certificates.ts";
 import { problemSchema } from "../../wire/errors.ts";
 import { authorityAnswerSchema } from "../../wire/joining.ts";
 
@@ -13,6 +14,8 @@ import { authorityAnswerSchema } from "../../wire/joining.ts";
 export interface Servers {
   readonly urls: readonly string[];
   readonly authorityPem: string;
+  /** What is shown to them; undefined: nothing, the token in the body is enough. */
+  readonly shown?: KeyAndCertificate | undefined;
 }
 
 /** An answer may take the time of some elections. */
@@ -49,7 +52,12 @@ export async function post<T>(
 ): Promise<Result<T, string>> {
   const reasons: string[] = [];
   for (const url of servers.urls) {
-    const answer = await exchange(url, path, { ca: servers.authorityPem, method: "POST" }, body);
+    const tls = {
+      ca: servers.authorityPem,
+      key: servers.shown?.keyPem,
+      cert: servers.shown?.certificatePem,
+    };
+    const answer = await exchange(url, path, { ...tls, method: "POST" }, body);
     if (!answer.ok || answer.value.status >= 500) {
       reasons.push(`${url}: ${answer.ok ? wordsOf(answer.value) : answer.error}`);
       continue;

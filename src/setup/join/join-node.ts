@@ -6,7 +6,7 @@ import { findAuthority } from "../../adapters/certificates/pem.ts";
 import { openPkiDirectory } from "../../adapters/certificates/pki-directory.ts";
 import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import { err, ok, type Result } from "../../core/result.ts";
-import type { PkiDirectory } from "../../ports/certificates.ts";
+import type { KeyAndCertificate, PkiDirectory } from "../../ports/certificates.ts";
 import { nodeJoinAnswerSchema } from "../../wire/joining.ts";
 import { readIdentity, serverPlaces } from "../server-files.ts";
 import { findServers, post } from "./ask-servers.ts";
@@ -23,20 +23,28 @@ export interface JoinNodeOptions {
   readonly version: string;
   readonly properties: Readonly<Record<string, string | number | boolean>>;
   readonly taints: readonly string[];
+  /** The HA group that it is put into; undefined: none. */
+  readonly haGroup?: string | undefined;
+}
+
+interface JoinedNode {
+  readonly node: string;
+  /** Not so when it was this node's before: nobody was asked whether it still counts. */
+  readonly isNew: boolean;
 }
 
 /**
  * Joins; the error is for the operator. A join that was interrupted may be repeated with the same command; one that is
  * done already is none.
  */
-export async function joinNode(options: JoinNodeOptions): Promise<Result<string, string>> {
+export async function joinNode(options: JoinNodeOptions): Promise<Result<JoinedNode, string>> {
   const { dataDirectory, name, token, version, properties, taints } = options;
   const pki = await openPkiDirectory(dataDirectory);
   if (!pki.ok) return pki;
   const present = await pki.value.readPair("agent");
   if (!present.ok) return present;
   if (present.value !== undefined) {
-    if (await isThisNode(pki.value, options)) return ok(name);
+    if (await isThisNode(pki.value, options)) return ok({ node: name, isNew: false });
     return err(
       `${dataDirectory} is a node's already; run its agent, or empty the folder to join anew`,
     );
@@ -52,16 +60,19 @@ export async function joinNode(options: JoinNodeOptions): Promise<Result<string,
     addresses: [],
   });
   if (!key.ok) return key;
-  const server = await readIdentity(serverPlaces(options.serverDataDirectory));
+  const server = await serverHere(options);
+  if (!server.ok) return server;
   const body = {
     ...{ token, properties, taints },
     node: name,
     identity: identity.value,
     requestPem: key.value.requestPem,
     agentVersion: version,
-    ...(server.ok && server.value !== undefined ? { serverId: server.value.id } : {}),
+    ...(server.value === undefined ? {} : { serverId: server.value.id }),
+    ...(options.haGroup === undefined ? {} : { haGroup: options.haGroup }),
   };
-  const answer = await post(servers.value, "/v1/join/node", body, nodeJoinAnswerSchema);
+  const asked = { ...servers.value, shown: server.value?.pair };
+  const answer = await post(asked, "/v1/join/node", body, nodeJoinAnswerSchema);
   if (!answer.ok) return answer;
   const { certificatePem, authorityPem } = answer.value;
   const trusted = await pki.value.writeTrusted("ca", authorityPem);
@@ -78,7 +89,34 @@ export async function joinNode(options: JoinNodeOptions): Promise<Result<string,
   }
   // Last: with it the node has joined.
   const pair = await pki.value.writePair("agent", { keyPem: key.value.keyPem, certificatePem });
-  return pair.ok ? ok(answer.value.node) : pair;
+  return pair.ok ? ok({ node: answer.value.node, isNew: true }) : pair;
+}
+
+interface ServerHere {
+  readonly id: string;
+  /** Proves to the cluster that the machine is this server's. */
+  readonly pair: KeyAndCertificate;
+}
+
+/**
+ * The server of the same cluster on this machine; undefined: there is none. One of another cluster counts not, and who may
+ * not read it cannot speak for it.
+ */
+async function serverHere(
+  options: JoinNodeOptions,
+): Promise<Result<ServerHere | undefined, string>> {
+  const { serverDataDirectory } = options;
+  const identity = await readIdentity(serverPlaces(serverDataDirectory));
+  if (!identity.ok || identity.value === undefined) return ok(undefined);
+  const pki = await openPkiDirectory(serverDataDirectory);
+  if (!pki.ok) return pki;
+  const trusted = await pki.value.readTrusted("ca");
+  if (!trusted.ok) return trusted;
+  if (trusted.value === undefined) return ok(undefined);
+  if (!findAuthority(trusted.value, options.authorityHash).ok) return ok(undefined);
+  const pair = await pki.value.readPair("server");
+  if (!pair.ok) return pair;
+  return ok(pair.value === undefined ? undefined : { id: identity.value.id, pair: pair.value });
 }
 
 /** Of a node that has joined: whether it is this one. Its certificate came last, so all the rest is there. */

@@ -40,13 +40,18 @@ export interface JoinServerOptions {
   readonly clock: Clock;
 }
 
+interface JoinedServer extends ServerIdentity {
+  /** Not so when the data directory was this server's before: nobody was asked whether it still counts. */
+  readonly isNew: boolean;
+}
+
 /**
  * Prepares the data directory; the server's way in begins when it is run. The error is for the operator. A join that was
  * interrupted may be repeated with the same command; one that is done already is none.
  */
 export async function joinServer(
   options: JoinServerOptions,
-): Promise<Result<ServerIdentity, string>> {
+): Promise<Result<JoinedServer, string>> {
   const places = serverPlaces(options.dataDirectory);
   const prepared = await prepareDirectory(options.dataDirectory);
   if (!prepared.ok) return prepared;
@@ -54,7 +59,7 @@ export async function joinServer(
   if (!pki.ok) return pki;
   const present = await presentServer(places, pki.value, options);
   if (!present.ok) return present;
-  if (present.value !== undefined) return ok(present.value);
+  if (present.value !== undefined) return ok({ ...present.value, isNew: false });
   const { name, host, port } = options;
   const machine = await checkMachine({ host, port, member: "none" });
   if (!machine.ok) return machine;
@@ -79,7 +84,7 @@ export async function joinServer(
   const written = await writeIdentity(places, identity);
   if (!written.ok) return written;
   const switched = await writeEngine(places, engineOf(answer, sealed));
-  return switched.ok ? ok(identity) : switched;
+  return switched.ok ? ok({ ...identity, isNew: true }) : switched;
 }
 
 /** The server that this data directory holds; undefined: none. The error: it is another one than is to join. */

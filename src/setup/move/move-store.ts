@@ -81,7 +81,7 @@ async function move(
   onStep?.("follow", "what changed meanwhile");
   const followed = await follower.until(source);
   if (!followed.ok) return followed;
-  onStep?.("hold", "writes wait from now on");
+  onStep?.("hold", "(they wait from now on)");
   let difference: string | undefined;
   for (let turn = 0; turn < comparisonsMax && !signal.aborted; turn += 1) {
     await source.hold("writes");

@@ -90,7 +90,7 @@ async function openTarget(
     if (!emptied.ok) return emptied;
     // The API's own port is this server's, or nobody's.
     const free = await checkMemberPorts(identity);
-    if (!free.ok) return free;
+    if (!free.ok) return err(`${free.error}; the member needs this port: end what listens there`);
   }
   const tooLate = AbortSignal.timeout(openMsMax);
   const target = await openEngine(engine, {

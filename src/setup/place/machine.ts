@@ -37,7 +37,8 @@ export async function checkMachine(plan: ServerPlan): Promise<Result<void, strin
   if (!resolves.ok) return resolves;
   const missing = plan.member === "own" ? await missingForMember() : undefined;
   if (missing !== undefined) return err(missing);
-  return await checkPortsFree(plan);
+  const free = await checkPortsFree(plan);
+  return free.ok ? free : err(`${free.error}; give another --port`);
 }
 
 /** Whether nobody listens where the server would. */
@@ -60,5 +61,5 @@ export async function checkMemberPorts({
 async function checkPort(host: string, port: number, use: string): Promise<Result<void, string>> {
   const free = await tryAddress(host, port);
   if (free.ok) return free;
-  return err(`cannot listen on port ${port} (for ${use}): ${free.error}; give another --port`);
+  return err(`cannot listen on port ${port} (for ${use}): ${free.error}`);
 }

@@ -13,6 +13,7 @@ import type { EtcdAccess } from "../../stores/etcd/etcd-access.ts";
 import { readMeta, writeMeta } from "../../stores/etcd/etcd-meta.ts";
 import { epochRecordSchema, keys } from "../../wire/records.ts";
 import { serverCounterRecordSchema, serverRecordSchema } from "../../wire/servers.ts";
+import { auditByHand } from "../audit-by-hand.ts";
 import type { ServerIdentity } from "../server-files.ts";
 
 /** More than the old life can have written without this member. */
@@ -34,7 +35,7 @@ export async function beginNewLife(options: NewLifeOptions): Promise<Result<void
   const raised = await raiseRevisions(options.access);
   if (!raised.ok) return raised;
   const operations: Operation[] = [{ kind: "delete", key: keys.manager }];
-  for (const collect of [raiseEpochs, raiseServerCounter, removeOthers, endJoins]) {
+  for (const collect of [raiseEpochs, raiseServerCounter, removeOthers, endJoins, note]) {
     const found = await collect(options);
     if (!found.ok) return found;
     operations.push(...found.value);
@@ -104,4 +105,14 @@ async function endJoins({ store }: NewLifeOptions): Collected {
   const read = await store.range(keys.joins);
   if (!read.ok) return err(read.error.message);
   return ok(read.value.entries.map(({ key }) => ({ kind: "delete", key })));
+}
+
+/** What this member did not know of is lost, and so may be entries of the audit: this one says why. */
+async function note(options: NewLifeOptions): Collected {
+  const noted = await auditByHand(options, {
+    action: "server.recover",
+    subject: "control-plane",
+    detail: `a cluster of one from server ${options.identity.id} "${options.identity.name}"`,
+  });
+  return noted.ok ? ok([noted.value]) : noted;
 }

@@ -5,15 +5,18 @@
  *   lease     2 x TTL                       an old lease ends; a node whose renewals failed asks for a new one
  *   election  2 x election TTL + 2 s        an old election ends, the next manager is elected and loads
  *   fencing   suspect time + 2 rounds       the manager looks at lost nodes
+ *   start     cold start              services without a node wait for known nodes
  *   boot      boot time + 3 s               nodes and processes come back and find a server
  *   work      waves x batches x (3 x operation + 1.5 s) + restart pause
  *   brake     services / recoveries at once x 1 operation
+ *   fleet     rollouts and upgrades of agents, see fleet-bound.ts
  *
  * A wave is one link of the longest order that services name, or a move (stop and start) before it; a batch is what
  * one node does at a time. 1.5 s is what asking, telling and deciding cost in each; a pause after a failure is 30 s.
  */
-import { timesOf } from "../../wire/settings.ts";
+import { coldStartOf, timesOf } from "../../wire/settings.ts";
 import type { Plan, ServicePlan } from "../plan.ts";
+import { fleetBoundMs } from "./fleet-bound.ts";
 
 /** Longest pause of an agent before it tries again what failed. */
 const restartPauseMsMax = 30_000;
@@ -29,6 +32,7 @@ export function livenessBoundMs(plan: Plan): number {
     Math.max(...allSettings.map(figureOf));
   const ttlMs = most((settings) => timesOf(settings).ttlMs);
   const suspectMs = most((settings) => settings.suspectMs);
+  const coldStartMs = most(coldStartOf);
   const roundMs = Math.max(
     pace.roundMs,
     most((settings) => settings.roundMs),
@@ -45,12 +49,14 @@ export function livenessBoundMs(plan: Plan): number {
     2 * pace.electionTtlMs +
     2_000 +
     suspectMs +
+    coldStartMs +
     2 * roundMs +
     pace.bootMs +
     3_000 +
     waves * batches * stepMs +
     restartPauseMsMax +
-    brakeMs
+    brakeMs +
+    fleetBoundMs(plan)
   );
 }
 

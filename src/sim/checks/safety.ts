@@ -11,13 +11,14 @@ import type { Commit } from "../store/simulated-store.ts";
 import type { World } from "../world.ts";
 import type { Check, CheckContext } from "./check.ts";
 import { Ledger } from "./ledger.ts";
+import { createFleetChecks } from "./rules/fleet/fleet-checks.ts";
 import { createOneCopyCheck } from "./rules/s1-one-copy.ts";
+import { createOneWayCheck } from "./rules/s1-one-way.ts";
 import { createConfirmedStartCheck } from "./rules/s2-confirmed-start.ts";
 import { createLeaseDeadlineCheck } from "./rules/s3-lease-deadline.ts";
 import { createProvenLossCheck } from "./rules/s4-proven-loss.ts";
 import { createOwnElectionCheck } from "./rules/s5-own-election.ts";
 import { createKeptWordCheck } from "./rules/s6-kept-word.ts";
-import { createOneWayCheck } from "./rules/s7-one-way.ts";
 import { createPeoplesWordCheck } from "./rules/s8-peoples-word.ts";
 import { createPlacesCheck } from "./rules/s8-places.ts";
 import { createLivenessCheck } from "./rules/s9-liveness.ts";
@@ -117,6 +118,7 @@ function createChecks(context: CheckContext): readonly Check[] {
     createPeoplesWordCheck(context),
     createPlacesCheck(context),
     createLivenessCheck(context),
+    ...createFleetChecks(context),
   ];
 }
 

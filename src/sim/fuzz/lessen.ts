@@ -1,7 +1,8 @@
 /** Plans without one of their parts: whatever names the part goes with it. */
-import type { NodeId, ServiceId } from "../../core/ids.ts";
+import { type NodeId, nodeOfInstance, parseServiceId, type ServiceId } from "../../core/ids.ts";
 import type { PlacementGroup, Rule } from "../../core/model/rule.ts";
 import type { Action, Plan, ServicePlan, TimedAction } from "../plan.ts";
+import { definitionWithoutNode, fleetWithoutNode } from "./lessen-fleet.ts";
 
 /** The plan without the service. */
 export function withoutService(plan: Plan, id: ServiceId): Plan | undefined {
@@ -49,10 +50,12 @@ export function withoutNode(plan: Plan, id: NodeId): Plan | undefined {
     const listed = part.nodes.filter(({ node }) => node !== id);
     return listed.length === 0 ? undefined : { ...part, nodes: listed };
   };
+  const fleet = plan.fleet === undefined ? undefined : fleetWithoutNode(plan.fleet, id);
   const groups = plan.groups.map(lessNodes).filter((group) => group !== undefined);
   const names = new Set(groups.map(({ name }) => name));
   return {
     ...plan,
+    ...(fleet === undefined ? {} : { fleet }),
     nodes,
     groups,
     rules: plan.rules.map(lessNodes).filter((rule) => rule !== undefined),
@@ -90,7 +93,17 @@ function actionWithoutNode(
   if (action.kind === "driver") {
     return action.misbehaviour?.onlyOn === id ? { ...action, misbehaviour: undefined } : action;
   }
-  return namesNode(action, id) ? undefined : action;
+  if (action.kind === "put-definition") {
+    return { ...action, definition: definitionWithoutNode(action.definition, id) };
+  }
+  const isOfInstance = "service" in action && nodeOfService(action.service) === id;
+  return isOfInstance || namesNode(action, id) ? undefined : action;
+}
+
+function nodeOfService(service: unknown): NodeId | undefined {
+  if (typeof service !== "string") return undefined;
+  const id = parseServiceId(service);
+  return id.ok ? nodeOfInstance(id.value) : undefined;
 }
 
 function namesNode(action: Action, id: NodeId): boolean {

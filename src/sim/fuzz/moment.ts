@@ -1,6 +1,7 @@
 /** What the random events of a plan know and write: the cluster, its times, and the actions so far. */
-import type { NodeId, ServiceId } from "../../core/ids.ts";
+import { instanceIdOf, type NodeId, type ServiceId } from "../../core/ids.ts";
 import type { LeaseTimes } from "../../core/model/times.ts";
+import type { DefinitionPlan } from "../fleet-plan.ts";
 import type { Action, NodePlan, Pace, ServicePlan, TimedAction } from "../plan.ts";
 import type { Dice } from "./dice.ts";
 
@@ -8,6 +9,9 @@ import type { Dice } from "./dice.ts";
 export interface Cast {
   readonly nodes: readonly NodePlan[];
   readonly services: ServicePlan[];
+  /** Names of deployments, and the versions that they can be of; none without a fleet. */
+  readonly deployments: readonly string[];
+  readonly definitions: DefinitionPlan[];
   readonly pace: Pace;
   readonly times: LeaseTimes;
 }
@@ -51,6 +55,12 @@ export class Script {
 
   service(): ServiceId {
     return this.dice.pick(this.cast.services).id;
+  }
+
+  /** The instance of some deployment on some node. */
+  instance(): ServiceId {
+    const name = this.dice.pick(this.cast.deployments);
+    return instanceIdOf("process", name, this.node());
   }
 
   /** A while: often just shorter or longer than one of the times that decide. */

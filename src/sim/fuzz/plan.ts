@@ -17,7 +17,9 @@ import {
 } from "./cluster.ts";
 import { Dice } from "./dice.ts";
 import { faults } from "./faults.ts";
-import { Script } from "./moment.ts";
+import { randomFleet } from "./fleet.ts";
+import { fleetOrders, fleetZone } from "./fleet-orders.ts";
+import { type Cast, Script } from "./moment.ts";
 import { orders } from "./orders.ts";
 
 export interface RandomPlanOptions {
@@ -26,10 +28,15 @@ export interface RandomPlanOptions {
   readonly services?: number | undefined;
   /** Virtual minutes of the whole plan, if the calm leaves time for faults in them. Default: 30. */
   readonly minutes?: number | undefined;
+  /** Whether it has HA groups and deployments. Default: random. */
+  readonly fleet?: FleetChoice | undefined;
 }
 
-/** The time of faults is at least so long, however short the plan is to be. */
+type FleetChoice = "yes" | "no" | "random";
+
+/** The time of faults is at least so long, however short the plan is to be; with a fleet, where all goes in turn. */
 const faultsMsMin = 60_000;
+const fleetFaultsMsMin = 150_000;
 /** Nothing happens before the cluster is up. */
 const firstMs = 3_000;
 /** On top of the bound, so that it is over at the end. */
@@ -37,10 +44,12 @@ const calmSpareMs = 10_000;
 
 /** A plan that depends on nothing but the seed and the options. */
 export function randomPlan(seed: number, options: RandomPlanOptions = {}): Plan {
-  const still = stillPlan(seed, { nodes: options.nodes, services: options.services });
+  const size = { nodes: options.nodes, services: options.services };
+  const still = stillPlan(seed, size, options.fleet ?? "random");
   const wholeMs = (options.minutes ?? 30) * 60_000;
   const calmMs = livenessBoundMs(still) + calmSpareMs;
-  const untilMs = Math.max(faultsMsMin, wholeMs - calmMs);
+  const leastMs = still.fleet === undefined ? faultsMsMin : fleetFaultsMsMin;
+  const untilMs = Math.max(leastMs, wholeMs - calmMs);
   const actions = randomActions(seed, still, untilMs);
   const whole = { ...still, actions };
   const lastMs = actions.at(-1)?.atMs ?? untilMs;
@@ -48,7 +57,18 @@ export function randomPlan(seed: number, options: RandomPlanOptions = {}): Plan 
   return { ...whole, endAtMs: lastMs + livenessBoundMs(whole) + calmSpareMs };
 }
 
-function stillPlan(seed: number, size: ClusterSize): Plan {
+/** So many of 100 plans have a fleet beside their services. */
+const fleetPercent = 40;
+
+function stillPlan(seed: number, size: ClusterSize, withFleet: FleetChoice): Plan {
+  const plain = plainPlan(seed, size);
+  // Dice of their own: whether there is a fleet changes nothing else of a seed's plan.
+  const dice = new Dice(seed, "fleet");
+  const isChosen = withFleet === "random" ? dice.chance(fleetPercent) : withFleet === "yes";
+  return isChosen ? { ...plain, fleet: randomFleet(dice, plain) } : plain;
+}
+
+function plainPlan(seed: number, size: ClusterSize): Plan {
   const dice = new Dice(seed, "cluster");
   const nodes = randomNodes(dice, size);
   const groups: PlacementGroup[] = [];
@@ -78,7 +98,15 @@ function stillPlan(seed: number, size: ClusterSize): Plan {
 function randomActions(seed: number, still: Plan, untilMs: number): readonly TimedAction[] {
   const dice = new Dice(seed, "actions");
   const { nodes, pace, settings } = still;
-  const cast = { nodes, pace, services: [...still.services], times: timesOf(settings) };
+  const { deployments = [], definitions = [] } = still.fleet ?? {};
+  const cast = {
+    nodes,
+    pace,
+    services: [...still.services],
+    deployments: deployments.map(({ name }) => name),
+    definitions: [...definitions],
+    times: timesOf(settings),
+  };
   const script = new Script(dice, cast, untilMs);
   for (const { node } of dice.some(nodes, 50)) {
     script.at(0, { kind: "clock", node, ppm: dice.between(-1_000, 1_000) });
@@ -98,6 +126,7 @@ function randomActions(seed: number, still: Plan, untilMs: number): readonly Tim
       ? dice.between(0, 2 * pace.operationMs)
       : dice.between(1, 2 * meanPauseMs);
   }
+  if (still.fleet !== undefined) addFleetActions(seed, { script, cast, untilMs, meanPauseMs });
   const sorted = [...script.actions].sort((left, right) => left.atMs - right.atMs);
   // A kernel watchdog may still reset a node for what was before; it is switched on once more.
   const lastMs = untilMs + longestLeaseMs(still, sorted) + 1_000;
@@ -107,7 +136,35 @@ function randomActions(seed: number, still: Plan, untilMs: number): readonly Tim
     ...nodes.map(
       ({ node }) => ({ atMs: lastMs, action: { kind: "power", node, on: true } }) as const,
     ),
+    // One that was to be paused at the very last is paused only now.
+    ...cast.deployments.map(
+      (deployment) =>
+        ({ atMs: lastMs, action: { kind: "rollout", deployment, order: "resume" } }) as const,
+    ),
   ];
+}
+
+/** What happens to the fleet, by dice of its own, among all that happens to the rest. */
+function addFleetActions(
+  seed: number,
+  whole: {
+    readonly script: Script;
+    readonly cast: Cast;
+    readonly untilMs: number;
+    readonly meanPauseMs: number;
+  },
+): void {
+  const dice = new Dice(seed, "fleet actions");
+  const { cast, untilMs, meanPauseMs } = whole;
+  const script = new Script(dice, cast, untilMs);
+  for (const { node } of cast.nodes) {
+    if (dice.chance(70)) fleetZone(script, node);
+  }
+  for (let atMs = firstMs; atMs < untilMs; atMs += dice.between(1, 3 * meanPauseMs)) {
+    const event = dice.weighted(fleetOrders);
+    event(script, atMs);
+  }
+  for (const { atMs, action } of script.actions) whole.script.at(atMs, action);
 }
 
 function longestLeaseMs(still: Plan, actions: readonly TimedAction[]): number {

@@ -5,6 +5,7 @@
 import type { RuleName, Violation } from "../checks/view.ts";
 import type { Plan } from "../plan.ts";
 import { withoutGroup, withoutNode, withoutRule, withoutService } from "./lessen.ts";
+import { fleetLessenings, sizeOfFleet } from "./lessen-fleet.ts";
 import { playChecked } from "./run.ts";
 
 export interface ShrinkOptions {
@@ -59,6 +60,7 @@ function partsOf(plan: Plan): readonly Lessening[] {
         (from: Plan) =>
           withoutGroup(from, name),
     ),
+    ...fleetLessenings(plan),
   ];
 }
 
@@ -83,8 +85,9 @@ class Search {
 
   /** What is to become less. */
   get size(): number {
-    const { actions, services, nodes, rules, groups } = this.plan;
-    return actions.length + services.length + nodes.length + rules.length + groups.length;
+    const { actions, services, nodes, rules, groups, fleet } = this.plan;
+    const plain = actions.length + services.length + nodes.length + rules.length + groups.length;
+    return plain + sizeOfFleet(fleet);
   }
 
   /** Nothing after the violation matters; what S9 says is said at the end, after a calm that has to stay. */

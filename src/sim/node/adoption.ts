@@ -2,9 +2,11 @@
 import type { AgentEvent } from "../../core/agent/event.ts";
 import type { AgentInstruction, AgentState } from "../../core/agent/state.ts";
 import type { Epoch, NodeId } from "../../core/ids.ts";
+import type { Process } from "../engine/process.ts";
 import type { Driver } from "../workloads/driver.ts";
 import type { AgentDisk, HeldLease } from "./disk.ts";
 import type { Guard } from "./guard.ts";
+import { watchAdopted } from "./watch-health.ts";
 
 /** How long a lease on disk may be tried when no guard says what its deadline is. */
 const resumeMsMax = 3_000;
@@ -38,6 +40,7 @@ export interface AdoptionOptions {
   /** The epoch that may be taken up again; what was tracked under another one is killed. */
   readonly resumedEpoch: Epoch | undefined;
   readonly onEvent: (event: AgentEvent) => void;
+  readonly process: Process;
 }
 
 /** Adopts what runs, kills what must not run any more, and recalls failures of the epoch that goes on. */
@@ -52,8 +55,17 @@ export function adoptAll(options: AdoptionOptions): void {
       driver.kill(instanceId, "it is of an older epoch");
       continue;
     }
-    const keys = { restartKey: "", configurationKey: "" };
-    onEvent({ kind: "adopted", service, instanceId, ...keys, tracked });
+    const restartKey = copy.restartKey ?? "";
+    onEvent({
+      kind: "adopted",
+      service,
+      instanceId,
+      restartKey,
+      configurationKey: restartKey,
+      tracked,
+      health: restartKey === "" ? undefined : "starting",
+    });
+    watchAdopted(options, copy);
   }
   for (const [service, { uid, epoch, detail }] of disk.failures) {
     if (epoch === resumedEpoch) onEvent({ kind: "recalled-failure", service, uid, detail });

@@ -11,6 +11,7 @@ import type { Driver } from "../workloads/driver.ts";
 import { type CallerOptions, callOnce } from "./caller.ts";
 import type { AgentDisk } from "./disk.ts";
 import type { Guard } from "./guard.ts";
+import { watchHealth } from "./watch-health.ts";
 
 export interface EffectsOptions {
   readonly engine: Engine;
@@ -118,6 +119,8 @@ class Effects {
   #start(effect: EffectOf<"start">): void {
     const { guard, driver, disk, node, process, state, clock, dispatch } = this.#options;
     const { service, instanceId, epoch, uid, tracked, clearLocks } = effect;
+    const phase = state.slots.get(service)?.phase;
+    const restartKey = phase?.kind === "starting" ? phase.restartKey : "";
     const fail = (detail: string): void => {
       guard.untrack(instanceId);
       dispatch({ kind: "start-failed", service, instanceId, detail, remains: "nothing" });
@@ -142,9 +145,15 @@ class Effects {
       epoch,
       tracked,
       clearLocks,
+      restartKey,
       done: (outcome) => {
-        if (outcome.kind === "ok") dispatch({ kind: "started", service, instanceId });
-        else fail(outcome.detail);
+        if (outcome.kind !== "ok") {
+          fail(outcome.detail);
+          return;
+        }
+        const copy = driver.options.copies.get(instanceId);
+        if (copy !== undefined) watchHealth({ driver, process, onEvent: dispatch }, copy);
+        dispatch({ kind: "started", service, instanceId });
       },
     });
   }

@@ -9,15 +9,17 @@ import { instantMs } from "../../core/time.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LocalTimer, NodeClock } from "../engine/node-clock.ts";
 import { Process } from "../engine/process.ts";
+import type { StreamMessage } from "../server/agent-protocol.ts";
 import type { Server } from "../server/server.ts";
 import type { Driver } from "../workloads/driver.ts";
 import { adoptAll, handMade, resumeOf } from "./adoption.ts";
 import { createEffects } from "./agent-effects.ts";
-import { Caller, type CallerOptions } from "./caller.ts";
+import { Caller, type CallerOptions, callOnce } from "./caller.ts";
 import type { AgentDisk } from "./disk.ts";
 import type { Guard } from "./guard.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { StreamClient } from "./stream-client.ts";
+import { AgentUpgrader } from "./upgrade/agent-upgrader.ts";
 
 export interface AgentOptions {
   readonly engine: Engine;
@@ -36,10 +38,14 @@ export interface AgentOptions {
   readonly onLease: () => void;
   /** It has left in an orderly way, and its lease is given back as far as possible. */
   readonly onLeft: () => void;
+  /** It is to leave, so that another version is started in its place. */
+  readonly onHandOver: () => void;
 }
 
 type LeaveEvent = Extract<AgentEvent, { readonly kind: "leave" }>;
 
+/** One server is given so long for a word about the agent itself. */
+const callTimeoutMs = 2_000;
 /** Events taken in while one event is: more is a bug. */
 const eventsInARowMax = 100_000;
 
@@ -52,7 +58,8 @@ export class Agent {
   readonly #wake: LocalTimer;
   readonly #queue: AgentEvent[] = [];
   /** What came since the last round. */
-  readonly #inbound: AgentEvent[] = [];
+  readonly #inbound: (AgentEvent | StreamMessage)[] = [];
+  readonly #upgrader: AgentUpgrader;
   #busy = false;
   #keeper: LeaseKeeper | undefined;
   #stream: StreamClient | undefined;
@@ -71,6 +78,15 @@ export class Agent {
       dispatch: (event) => this.#onAnswer(event),
       onRequestLease: () => this.#keeper?.allowNew(),
       onLeaving: () => this.#finishLeaving(),
+    });
+    this.#upgrader = new AgentUpgrader({
+      engine,
+      node,
+      clock,
+      process: this.process,
+      disk: options.disk.upgrade,
+      call: (request, done) => callOnce(calling, request, callTimeoutMs, done),
+      onHandOver: options.onHandOver,
     });
     this.#wake = clock.timer(() => this.process.enter(() => this.dispatch({ kind: "tick" })));
     this.process.onEnd(() => this.#wake.close());
@@ -110,7 +126,7 @@ export class Agent {
     this.process.enter(() => {
       this.#keeper?.onRound();
       const events = this.#inbound.splice(0);
-      for (const event of events) this.dispatch(event);
+      for (const event of events) this.#hear(event);
       if (events.length === 0) this.dispatch({ kind: "tick" });
     });
   }
@@ -159,7 +175,8 @@ export class Agent {
     guard.onAgent();
     const resume = resumeOf({ guard, disk, nowMs: clock.nowMs });
     const resumedEpoch = resume?.guarded === true ? resume.lease.epoch : undefined;
-    adoptAll({ node, driver, guard, disk, resumedEpoch, onEvent: (event) => this.dispatch(event) });
+    const onEvent = (event: AgentEvent): void => this.dispatch(event);
+    adoptAll({ node, driver, guard, disk, resumedEpoch, onEvent, process });
     this.#keeper = new LeaseKeeper({
       node,
       clock,
@@ -172,6 +189,7 @@ export class Agent {
       resume,
       onLease: (kind, facts) => {
         if (kind === "lease-granted") this.#options.onLease();
+        this.#upgrader.onLease();
         this.dispatch({ kind, ...facts, runUntilMs: instantMs(facts.runUntilMs) });
       },
       onTurnedAway: (sentence) => engine.tell({ kind: "note", about: node, sentence }),
@@ -180,7 +198,7 @@ export class Agent {
     });
     if (this.state.leaseRequested) this.#keeper.allowNew();
     else this.dispatch({ kind: "tick" });
-    const onMessage = (event: AgentEvent): void => this.#onMessage(event);
+    const onMessage = (message: StreamMessage): void => this.#onMessage(message);
     this.#stream = new StreamClient({
       engine,
       node,
@@ -199,9 +217,14 @@ export class Agent {
       .every((copy) => !copy.tracked || guard.track(epoch, copy.instanceId) === "accepted");
   }
 
-  #onMessage(event: AgentEvent): void {
-    if (this.#options.engine.plan.pace.roundMs === 0) this.dispatch(event);
-    else this.#inbound.push(event);
+  #onMessage(message: AgentEvent | StreamMessage): void {
+    if (this.#options.engine.plan.pace.roundMs === 0) this.#hear(message);
+    else this.#inbound.push(message);
+  }
+
+  #hear(message: AgentEvent | StreamMessage): void {
+    if (message.kind === "agent-upgrade") this.#upgrader.take(message.upgrade);
+    else this.dispatch(message);
   }
 
   /** With rounds an agent that leaves does not go before the manager has had its turn. */

@@ -15,6 +15,10 @@ export interface Copy {
   readonly tracked: boolean;
   /** Under what it was started; undefined: by hand, or before the world began. */
   readonly startedUnder: { readonly uid: InstructionUid; readonly epoch: Epoch } | undefined;
+  /** What it was started with; undefined: its service has no versions. */
+  readonly restartKey?: string | undefined;
+  /** From then on, as its health check sees it, it is unhealthy; undefined: never. */
+  readonly unhealthyAtMs?: number | undefined;
 }
 
 /** Whether its instructions are being executed. */

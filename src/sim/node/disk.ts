@@ -1,6 +1,7 @@
 /** What of an agent survives it, on its node's disk. */
 import type { Epoch, InstructionUid, ServiceId } from "../../core/ids.ts";
 import type { LeaseId } from "../../ports/store.ts";
+import type { UpgradeDisk } from "./upgrade/upgrade-disk.ts";
 
 /** A lease as it is kept on the node's disk. */
 export interface HeldLease {
@@ -15,6 +16,8 @@ export interface LeaseDisk {
 
 /** What of an agent survives it, on its node's disk. */
 export interface AgentDisk extends LeaseDisk {
+  /** Which agent the node has. */
+  readonly upgrade: UpgradeDisk;
   /** Instructions that failed for good. */
   readonly failures: Map<
     ServiceId,

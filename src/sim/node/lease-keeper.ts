@@ -123,7 +123,8 @@ export class LeaseKeeper {
       return;
     }
     const { epoch } = lease;
-    const request = { kind: "renew", node, epoch, incarnation, resetsOnLoss: false } as const;
+    const last = { resetsOnLoss: false, isLast: true } as const;
+    const request = { kind: "renew", node, epoch, incarnation, ...last } as const;
     caller.call(request, releaseTimeoutMs, (answer) => {
       const isDone = answer.kind === "lease" && !answer.resetsOnLoss;
       if (isDone) guard.onUnflagged();

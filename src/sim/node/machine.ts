@@ -13,6 +13,7 @@ import { Caller } from "./caller.ts";
 import type { AgentDisk } from "./disk.ts";
 import { Guard } from "./guard.ts";
 import { sayLastWord } from "./last-word.ts";
+import { firstUpgradeDisk, installOf } from "./upgrade/upgrade-disk.ts";
 
 type LeavingHow = "restart" | "freeze" | "failover" | "migrate";
 type Pause = Extract<Action, { readonly kind: "pause" }>["part"];
@@ -43,7 +44,11 @@ const powerDownOffsetMs = 1_000;
 export class Machine {
   readonly node: NodeId;
   readonly clock: NodeClock;
-  readonly disk: AgentDisk = { lease: undefined, failures: new Map() };
+  readonly disk: AgentDisk = {
+    lease: undefined,
+    failures: new Map(),
+    upgrade: firstUpgradeDisk(),
+  };
   guard: Guard | undefined;
   agent: Agent | undefined;
   server: Server | undefined;
@@ -132,6 +137,7 @@ export class Machine {
     const { guard } = this;
     if (guard === undefined || this.hasAgent) return;
     const { engine, driver, serverNodes, serverOn } = this.#options;
+    if (this.#isOnTrial() && installOf(engine.plan, this.disk.upgrade.version) !== "ok") return;
     this.#agentCount += 1;
     const agent = new Agent({
       engine,
@@ -146,9 +152,29 @@ export class Machine {
       serverOn,
       onLease: this.#options.onChange,
       onLeft: () => this.#onLeft(),
+      onHandOver: () => this.leave("agent-restart", "restart"),
     });
     this.agent = agent;
     this.#options.onChange();
+  }
+
+  /** The launcher gives a new agent its time; one that is not healthy by then is replaced by the one before. */
+  #isOnTrial(): boolean {
+    const { schedule } = this.#options.engine;
+    const { upgrade } = this.disk;
+    const { trial } = upgrade;
+    if (trial?.phase !== "trying") return false;
+    const bootCount = this.#bootCount;
+    schedule.at(schedule.nowMs + trial.healthyWithinMs, () => {
+      if (this.#bootCount !== bootCount || upgrade.trial?.id !== trial.id) return;
+      if (upgrade.trial.phase !== "trying") return;
+      upgrade.trial = { ...trial, phase: "rolled-back" };
+      upgrade.version = trial.from;
+      this.agent?.process.end();
+      this.guard?.onAgentGone();
+      this.startAgent();
+    });
+    return true;
   }
 
   startServer(): void {

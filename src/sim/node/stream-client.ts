@@ -1,9 +1,9 @@
 /** An agent's stream of instructions from one server, and its way to the next server when the stream dies. */
-import type { AgentEvent } from "../../core/agent/event.ts";
 import type { NodeId } from "../../core/ids.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LocalTimer, NodeClock } from "../engine/node-clock.ts";
 import type { Process } from "../engine/process.ts";
+import type { StreamMessage } from "../server/agent-protocol.ts";
 import type { Stream } from "../server/hub.ts";
 import type { Server } from "../server/server.ts";
 
@@ -20,7 +20,7 @@ export interface StreamClientOptions {
   readonly process: Process;
   readonly serverNodes: readonly NodeId[];
   readonly serverOn: (node: NodeId) => Server | undefined;
-  readonly onMessage: (event: AgentEvent) => void;
+  readonly onMessage: (message: StreamMessage) => void;
 }
 
 /** Always connected to one server, or on its way to the next one. */
@@ -76,7 +76,7 @@ class Connection implements Stream {
   readonly #onEnd: (heard: boolean) => void;
   readonly #silence: LocalTimer;
   #server: Server | undefined;
-  #outbox: AgentEvent[] = [];
+  #outbox: StreamMessage[] = [];
   /** Arrivals that are planned. */
   #underWay = 0;
   #lastArrivalMs = 0;
@@ -104,9 +104,9 @@ class Connection implements Stream {
     if (!server.attach(this)) this.close();
   }
 
-  send(event: AgentEvent): void {
+  send(message: StreamMessage): void {
     if (this.#ended) return;
-    this.#outbox.push(event);
+    this.#outbox.push(message);
     this.#plan();
   }
 

@@ -7,6 +7,7 @@ import type { JsonValue, Operation, StoredEntry } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import { type CommandRecord, keys } from "../../wire/records.ts";
 import type { Engine } from "../engine/engine.ts";
+import { type FleetAction, isFleetAction } from "../fleet-plan.ts";
 import type { Action } from "../plan.ts";
 import {
   readArming,
@@ -17,6 +18,7 @@ import {
   readService,
   readStatus,
 } from "../store/records.ts";
+import { FleetApi } from "./fleet/fleet-api.ts";
 import { ruleRecordOf, serviceRecordOf } from "./service-records.ts";
 
 type ApiKind =
@@ -37,7 +39,8 @@ type ApiKind =
   | "put-rule"
   | "remove-group"
   | "remove-rule"
-  | "settings";
+  | "settings"
+  | FleetAction["kind"];
 /** An action that only changes what is stored. */
 export type ApiAction = Extract<Action, { readonly kind: ApiKind }>;
 
@@ -59,10 +62,12 @@ export class Api {
   readonly #waiting: ApiAction[] = [];
   /** As last measured. */
   readonly #usages = new Map<ServiceId, Capacity>();
+  readonly #fleet: FleetApi;
   #commandCount = 0;
 
   constructor(options: ApiOptions) {
     this.#options = options;
+    this.#fleet = new FleetApi(options.engine.store);
   }
 
   act(action: ApiAction): void {
@@ -86,6 +91,7 @@ export class Api {
 
   #operationsFor(action: ApiAction): readonly Operation[] {
     const nowMs = Math.round(this.#options.engine.schedule.nowMs);
+    if (isFleetAction(action)) return this.#ofFleet(action, nowMs);
     switch (action.kind) {
       case "maintenance":
         return this.#maintenance(action.node, action.on);
@@ -128,6 +134,12 @@ export class Api {
       default:
         return assertNever(action);
     }
+  }
+
+  #ofFleet(action: FleetAction, nowMs: number): readonly Operation[] {
+    const asked = this.#fleet.ask(action, nowMs);
+    if (asked.ok) return asked.value;
+    return this.#refuse(asked.error.about, asked.error.because);
   }
 
   /** Only of an online node, and not in a disarmed cluster, where nothing would move; its end is always allowed. */
@@ -195,7 +207,11 @@ export class Api {
     const atMs = Math.round(engine.schedule.nowMs);
     const because = "a person removed it";
     const removed = { version: 1, node, epoch, because, atMs };
-    return [{ kind: "delete", key }, put(`${keys.removedNodes}${node}`, removed)];
+    return [
+      { kind: "delete", key },
+      put(`${keys.removedNodes}${node}`, removed),
+      ...this.#fleet.leave(node, atMs),
+    ];
   }
 
   #configure(service: ServiceId, fields: object): readonly Operation[] {

@@ -3,6 +3,7 @@ import { epochOf } from "../../core/ids.ts";
 import type { Rule } from "../../core/model/rule.ts";
 import type { JsonValue } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
+import { firstAgentVersion } from "../node/upgrade/upgrade-disk.ts";
 import type { NodePlan, ServicePlan } from "../plan.ts";
 
 /** `services/<id>` */
@@ -12,18 +13,21 @@ export function serviceRecordOf(plan: ServicePlan, nowMs: number): JsonValue {
 }
 
 /** `nodes/<node>` */
-export function nodeRecordOf({ node, capacity, taints }: NodePlan): JsonValue {
+export function nodeRecordOf(plan: NodePlan): JsonValue {
+  const { node, capacity, taints, properties: setProperties, constraint } = plan;
   return jsonOf({
     version: 1,
     node,
     type: "device",
     properties: {},
-    agentVersion: "",
+    agentVersion: firstAgentVersion,
     registeredAtMs: 0,
     confirmedOffEpoch: epochOf(0),
     maintenance: false,
     capacity,
     taints,
+    setProperties,
+    constraint,
   });
 }
 

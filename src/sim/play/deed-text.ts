@@ -1,6 +1,7 @@
 /** An action as a person would type it, so that what was done can be read, and typed again. */
 import { assertNever } from "../../core/assert.ts";
 import type { RequestedState } from "../../core/model/service.ts";
+import { type FleetAction, isFleetAction } from "../fleet-plan.ts";
 import type { Action } from "../plan.ts";
 import { writeDuration } from "../scenario/yaml/quantity.ts";
 
@@ -13,6 +14,7 @@ const wishWords: Readonly<Record<RequestedState, string>> = {
 
 /** One line; kinds that cannot be typed are told in the same manner. */
 export function deedText(action: Action): string {
+  if (isFleetAction(action)) return fleetDeed(action);
   switch (action.kind) {
     case "power":
     case "network":
@@ -67,6 +69,36 @@ export function deedText(action: Action): string {
     case "limits":
     case "usage":
       return serviceDeed(action);
+    default:
+      return assertNever(action);
+  }
+}
+
+/** Word and name; its content is too much for a line. */
+function fleetDeed(action: FleetAction): string {
+  switch (action.kind) {
+    case "put-ha-group":
+      return `${action.kind} ${action.group.name}`;
+    case "ha-member":
+      return `${action.kind} ${action.node} ${action.group ?? "none"}`;
+    case "put-definition":
+      return `${action.kind} ${action.definition.service} ${action.definition.version}`;
+    case "remove-definition":
+      return `${action.kind} ${action.of} ${action.version}`;
+    case "put-deployment":
+      return `${action.kind} ${action.deployment.name}`;
+    case "rollout":
+      return `${action.order} rollout ${action.deployment}`;
+    case "set-properties":
+      return `${action.kind} ${action.node}`;
+    case "put-package":
+      return `${action.kind} ${action.package.version}`;
+    case "put-policy":
+      return `${action.kind} ${action.policy.name}`;
+    case "remove-ha-group":
+    case "remove-deployment":
+    case "remove-policy":
+      return `${action.kind} ${action.name}`;
     default:
       return assertNever(action);
   }

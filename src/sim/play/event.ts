@@ -45,6 +45,8 @@ export function eventOf(line: TraceLine): PlayEvent | undefined {
       return event(line, "alarm", line.node, "its watchdog has reset it");
     case "manager":
       return event(line, "node", line.node, "is manager now");
+    case "fleet":
+      return event(line, "decision", line.subject, line.sentence);
     case "note":
       return event(line, "note", line.about, line.sentence);
     case "violation":

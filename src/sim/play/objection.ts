@@ -1,6 +1,7 @@
 /** What would change nothing, or what a real cluster would refuse, is told before it is done. */
 import { assertNever } from "../../core/assert.ts";
 import type { NodeId, ServiceId } from "../../core/ids.ts";
+import { isFleetAction } from "../fleet-plan.ts";
 import { type Action, clockErrorPpmMax } from "../plan.ts";
 import type { ClusterView, NodeView, ServiceView } from "./view.ts";
 
@@ -15,6 +16,7 @@ type ActionOf<Kind extends Action["kind"]> = Extract<Action, { readonly kind: Ki
 
 /** Why the action makes no sense now; undefined: it does. */
 export function objectionTo(action: Action, view: ClusterView): Verdict {
+  if (isFleetAction(action)) return undefined;
   switch (action.kind) {
     case "power":
       return toSwitching(action, nodeIn(view, action.node)?.powered);

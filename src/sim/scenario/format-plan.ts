@@ -1,6 +1,7 @@
 /** Writes a plan in the form that people write, so that a case that a program found can be read, kept and repeated. */
 import { stringify } from "yaml";
 import type { InitialState, Plan, TimedAction } from "../plan.ts";
+import { writeFleet } from "./fleet/write-fleet.ts";
 import { writeStep } from "./steps/write-step.ts";
 import { contradictionsOf } from "./yaml/consistency.ts";
 import { writeDuration } from "./yaml/quantity.ts";
@@ -38,6 +39,7 @@ export function formatPlan(plan: Plan): string {
       Object.fromEntries(plan.usage.map(({ service, use }) => [service, writeCapacity(use)])),
     ),
     initial: plan.initial === undefined ? undefined : writeInitial(plan.initial),
+    ...writeFleet(plan.fleet),
     steps: plan.actions.length === 0 ? undefined : plan.actions.map(writeTimed),
     until: writeDuration(plan.endAtMs),
   });

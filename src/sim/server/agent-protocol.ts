@@ -1,9 +1,12 @@
 /** What simulated agents and servers say to each other: the agent protocol's requests without their encoding. */
+import type { AgentEvent } from "../../core/agent/event.ts";
 import type { ReportContent } from "../../core/agent/state.ts";
+import type { AgentUpgradeState } from "../../core/fleet/model/agent-upgrade.ts";
 import type { Epoch, InstructionUid, NodeId, ServiceId } from "../../core/ids.ts";
 import type { AgentMode } from "../../core/model/node.ts";
 import type { LeaseTimes } from "../../core/model/times.ts";
 import type { LeaseId } from "../../ports/store.ts";
+import type { AgentUpgradeRecord } from "../../wire/fleet/policies.ts";
 
 interface Lessee {
   readonly node: NodeId;
@@ -14,7 +17,12 @@ interface Lessee {
 
 export type AgentRequest =
   | ({ readonly kind: "grant" } & Lessee)
-  | ({ readonly kind: "renew"; readonly epoch: Epoch } & Lessee)
+  | ({
+      readonly kind: "renew";
+      readonly epoch: Epoch;
+      /** It is the last one: what an earlier one said of the watchdog must not be written after it. */
+      readonly isLast?: boolean;
+    } & Lessee)
   | {
       readonly kind: "release";
       readonly node: NodeId;
@@ -39,7 +47,23 @@ export type AgentRequest =
       readonly node: NodeId;
       readonly epoch: Epoch;
       readonly mode: AgentMode;
+    }
+  /** An agent has been started, and is of this version. */
+  | { readonly kind: "join"; readonly node: NodeId; readonly agentVersion: string }
+  | {
+      readonly kind: "upgrade-report";
+      readonly node: NodeId;
+      readonly id: string;
+      readonly state: AgentUpgradeState;
+      readonly detail: string;
+      readonly agentVersion: string;
     };
+
+/** What a server's stream tells an agent. */
+export type StreamMessage =
+  | Extract<AgentEvent, { readonly kind: "snapshot" | "instruction" | "gone" }>
+  /** Undefined: nothing is ordered (any more). */
+  | { readonly kind: "agent-upgrade"; readonly upgrade: AgentUpgradeRecord | undefined };
 
 export type RequestOf<Kind extends AgentRequest["kind"]> = Extract<
   AgentRequest,

@@ -1,8 +1,8 @@
 /** Tells what a manager's transaction that succeeded has changed, as the trace has it. */
 import type { Reason } from "../../core/explain/reason.ts";
 import { sentenceOf } from "../../core/explain/sentence.ts";
-import type { ManagerEffect } from "../../core/manager/effect.ts";
 import { isMoving, isPlaced, type ServiceStatus } from "../../core/model/service.ts";
+import type { OfficeEffect } from "../../runtime/manager-draft.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** States that are told with the node that they are about, unless they follow a freeze, which keeps it where it is. */
@@ -23,8 +23,15 @@ const saidOfStates: ReadonlySet<string> = new Set<Reason["code"]>([
 ]);
 
 /** Adds the lines of one effect. */
-export function tellDecision(engine: Engine, effect: ManagerEffect): void {
+export function tellDecision(engine: Engine, effect: OfficeEffect): void {
   switch (effect.kind) {
+    case "fleet":
+      for (const write of effect.writes) {
+        if (write.kind !== "tell") continue;
+        const { about, subject, reason } = write;
+        engine.tell({ kind: "fleet", about, subject, sentence: sentenceOf(reason) });
+      }
+      return;
     case "put-status": {
       let from = effect.from;
       for (const status of effect.path) {

@@ -1,13 +1,13 @@
 /** Tells each connected agent the instructions of its node, as they change, and nothing of other nodes. */
-import type { AgentEvent } from "../../core/agent/event.ts";
 import type { NodeId, ServiceId } from "../../core/ids.ts";
+import type { StreamMessage } from "./agent-protocol.ts";
 import type { Instructed, View } from "./view.ts";
 
 /** A server's end of one agent's stream. */
 export interface Stream {
   readonly node: NodeId;
   /** Sends a message; they arrive in their order, or the stream dies. */
-  send(event: AgentEvent): void;
+  send(message: StreamMessage): void;
   /** The server closes it. */
   close(): void;
 }
@@ -37,6 +37,8 @@ export class Hub {
     const told = new Set(instructions.map(({ service }) => service));
     this.#agents.set(node, { stream, told });
     stream.send({ kind: "snapshot", instructions });
+    const upgrade = this.#view.upgradeOf(node);
+    if (upgrade !== undefined) stream.send({ kind: "agent-upgrade", upgrade });
   }
 
   /** Forgets a stream that has ended. */
@@ -49,6 +51,12 @@ export class Hub {
     const agents = [...this.#agents.values()];
     this.#agents.clear();
     for (const { stream } of agents) stream.close();
+  }
+
+  /** Tells a node's agent what is ordered about itself. */
+  onUpgrade(node: NodeId): void {
+    const upgrade = this.#view.upgradeOf(node);
+    this.#agents.get(node)?.stream.send({ kind: "agent-upgrade", upgrade });
   }
 
   /** Tells those who have to know that an instruction has changed. */

@@ -78,7 +78,7 @@ function makeLease(
     ];
     const value = jsonOf(record);
     const then = [
-      { kind: "put", key: epochKey, value: { version: 1, epoch } },
+      { kind: "put", key: epochKey, value: { version: 1, epoch, incarnation } },
       { kind: "put", key: `${keys.leases}${node}`, value, leaseId },
     ] as const;
     link.txn({ compare, then }, (written) => {
@@ -118,7 +118,10 @@ export function renewLease(context: LeaseContext, request: RequestOf<"renew">, r
     const times = timesOf(context.settings);
     if (wantsLonger(held.record.times, times)) {
       lengthen(context, { held, request, times }, reply);
-    } else if ((held.record.resetsOnLoss ?? false) !== request.resetsOnLoss) {
+    } else if (
+      request.isLast === true ||
+      (held.record.resetsOnLoss ?? false) !== request.resetsOnLoss
+    ) {
       noteResets(context, { held, request }, reply);
     } else {
       keepAlive(context, held.record, reply);
@@ -147,6 +150,7 @@ function noteResets(
   context.link.txn({ compare, then: [put] }, (written) => {
     if (!written.ok) reply(unavailable(written.error));
     else if (written.value.succeeded) keepAlive(context, record, reply);
+    else if (request.isLast === true) renewLease(context, request, reply);
     else reply(endedJustNow(record));
   });
 }

@@ -1,15 +1,22 @@
 /**
- * Drives the core manager for one time of office: what `src/runtime/manager-loop.ts` does, without promises. Whatever
+ * Drives the core machines of the manager's office for one time of office: what `src/runtime/manager-loop.ts` does, without promises. Whatever
  * goes wrong with a write, the memory is thrown away and loaded anew.
  */
+
+import type { FleetState } from "../../core/fleet/state.ts";
 import { epochOf } from "../../core/ids.ts";
-import type { ManagerEffect } from "../../core/manager/effect.ts";
 import type { ManagerEvent } from "../../core/manager/event.ts";
-import { createManagerState, type ManagerState, stepAll } from "../../core/manager/step.ts";
+import type { ManagerState } from "../../core/manager/step.ts";
 import { instantMs } from "../../core/time.ts";
 import type { StoredEntry, StoreRevision, TxnOutcome, WatchBatch } from "../../ports/store.ts";
-import { type Draft, draftOf } from "../../runtime/manager-draft.ts";
-import { createManagerMirror, managerPrefixes } from "../../runtime/manager-mirror.ts";
+import { type Draft, draftOf, type OfficeEffect } from "../../runtime/manager-draft.ts";
+import {
+  joinEvents,
+  Office,
+  type OfficeEvents,
+  officeLoaded,
+  officePrefixes,
+} from "../../runtime/office.ts";
 import { keys } from "../../wire/records.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LocalTimer, NodeClock } from "../engine/node-clock.ts";
@@ -52,7 +59,7 @@ export class ManagerRun {
     this.#options = options;
     const { clock, process } = options;
     this.#reload = clock.timer(() => process.enter(() => this.#load()));
-    this.#wake = clock.timer(() => process.enter(() => this.#run?.feed([{ kind: "tick" }])));
+    this.#wake = clock.timer(() => process.enter(() => this.#run?.wake()));
     process.onEnd(() => this.end());
     this.#load();
   }
@@ -60,6 +67,11 @@ export class ManagerRun {
   /** The core's state; undefined while nothing is loaded. */
   get state(): ManagerState | undefined {
     return this.#run?.state;
+  }
+
+  /** The fleet's core's state; undefined while nothing is loaded. */
+  get fleet(): FleetState | undefined {
+    return this.#run?.fleet;
   }
 
   end(): void {
@@ -77,12 +89,12 @@ export class ManagerRun {
 
   /** Who is heard has changed. */
   tell(event: Extract<ManagerEvent, { kind: "node-missed" | "node-seen" }>): void {
-    this.#run?.collect([event]);
+    this.#run?.collect(ofManager([event]));
   }
 
   /** A round has come: what was collected is decided about. */
   onRound(): void {
-    this.#run?.decide([{ kind: "tick" }]);
+    this.#run?.wake();
   }
 
   #load(): void {
@@ -90,7 +102,7 @@ export class ManagerRun {
     const { engine, link } = this.#options;
     const { store } = engine;
     const read = (): Loaded => ({
-      entries: managerPrefixes.flatMap((prefix) => store.range(prefix)),
+      entries: officePrefixes.flatMap((prefix) => store.range(prefix)),
       revision: store.revision,
       sequence: Number(store.lastKey(keys.events)?.slice(keys.events.length) ?? 0),
     });
@@ -135,14 +147,13 @@ interface RunStart {
 
 /** One load of the store and all that follows until something makes it doubtful. */
 class Run {
-  readonly state: ManagerState;
   feedOfStore: WatchFeed | undefined;
   readonly #options: ManagerRunOptions;
   readonly #start: RunStart;
-  readonly #mirror = createManagerMirror();
+  readonly #office: Office;
   /** What came since the last round. */
-  #collected: ManagerEvent[] = [];
-  #queue: ManagerEffect[] = [];
+  #collected: OfficeEvents[] = [];
+  #queue: OfficeEffect[] = [];
   #revision: StoreRevision;
   #sequence: number;
   #writing = false;
@@ -156,14 +167,22 @@ class Run {
     this.#start = start;
     this.#revision = start.loaded.revision;
     this.#sequence = start.loaded.sequence;
-    this.state = createManagerState({ uidPrefix: start.uidPrefix });
+    this.#office = new Office({ uidPrefix: start.uidPrefix });
+  }
+
+  get state(): ManagerState {
+    return this.#office.manager;
+  }
+
+  get fleet(): FleetState {
+    return this.#office.fleet;
   }
 
   begin(): void {
     const { engine, link, process, hearing } = this.#options;
-    const events = this.#start.loaded.entries.flatMap((entry) => this.#mirror.load(entry));
+    const loaded = this.#start.loaded.entries.map((entry) => this.#office.load(entry));
     const missed = (hearing.missed() ?? []).map((node) => ({ kind: "node-missed", node }) as const);
-    this.collect([...events, ...missed, { kind: "loaded" }]);
+    this.collect(joinEvents([...loaded, ofManager(missed), officeLoaded]));
     if (this.#ended) return;
     this.feedOfStore = new WatchFeed({
       engine,
@@ -181,27 +200,34 @@ class Run {
   }
 
   /** Takes events in: at once, or in the next round. */
-  collect(events: readonly ManagerEvent[]): void {
-    for (const event of events) this.#collected.push(event);
-    if (this.#options.engine.plan.pace.roundMs === 0) this.decide([]);
+  collect(events: OfficeEvents): void {
+    this.#collected.push(events);
+    if (this.#options.engine.plan.pace.roundMs === 0) this.decide(nothing);
   }
 
   /** What the core itself asked for is told at once, with what was collected only when there are no rounds. */
-  feed(events: readonly ManagerEvent[]): void {
+  feed(events: OfficeEvents): void {
     if (this.#options.engine.plan.pace.roundMs === 0) this.decide(events);
     else this.#step(events);
   }
 
   /** Tells the core what was collected, and `events` after it. */
-  decide(events: readonly ManagerEvent[]): void {
-    const all = this.#collected.length === 0 ? events : [...this.#collected, ...events];
+  decide(events: OfficeEvents): void {
+    const all = this.#collected.length === 0 ? events : joinEvents([...this.#collected, events]);
     this.#collected = [];
     this.#step(all);
   }
 
-  #step(events: readonly ManagerEvent[]): void {
-    if (this.#ended || events.length === 0) return;
-    const { effects, wakeAtMs } = stepAll(this.state, events, instantMs(this.#nowMs()));
+  /** The instant has come that one of the machines has asked for, or a round. */
+  wake(): void {
+    const events = this.#office.tick(instantMs(this.#nowMs()));
+    if (this.#options.engine.plan.pace.roundMs === 0) this.feed(events);
+    else this.decide(events);
+  }
+
+  #step(events: OfficeEvents): void {
+    if (this.#ended || events.manager.length + events.fleet.length === 0) return;
+    const { effects, wakeAtMs } = this.#office.step(events, instantMs(this.#nowMs()));
     for (const effect of effects) this.#queue.push(effect);
     const { wake } = this.#start;
     if (wakeAtMs === undefined || this.#options.engine.plan.pace.roundMs > 0) wake.clear();
@@ -214,9 +240,9 @@ class Run {
   }
 
   #onBatch(batch: WatchBatch): void {
-    const events = batch.changes.flatMap((change) => this.#mirror.apply(change));
+    const parts = batch.changes.map((change) => this.#office.apply(change));
     this.#revision = batch.revision;
-    this.collect(events);
+    this.collect(joinEvents(parts));
     const awaited = this.#awaited;
     if (awaited !== undefined && awaited.revision <= batch.revision) {
       this.#awaited = undefined;
@@ -228,7 +254,8 @@ class Run {
     while (!this.#writing && !this.#ended && this.#queue.length > 0) {
       const effects = this.#queue;
       const draft = draftOf(effects, {
-        mirror: this.#mirror,
+        mirror: this.#office.mirror,
+        fleet: this.#office.fleetMirror,
         createRevision: this.#options.createRevision,
         now: instantMs(this.#nowMs()),
         nextSequence: () => {
@@ -246,7 +273,7 @@ class Run {
     }
   }
 
-  #commit(draft: Exclude<Draft, { kind: "stale" }>, effects: readonly ManagerEffect[]): void {
+  #commit(draft: Exclude<Draft, { kind: "stale" }>, effects: readonly OfficeEffect[]): void {
     this.#writing = true;
     this.#options.link.txn(draft.txn, (outcome) => {
       if (this.#ended) return;
@@ -257,7 +284,7 @@ class Run {
   }
 
   /** A store that cannot write now is asked again; nothing overtakes the write. */
-  #commitLater(draft: Exclude<Draft, { kind: "stale" }>, effects: readonly ManagerEffect[]): void {
+  #commitLater(draft: Exclude<Draft, { kind: "stale" }>, effects: readonly OfficeEffect[]): void {
     const { clock, process, engine } = this.#options;
     const { schedule } = engine;
     this.#retryDelayMs = Math.min(this.#retryDelayMs * 2, retryDelayMsMax);
@@ -270,7 +297,7 @@ class Run {
 
   #onOutcome(
     draft: Exclude<Draft, { kind: "stale" }>,
-    effects: readonly ManagerEffect[],
+    effects: readonly OfficeEffect[],
     outcome: TxnOutcome,
   ): void {
     this.#retryDelayMs = retryDelayMsMin;
@@ -285,7 +312,7 @@ class Run {
       this.#writing = false;
       if (draft.kind === "fence" && outcome.succeeded) {
         const { node, epoch } = draft.effect;
-        this.feed([{ kind: "node-fenced", node, epoch: epochOf(epoch + 1) }]);
+        this.feed(ofManager([{ kind: "node-fenced", node, epoch: epochOf(epoch + 1) }]));
       }
       this.#write();
     };
@@ -293,4 +320,10 @@ class Run {
     if (this.#revision >= outcome.revision) goOn();
     else this.#awaited = { revision: outcome.revision, then: goOn };
   }
+}
+
+const nothing: OfficeEvents = { manager: [], fleet: [] };
+
+function ofManager(manager: readonly ManagerEvent[]): OfficeEvents {
+  return { manager, fleet: [] };
 }

@@ -15,6 +15,7 @@ import { grantLease, releaseLease, renewLease } from "./leases.ts";
 import { ManagerRun } from "./manager-run.ts";
 import { type Hearing, Presence } from "./presence.ts";
 import { confirm, putMode, report } from "./reports.ts";
+import { joinNode, reportUpgrade } from "./upgrade-reports.ts";
 import { View, viewPrefixes } from "./view.ts";
 
 export interface ServerOptions {
@@ -155,6 +156,12 @@ export class Server {
       case "mode":
         putMode(context, request, reply);
         return;
+      case "join":
+        joinNode(context, request, reply);
+        return;
+      case "upgrade-report":
+        reportUpgrade(context, request, reply);
+        return;
     }
   }
 
@@ -198,7 +205,8 @@ export class Server {
   #onBatch(batch: WatchBatch): void {
     for (const change of batch.changes) {
       const instructed = this.#view?.apply(change);
-      if (instructed !== undefined) this.#hub?.onChange(instructed);
+      if (instructed?.kind === "service") this.#hub?.onChange(instructed);
+      else if (instructed !== undefined) this.#hub?.onUpgrade(instructed.node);
     }
     this.#election?.onBatch(batch);
   }

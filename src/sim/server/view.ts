@@ -2,18 +2,33 @@
 import type { AgentInstruction } from "../../core/agent/state.ts";
 import { compareIds, epochOf, type NodeId, type ServiceId, serviceTypeOf } from "../../core/ids.ts";
 import type { StoreChange, StoredEntry } from "../../ports/store.ts";
-import { serviceIdIn } from "../../runtime/manager-records.ts";
+import { nodeIdIn, serviceIdIn } from "../../runtime/manager-records.ts";
+import type { AgentUpgradeRecord } from "../../wire/fleet/policies.ts";
 import { keys, type ServiceRecord, type StatusRecord } from "../../wire/records.ts";
 import { type Settings, settingsSchema } from "../../wire/settings.ts";
+import { readAgentUpgrade } from "../store/fleet-records.ts";
 import { readService, readSettings, readStatus } from "../store/records.ts";
+import { restartKeyOf } from "../workloads/programs.ts";
 
 /** What the view is made of. */
-export const viewPrefixes: readonly string[] = [keys.settings, keys.services, keys.statuses];
+export const viewPrefixes: readonly string[] = [
+  keys.settings,
+  keys.services,
+  keys.statuses,
+  keys.agentUpgrades,
+];
 
 /** A service whose instruction has changed, and the nodes that it left or is on. */
 export interface Instructed {
+  readonly kind: "service";
   readonly service: ServiceId;
   readonly nodes: readonly NodeId[];
+}
+
+/** A node whose agent is told something else about itself. */
+interface Upgraded {
+  readonly kind: "upgrade";
+  readonly node: NodeId;
 }
 
 /** What a failed start or a crash costs before it is tried again, as in the process driver's defaults. */
@@ -29,9 +44,15 @@ export class View {
   settings: Settings = settingsSchema.parse({});
   readonly #services = new Map<ServiceId, { record: ServiceRecord; revision: number }>();
   readonly #statuses = new Map<ServiceId, StatusRecord>();
+  readonly #upgrades = new Map<NodeId, AgentUpgradeRecord>();
 
   /** Takes in a record; the answer says whose instruction changed. */
-  put(entry: StoredEntry): Instructed | undefined {
+  put(entry: StoredEntry): Instructed | Upgraded | undefined {
+    if (entry.key.startsWith(keys.agentUpgrades)) {
+      const node = nodeIdIn(entry.key, keys.agentUpgrades);
+      this.#upgrades.set(node, readAgentUpgrade(entry));
+      return { kind: "upgrade", node };
+    }
     if (entry.key === keys.settings) {
       this.settings = readSettings(entry).settings;
       return undefined;
@@ -50,8 +71,13 @@ export class View {
   }
 
   /** Takes in a change; the answer says whose instruction changed. */
-  apply(change: StoreChange): Instructed | undefined {
+  apply(change: StoreChange): Instructed | Upgraded | undefined {
     if (change.kind === "put") return this.put(change.entry);
+    if (change.key.startsWith(keys.agentUpgrades)) {
+      const node = nodeIdIn(change.key, keys.agentUpgrades);
+      this.#upgrades.delete(node);
+      return { kind: "upgrade", node };
+    }
     if (change.key.startsWith(keys.services)) {
       const service = serviceIdIn(change.key, keys.services);
       this.#services.delete(service);
@@ -64,12 +90,19 @@ export class View {
     return this.#instructed(service, before);
   }
 
+  /** What is ordered about a node's own agent; undefined: nothing. */
+  upgradeOf(node: NodeId): AgentUpgradeRecord | undefined {
+    const upgrade = this.#upgrades.get(node);
+    return upgrade?.order === "none" ? undefined : upgrade;
+  }
+
   /** The instruction of a service to the agent of its node; undefined: nobody is told anything. */
   instructionOf(service: ServiceId): AgentInstruction | undefined {
     const status = this.#statuses.get(service);
     const row = this.#services.get(service);
     if (status?.node === undefined || row === undefined) return undefined;
     const { config } = row.record;
+    const restartKey = restartKeyOf(row.record);
     return {
       service,
       uid: status.uid,
@@ -86,8 +119,8 @@ export class View {
       restartDelayMs: restart.delayMs,
       restartDelayMsMax: restart.delayMsMax,
       restartResetAfterMs: restart.resetAfterMs,
-      restartKey: "",
-      configurationKey: "",
+      restartKey,
+      configurationKey: restartKey,
       configRevision: row.revision,
     };
   }
@@ -107,6 +140,6 @@ export class View {
     if (before?.node !== undefined) nodes.add(before.node);
     const node = this.#statuses.get(service)?.node;
     if (node !== undefined) nodes.add(node);
-    return { service, nodes: [...nodes] };
+    return { kind: "service", service, nodes: [...nodes] };
   }
 }

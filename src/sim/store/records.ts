@@ -16,7 +16,8 @@ import {
 
 type Schema<T> = Parameters<typeof readRecord<T>>[0];
 
-function reader<T>(schema: Schema<T>): (entry: StoredEntry) => T {
+/** A function that reads records of one kind. */
+export function reader<T>(schema: Schema<T>): (entry: StoredEntry) => T {
   const known = new WeakMap<object, T>();
   return ({ key, value }) => {
     if (typeof value !== "object" || value === null) return readRecord(schema, key, value);

@@ -1,11 +1,14 @@
 /** What is done to a cluster, as one sentence for people, without a full stop. */
 import { assertNever } from "../../core/assert.ts";
 import type { RequestedState } from "../../core/model/service.ts";
+import { isFleetAction } from "../fleet-plan.ts";
 import type { Action, Misbehaviour } from "../plan.ts";
 import { writeDuration, writeSize } from "../scenario/yaml/quantity.ts";
+import { wordsOfFleetAction } from "./fleet-words.ts";
 
 /** The sentence. */
 export function wordsOfAction(action: Action): string {
+  if (isFleetAction(action)) return wordsOfFleetAction(action);
   switch (action.kind) {
     case "power":
       return action.on ? `${action.node} gets power again` : `${action.node} loses power`;

@@ -1,5 +1,5 @@
 /** Keeps book on every service of a play: for how long it was away, how often it moved, and what became of it. */
-import { compareIds, type NodeId, type ServiceId } from "../../core/ids.ts";
+import { compareIds, type NodeId, nodeOfInstance, type ServiceId } from "../../core/ids.ts";
 import type { CopyChange } from "../engine/engine.ts";
 import type { Action, Plan, TimedAction } from "../plan.ts";
 import type { TraceLine } from "../trace.ts";
@@ -94,6 +94,11 @@ export class Fates {
   /** Takes in what the manager decides. */
   onTrace(line: TraceLine): void {
     if (line.kind !== "decision") return;
+    // Of an instance nobody asks: it is to run for as long as it is there.
+    const isInstance = nodeOfInstance(line.service) !== undefined;
+    if (isInstance && (line.state === "managed" || line.state === "unmanaged")) {
+      this.#want(line.service, line.state === "managed", line.t * 1_000);
+    }
     const book = this.#bookOf(line.service);
     const isStarted = line.state === "started";
     if (isStarted && book.target !== undefined && book.target === line.node) book.moveCount += 1;

@@ -147,6 +147,8 @@ export function lineOfRest(
       const subjects = line.sentence.includes(`"${line.about}"`) ? [] : [line.about];
       return { tone: "aside", subjects, text: line.sentence, because: undefined };
     }
+    case "fleet":
+      return { tone: "plain", subjects: [line.subject], text: line.sentence, because: undefined };
     case "violation": {
       const text = `safety rule ${line.rule} is broken: ${line.sentence}`;
       return { tone: "violation", subjects: [], text, because: undefined };

@@ -14,6 +14,7 @@ import {
 import type { Rule } from "../../core/model/rule.ts";
 import type { ManagerState } from "../../core/model/service.ts";
 import { err, ok, type Result } from "../../core/result.ts";
+import { durationMs } from "../../core/time.ts";
 import { ruleOf } from "../../runtime/manager-records.ts";
 import type { ClusterStatus, NodeResource, ServiceResource } from "../../wire/api.ts";
 import type { GroupConfig, RuleConfig } from "../../wire/placement.ts";
@@ -55,7 +56,7 @@ export function planOfCluster(
   return ok({
     name: "what if",
     seed: 1,
-    settings: status.settings,
+    settings: { ...status.settings, coldStartMs: durationMs(0) }, // this cluster has started long ago
     pace: { ...defaultPace, operationMs: options.operationMs },
     nodes,
     services: services.map(({ id, config }) => servicePlanOf(id, config)),

@@ -14,6 +14,8 @@ interface Operation {
   hanging: boolean;
 }
 
+/** A health check that never passes is waited for so long, as the longest start period says. */
+const startMsMax = 86_400_000;
 /** A kill takes at most so long. */
 const killMsMax = 20;
 
@@ -28,9 +30,9 @@ export class Driver {
   }
 
   start(order: StartOrder): void {
-    const { copies, engine, facts } = this.options;
-    const { node, service, instanceId, tracked, uid, epoch } = order;
-    const copy = { service, node, instanceId, tracked, startedUnder: { uid, epoch } };
+    const { copies, engine, facts, programs } = this.options;
+    const { node, service, instanceId, tracked, uid, epoch, restartKey } = order;
+    const copy = { service, node, instanceId, tracked, startedUnder: { uid, epoch }, restartKey };
     const present = copies.of(service).find((one) => one.node === node && isLoose(one));
     if (order.clearLocks) facts.clearStaleLock(service);
     facts.configure(service, node); // it was confirmed: from here on it is this node's
@@ -42,7 +44,10 @@ export class Driver {
     }
     engine.tell({ kind: "action", service, action: "start", phase: "begin", node });
     if (!facts.isMissing(service)) copies.put({ ...copy, state: "starting" });
-    this.run({ instanceId, service }, engine.plan.pace.operationMs, () => this.#endStart(order));
+    const usualMs = engine.plan.pace.operationMs;
+    const program = programs.behaviourOf(restartKey, node);
+    const takesMs = program?.start === "hangs" ? startMsMax : (program?.healthyAfterMs ?? 0);
+    this.run({ instanceId, service }, usualMs + takesMs, () => this.#endStart(order));
   }
 
   stop(order: StopOrder): void {
@@ -162,11 +167,14 @@ export class Driver {
   }
 
   #endStart(order: StartOrder): void {
-    const { copies, engine, facts, onExit } = this.options;
-    const { node, service, instanceId } = order;
+    const { copies, engine, facts, onExit, programs } = this.options;
+    const { node, service, instanceId, restartKey } = order;
     const copy = copies.get(instanceId);
+    const program = programs.behaviourOf(restartKey, node);
     const isDead = copy === undefined && !facts.isMissing(service);
-    const why = isDead ? "it was killed while it was starting" : facts.whyNotStart(service, node);
+    const isBad = program !== undefined && program.start !== "ok";
+    const badly = isBad ? "its health check never passes" : facts.whyNotStart(service, node);
+    const why = isDead ? "it was killed while it was starting" : badly;
     const action = { kind: "action", service, action: "start", node } as const;
     if (copy === undefined || why !== undefined) {
       const detail = why ?? "it was killed while it was starting";
@@ -176,7 +184,9 @@ export class Driver {
       else if (copy !== undefined) onExit(copy, detail);
       return;
     }
-    copies.put({ ...copy, state: "running" });
+    const badAfterMs = program?.unhealthyAfterMs;
+    const unhealthyAtMs = badAfterMs === undefined ? undefined : engine.schedule.nowMs + badAfterMs;
+    copies.put({ ...copy, state: "running", unhealthyAtMs });
     this.#settle(copy);
     engine.tell({ ...action, phase: "ok" });
     order.owner.enter(() => order.done({ kind: "ok" }));

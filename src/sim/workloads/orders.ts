@@ -15,6 +15,8 @@ export interface StartOrder extends Order {
   readonly epoch: Epoch;
   readonly tracked: boolean;
   readonly clearLocks: boolean;
+  /** The configuration that it is started with. */
+  readonly restartKey: string;
   readonly done: (outcome: Outcome) => void;
 }
 

@@ -12,7 +12,13 @@ import {
   testToken,
 } from "./fake-server.ts";
 import { createSleepDriver, type SleepDriver } from "./sleep-driver.ts";
-import { createTestLog, guardCommand, realClock, temporaryDirectory } from "./tools.ts";
+import {
+  createTestLog,
+  endWorkloadsOf,
+  guardCommand,
+  realClock,
+  temporaryDirectory,
+} from "./tools.ts";
 
 /** An agent in this process, its server, and what it runs. */
 export interface World {
@@ -64,9 +70,13 @@ async function createWorld(times: FakeServerOptions): Promise<World> {
       return findMarked(agentId, () => true).map((found) => found.pid);
     },
     async end() {
-      for (const agent of agents) await agent.close("stop-all");
-      await server.close();
-      directory.remove();
+      try {
+        for (const agent of agents) await agent.close("stop-all");
+      } finally {
+        await endWorkloadsOf(directory.path); // one that has left stops nothing any more
+        await server.close();
+        directory.remove();
+      }
     },
   };
 }

@@ -1,7 +1,8 @@
 /** Small things that the agent's tests share: a clock, a log, waiting for a condition, temporary directories. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findMarked, killExactly } from "../../../src/agent/guard/process-table.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
 import type { Log } from "../../../src/ports/log.ts";
 
@@ -49,6 +50,18 @@ export async function until<T>(
     if (realClock.monotonicMs() >= endMs) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Kills whatever carries the mark of the directory's agent: also what an agent has left running on purpose. */
+export async function endWorkloadsOf(dataDirectory: string): Promise<void> {
+  const file = join(dataDirectory, "agent-id");
+  if (!existsSync(file)) return; // no agent has begun there
+  const agentId = readFileSync(file, "utf8");
+  await until("its workloads are dead", () => {
+    const left = findMarked(agentId, () => true);
+    for (const found of left) killExactly(found);
+    return left.length === 0;
+  });
 }
 
 export function temporaryDirectory(): { readonly path: string; remove(): void } {

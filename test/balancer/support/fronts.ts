@@ -1,4 +1,7 @@
-/** The two balancers that must behave alike: a real haproxy with a generated configuration, and Holdfast's own. */
+/**
+ * The two balancers that must behave alike: a real haproxy with a generated configuration, and Holdfast's own; and a
+ * real nginx, which can do less.
+ */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
@@ -45,9 +48,17 @@ export const fronts: readonly Front[] = [
   { name: "holdfast balancer run", skip: undefined, start: startOwn },
 ];
 
+/** It only notices that a connection fails. */
+export const nginxFront: Front = { name: "nginx", skip: whyNoNginx(), start: startNginx };
+
 function whyNoHaproxy(): string | undefined {
   if (findProgram("haproxy") === undefined) return "haproxy is not installed";
   return process.getuid?.() === 0 ? undefined : "haproxy needs root to give up its rights";
+}
+
+function whyNoNginx(): string | undefined {
+  if (findProgram("nginx") === undefined) return "nginx is not installed";
+  return process.getuid?.() === 0 ? undefined : "nginx needs root to allow itself more files";
 }
 
 function urlsOf({ servers }: SmallServers): string {
@@ -63,6 +74,23 @@ async function startHaproxy(t: TestContext, behind: SmallServers): Promise<numbe
   const file = join(behind.folder, "haproxy.cfg");
   writeFileSync(file, written.out);
   const child = spawn(findProgram("haproxy") ?? "", ["-db", "-f", file], { stdio: "ignore" });
+  await untilPassing(t, child, port, behind);
+  return port;
+}
+
+async function startNginx(t: TestContext, behind: SmallServers): Promise<number> {
+  const [port = 0] = await freePorts(1);
+  const config = ["balancer", "config", "--for", "nginx", "--servers", urlsOf(behind)];
+  const words = ["--listen", `127.0.0.1:${port}`, "--connections-max", "200"];
+  const written = holdfast([...config, ...words]);
+  if (written.status !== 0) throw new Error(written.err);
+  const file = join(behind.folder, "nginx.conf");
+  writeFileSync(file, written.out);
+  const own = `daemon off; pid ${join(behind.folder, "nginx.pid")};`;
+  const command = ["-c", file, "-e", "stderr", "-g", own];
+  const child = spawn(findProgram("nginx") ?? "", command, { stdio: "ignore" });
+  // Killed, it would leave its workers behind.
+  t.after(() => endProcess(child, "SIGTERM"));
   await untilPassing(t, child, port, behind);
   return port;
 }

@@ -1,6 +1,11 @@
 /** Losing most of the cluster at once: the most important first, a few at a time. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { sentenceOf } from "../../../src/core/explain/sentence.ts";
+import { explainService } from "../../../src/core/explain/why.ts";
+import { createManagerState, type ManagerEvent, stepAll } from "../../../src/core/manager/step.ts";
+import { whyInputOf } from "../../../src/core/manager/why-input.ts";
+import { instantMs } from "../../../src/core/time.ts";
 import { Manager, nodeId, registration, serviceId } from "../manager-harness.ts";
 
 const nodes = ["node1", "node2", "node3", "node4", "node5"];
@@ -81,6 +86,72 @@ describe("the mass-failure brake", () => {
     assert.equal(manager.state.brake.active, false);
     assert.equal(manager.has("announce") || started(manager, 6).length === 6, true);
     assert.equal(started(manager, 6).length, 6);
+  });
+
+  test("tells its figures when it is put on, again whenever they change, and when it is taken off", () => {
+    const manager = lost({ atOnce: 1, services: 6 });
+    const told: string[] = [];
+    const hear = (): void => {
+      for (const effect of manager.effects) {
+        if (effect.kind === "announce") told.push(sentenceOf(effect.reason));
+      }
+    };
+    manager.lose("node4", 1);
+    hear();
+    manager.report(started(manager, 6)[0] ?? "", "running"); // nothing new to say
+    hear();
+    const { settings } = manager.state;
+    const brake = { lostShare: 0.5, recoveriesAtOnce: 3 };
+    manager.send({ kind: "settings-changed", settings: { ...settings, brake } });
+    hear();
+    manager.grant("node1", 3);
+    hear();
+    manager.grant("node2", 3);
+    hear();
+    const pace = "nodes are lost: services are recovered most important first";
+    assert.deepEqual(told, [
+      `4 of 5 ${pace}, 1 at a time`,
+      `4 of 5 ${pace}, 3 at a time`,
+      `3 of 5 ${pace}, 3 at a time`,
+      "2 of 5 nodes are lost: recovery goes on at full pace",
+    ]);
+  });
+
+  test("is why a service in recovery waits for its turn, with the present figures", () => {
+    const manager = lost({ atOnce: 1, services: 6 });
+    const begun = started(manager, 6);
+    const waiting = Array.from({ length: 6 }, (_, index) => `process:s${index}`).find(
+      (id) => !begun.includes(id),
+    );
+    const why = (): { readonly summary: string; readonly next: readonly string[] } =>
+      explainService(whyInputOf(manager.state, serviceId(waiting ?? "")));
+    assert.match(why().summary, /is recovery .* because 3 of 5 nodes are lost: .* 1 at a time$/);
+    assert.deepEqual(why().next, [], "there is nothing to do but to wait");
+    manager.lose("node4", 1);
+    assert.match(why().summary, /4 of 5 nodes are lost/);
+  });
+
+  test("is explained by stored records alone, as a server that is not the manager does it", () => {
+    const { state } = lost({ atOnce: 1, services: 6 });
+    const events: ManagerEvent[] = [{ kind: "settings-changed", settings: state.settings }];
+    for (const { id, state: nodeState, epoch, leaseEpoch } of state.nodes.values()) {
+      events.push({ kind: "node-changed", node: registration(id) });
+      events.push({ kind: "node-state-loaded", node: id, state: nodeState, epoch });
+      if (leaseEpoch === undefined) continue;
+      events.push({ kind: "lease-granted", node: id, epoch: leaseEpoch });
+    }
+    for (const known of state.services.values()) {
+      events.push({ kind: "service-changed", service: known });
+    }
+    for (const status of state.statuses.values()) events.push({ kind: "status-loaded", status });
+    const view = createManagerState({ uidPrefix: "view" });
+    stepAll(view, events, instantMs(1_000_000));
+    const waiting = [...view.statuses.values()].filter((status) => status.state === "recovery");
+    assert.ok(waiting.length > 0);
+    for (const { service } of waiting) {
+      const { summary } = explainService(whyInputOf(view, service));
+      assert.match(summary, /because 3 of 5 nodes are lost/);
+    }
   });
 
   test("does not act when half of the nodes are lost", () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { explainService } from "../../../src/core/explain/why.ts";
 import { whyInputOf } from "../../../src/core/manager/why-input.ts";
-import { Manager, nodeId, serviceId } from "../manager-harness.ts";
+import { Manager, nodeId, registration, serviceId } from "../manager-harness.ts";
 
 const web = "process:web";
 const db = "process:db";
@@ -128,5 +128,44 @@ describe("a service that no node takes after the loss of its node", () => {
     assert.match(manager.sentence(web), /node "node2": it lacks free memory$/);
     manager.grant("node1", 3);
     assert.equal(manager.where(web), "started node1");
+  });
+});
+
+describe("the verdicts on nodes", () => {
+  function preferring(strict: boolean): Manager {
+    const manager = new Manager().online("node1", "node2", "node3").add(web);
+    const nodes = [{ node: nodeId("node1"), priority: 2 }];
+    const services = [serviceId(web)];
+    const rule = { kind: "node-affinity", name: "near", services, nodes, strict } as const;
+    manager.send({ kind: "rule-changed", rule: { ...rule, disabled: false } });
+    return manager;
+  }
+  const verdicts = (manager: Manager) =>
+    why(manager, web).nodes.map(({ node, verdict }) => `${node} ${verdict}`);
+
+  test("call a node that would do less preferred, and one that a rule forbids refused", () => {
+    assert.deepEqual(verdicts(preferring(false)), [
+      "node1 here",
+      "node2 less-preferred",
+      "node3 less-preferred",
+    ]);
+    assert.deepEqual(verdicts(preferring(true)), ["node1 here", "node2 refused", "node3 refused"]);
+  });
+
+  test("name the rule that prefers another node", () => {
+    const [, second] = why(preferring(false), web).nodes;
+    assert.equal(second?.sentence, 'rule "near" prefers "node1"');
+  });
+
+  test("refuse a less preferred node that could not take it either", () => {
+    const manager = preferring(false);
+    const gibibyte = 1024 ** 3;
+    manager.set(web, { limits: { cpuCores: 1, memoryBytes: 2 * gibibyte } });
+    const capacity = { cpuCores: 4, memoryBytes: gibibyte };
+    manager.send({ kind: "node-changed", node: registration("node2", { capacity }) });
+    const [, second, third] = why(manager, web).nodes;
+    assert.equal(second?.verdict, "refused");
+    assert.match(second?.sentence ?? "", /it needs 2048 MiB of memory/);
+    assert.equal(third?.verdict, "less-preferred");
   });
 });

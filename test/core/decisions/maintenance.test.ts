@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AgentMode } from "../../../src/core/model/node.ts";
+import { isPlaced } from "../../../src/core/model/service.ts";
 import { Manager, nodeId, registration } from "../manager-harness.ts";
 
 const a = "process:a";
@@ -19,6 +20,12 @@ function onNode1(): Manager {
   const manager = new Manager().online("node1", "node2").add(a, { home: nodeId("node1") });
   manager.report(a, "running");
   return manager;
+}
+
+/** Whether the service is to go back to some node. */
+function isAway(manager: Manager): boolean {
+  const status = manager.status(a);
+  return isPlaced(status) && status.maintenanceNode !== undefined;
 }
 
 describe("maintenance", () => {
@@ -76,6 +83,76 @@ describe("maintenance", () => {
     maintain(manager, "node2", true);
     manager.add(b, { home: nodeId("node2") });
     assert.equal(manager.where(b), "started node1");
+  });
+
+  test("called off before the agent has begun, a service stays without a stop", () => {
+    const manager = onNode1();
+    maintain(manager, "node1", true);
+    const { uid } = manager.status(a);
+    maintain(manager, "node1", false);
+    assert.equal(manager.where(a), "request_start_balance node1 -> node2");
+    assert.equal(manager.status(a).uid, uid, "what the agent says of the move counts still");
+    assert.match(manager.sentence(a), /maintenance of node "node1" is over before it has left/);
+    manager.report(a, "running");
+    assert.equal(manager.where(a), "started node1");
+    assert.equal(isAway(manager), false, "it has nothing to go back from");
+    manager.report(a, "running");
+    manager.nowMs += 60_000;
+    manager.send({ kind: "tick" });
+    assert.equal(manager.where(a), "started node1");
+  });
+
+  test("called off while it moves, a service is stopped once, and started where it was", () => {
+    const manager = onNode1();
+    maintain(manager, "node1", true);
+    maintain(manager, "node1", false);
+    manager.report(a, "stopped");
+    assert.deepEqual(manager.path(a), ["started node2", "relocate node2 -> node1"]);
+    manager.report(a, "stopped");
+    assert.equal(manager.where(a), "started node1");
+  });
+
+  test("called off while it moves live, a service goes back when it runs at its target", () => {
+    const manager = onNode1();
+    manager.set(a, { movesLive: true });
+    maintain(manager, "node1", true);
+    maintain(manager, "node1", false);
+    manager.report(a, "stopped");
+    assert.equal(manager.where(a), "started node2");
+    manager.report(a, "running");
+    assert.equal(manager.where(a), "migrate node2 -> node1");
+  });
+
+  test("called off and failed, a move leaves the service where it was", () => {
+    const manager = onNode1();
+    maintain(manager, "node1", true);
+    maintain(manager, "node1", false);
+    manager.report(a, "failed");
+    assert.equal(manager.where(a), "started node1");
+  });
+
+  test("asked for again after it was called off, it moves the service away", () => {
+    const manager = onNode1();
+    for (const on of [true, false, true]) maintain(manager, "node1", on);
+    manager.report(a, "running");
+    assert.equal(manager.where(a), "relocate node1 -> node2");
+  });
+
+  test("over soon, it brings back at once those that have moved already", () => {
+    const manager = onNode1();
+    maintain(manager, "node1", true);
+    manager.report(a, "stopped");
+    manager.report(a, "running");
+    maintain(manager, "node1", false);
+    assert.equal(manager.where(a), "relocate node2 -> node1");
+  });
+
+  test("calls off no move that a person ordered or that a rule asks for", () => {
+    const manager = onNode1();
+    manager.command(a, "relocate", "node2");
+    maintain(manager, "node1", true);
+    maintain(manager, "node1", false);
+    assert.equal(manager.where(a), "relocate node1 -> node2");
   });
 
   test("does not try a failed move again within a round", () => {

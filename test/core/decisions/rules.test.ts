@@ -1,6 +1,7 @@
 /** Rules, groups, capacity and balance as the manager acts on them; placement's own tests are beside them. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { sentenceOf } from "../../../src/core/explain/sentence.ts";
 import type { ManagerEffect } from "../../../src/core/manager/effect.ts";
 import type { Rule } from "../../../src/core/model/rule.ts";
 import type { ClusterSettings } from "../../../src/core/model/settings.ts";
@@ -132,6 +133,56 @@ describe("rules", () => {
     );
     manager.online("node4");
     assert.equal(manager.state.rulebook.rejections.length, 0);
+  });
+
+  test("a rule that is in force again is announced once, and one that was removed or disabled is not", () => {
+    const announced = (manager: Manager): readonly string[] =>
+      manager.effects.flatMap((effect) =>
+        effect.kind === "announce" && effect.reason.code === "rule-in-force"
+          ? [`${effect.subject}: ${sentenceOf(effect.reason)}`]
+          : [],
+      );
+    const impossible = affinity("negative", a, b, "process:c", "process:d");
+    const rejected = (): Manager => {
+      const manager = running("node1", "node1", "node1", "node1");
+      rule(manager, impossible);
+      assert.deepEqual(announced(manager), []);
+      return manager;
+    };
+    const said = [
+      'negative: rule "negative" is in force again: nothing stands against it any more',
+    ];
+    const manager = rejected();
+    manager.send({ kind: "node-changed", node: registration("node4") });
+    assert.deepEqual(announced(manager), said);
+    manager.grant("node4", 1);
+    assert.deepEqual(announced(manager), []);
+    const changed = rejected();
+    rule(changed, affinity("negative", a, b));
+    assert.deepEqual(announced(changed), said);
+    const disabled = rejected();
+    rule(disabled, { ...impossible, disabled: true });
+    assert.deepEqual(announced(disabled), []);
+    const removed = rejected();
+    removed.send({ kind: "rule-removed", name: "negative" });
+    assert.deepEqual(announced(removed), []);
+  });
+
+  test("a group that is in force again is announced like a rule", () => {
+    const manager = running("node1");
+    manager.set(a, { group: "g" });
+    const nodes = [{ node: nodeId("node1"), priority: 0 }];
+    const group = { name: "g", nodes, restricted: true, nofailback: false };
+    manager.send({ kind: "group-changed", group });
+    rule(manager, prefer([a], { node2: 0 }));
+    assert.deepEqual(
+      manager.state.rulebook.rejections.map((one) => one.rule),
+      ["group g", "prefer"],
+    );
+    manager.send({ kind: "rule-removed", name: "prefer" });
+    const [effect, ...more] = manager.effects.filter(({ kind }) => kind === "announce");
+    assert.ok(effect?.kind === "announce" && more.length === 0);
+    assert.deepEqual(effect.reason, { code: "rule-in-force", rule: "group g" });
   });
 
   test("a service in recovery is placed when the rule that kept it is removed", () => {

@@ -284,8 +284,12 @@ test("selectNode() does not look at other nodes when nothing asks for a move", (
   assert.deepEqual(selection, { node: node("n2"), because: "current-is-fine" });
 });
 
+function sentences(refusals: ReturnType<typeof refusalsOf>) {
+  return Object.fromEntries([...refusals].map(([id, refusal]) => [id, refusal?.sentence]));
+}
+
 test("refusalsOf() names the rule, the counterpart, the company, the failure or the lack of room", () => {
-  const refused = (said: Situation) => Object.fromEntries(refusalsOf(situation(said)));
+  const refused = (said: Situation) => sentences(refusalsOf(situation(said)));
   const best = { preference: "best-score" } as const;
   assert.deepEqual(refused({ ...best, rulebook: onlyTwo }), {
     n1: 'rule "r" allows only "n2"',
@@ -313,11 +317,26 @@ test("refusalsOf() names the rule, the counterpart, the company, the failure or 
 
 test("refusalsOf() allows less preferred nodes once the preferred ones have no room", () => {
   const refusals = refusalsOf(situation({ rulebook: onTwo, full: "n2" }));
-  assert.deepEqual(Object.fromEntries(refusals), {
+  assert.deepEqual(sentences(refusals), {
     n1: undefined,
     n2: "it is full",
     n3: undefined,
   });
+});
+
+test("refusalsOf() calls a node less preferred only if nothing else is against it", () => {
+  const table: readonly (readonly [Situation, string, boolean | undefined])[] = [
+    [{ rulebook: onTwo }, "n1", true],
+    [{ rulebook: onTwo }, "n2", undefined],
+    [{ rulebook: onlyTwo }, "n1", false],
+    [{ rulebook: onTwo, full: "n1" }, "n1", false],
+    [{ rulebook: onTwo, full: "n1", current: "n1" }, "n1", true],
+    [{ rulebook: onTwo, preference: "try-next", failed: "n1" }, "n1", false],
+  ];
+  for (const [said, id, expected] of table) {
+    const refusal = refusalsOf(situation({ preference: "best-score", ...said })).get(node(id));
+    assert.equal(refusal?.isLessPreferred, expected, `${JSON.stringify(said)} ${id}`);
+  }
 });
 
 test("selectNode() and refusalsOf() see a rulebook for another service as none", () => {

@@ -248,6 +248,17 @@ export class ControlPlane {
     return this.#ids.get(server) ?? "";
   }
 
+  /** What the command line has to know in its environment, as the first admin. */
+  commandEnvironment(): Readonly<Record<string, string>> {
+    const [first] = this.servers;
+    assert(first !== undefined, "there is a server");
+    return {
+      HOLDFAST_SERVER: `https://${first.address}:${port}`,
+      HOLDFAST_CA: join(serverData(first), "pki", "ca.crt"),
+      HOLDFAST_TOKEN_FILE: join(serverData(first), "admin.token"),
+    };
+  }
+
   #firstOf(hosts: readonly Host[]): { readonly client: Client } {
     return { client: this.client(hosts[0] ?? this.servers[0]) };
   }
@@ -256,10 +267,9 @@ export class ControlPlane {
     const [server = "", ...otherServers] = hosts
       .filter((host) => host !== undefined)
       .map((host) => `https://${host.address}:${port}`);
-    const [first] = this.servers;
-    assert(first !== undefined, "there is a server");
-    const token = readFileSync(join(serverData(first), "admin.token"), "utf8").trim();
-    const authorityPem = readFileSync(join(serverData(first), "pki", "ca.crt"), "utf8");
+    const { HOLDFAST_CA = "", HOLDFAST_TOKEN_FILE = "" } = this.commandEnvironment();
+    const token = readFileSync(HOLDFAST_TOKEN_FILE, "utf8").trim();
+    const authorityPem = readFileSync(HOLDFAST_CA, "utf8");
     return createClient({ server, otherServers, authorityPem, token, timeoutMs });
   }
 

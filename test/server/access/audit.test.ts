@@ -12,17 +12,8 @@ import {
   serviceBody,
   startHarness,
 } from "../harness.ts";
-import { addUser, basic, logIn, makeToken, password } from "./support.ts";
-
-/** How a route is made to change something. */
-interface Example {
-  readonly path?: string;
-  readonly body?: unknown;
-  readonly rawBody?: Buffer;
-  /** Done before, by an admin; the value is put into the path for `{id}`. */
-  before?(harness: Harness): Promise<string | undefined>;
-  readonly action: string;
-}
+import { type Example, fleetExamples } from "./audit-fleet-examples.ts";
+import { addUser, auditedElsewhere, basic, logIn, makeToken, password } from "./support.ts";
 
 const content = Buffer.from("a bundle");
 const sha256 = createHash("sha256").update(content).digest("hex");
@@ -46,6 +37,7 @@ async function withUser(harness: Harness): Promise<undefined> {
 }
 
 const examples: Readonly<Record<string, Example>> = {
+  ...fleetExamples,
   "POST /v1/login": { body: { user: "eve", password }, before: withUser, action: "user.login" },
   "PUT /v1/settings": { body: { profile: "fast" }, action: "settings.change" },
   "PATCH /v1/settings": { body: { profile: "fast" }, action: "settings.change" },
@@ -157,6 +149,10 @@ const examples: Readonly<Record<string, Example>> = {
     },
     action: "bundle.remove",
   },
+  "POST /v1/agent/join": {
+    body: { agentVersion: "1", properties: {} },
+    action: "node.join",
+  },
   "POST /v1/logout": { action: "user.logout" },
   "POST /v1/tokens": { body: { role: "viewer" }, action: "token.create" },
   "DELETE /v1/tokens/{id}": {
@@ -214,19 +210,21 @@ async function withServer(harness: Harness): Promise<undefined> {
   assert.ok((await harness.store.txn({ compare: [], then: [put] })).ok);
 }
 
-/** What machines say of themselves all the time is not what somebody asked for. */
-const machines = /^\w+ \/v1\/(agent|peers)\//;
-/** These need an agent, or an authority: they are audited by `change` as all others, and tested with those. */
-const elsewhere: ReadonlySet<string> = new Set([
-  "POST /v1/services/{id}/exec",
-  "POST /v1/join-tokens",
-  "DELETE /v1/join-tokens/{id}",
-  "POST /v1/join/node",
-  "POST /v1/join/server",
-  "DELETE /v1/servers/{id}",
-  "PUT /v1/isolation",
-  "POST /v1/move-to-etcd",
-]);
+/** What machines say of themselves all the time, which nobody has asked for, and what changes nothing. */
+const unaudited: Readonly<Record<string, string>> = {
+  "POST /v1/agent/certificate": "the same node gets its next certificate",
+  "POST /v1/agent/confirm": "a question: is this instruction still the current one",
+  "POST /v1/agent/exec/{requestId}": "the answer to a command, which is in the audit",
+  "POST /v1/agent/lease": "every few seconds",
+  "POST /v1/agent/logs/{requestId}": "the answer to a person who reads",
+  "POST /v1/agent/mode": "the agent says that its node goes down; the event log has it",
+  "POST /v1/agent/release": "the end of a lease",
+  "POST /v1/agent/report": "what became of an instruction; the event log has it",
+  "POST /v1/agent/upgrade": "what an agent says of its own upgrade; the event log has it",
+  "POST /v1/agent/usage": "every few seconds",
+  "POST /v1/check": "a question: are deployments and nodes compatible",
+  "POST /v1/deployments/{name}/plan": "a question: what would this change come to",
+};
 
 async function newestAudit(harness: Harness): Promise<Json | undefined> {
   return listOf((await harness.call("GET", "/v1/audit?limit=1")).json["items"])[0];
@@ -237,12 +235,16 @@ test("every route that changes something has an example here", async (t) => {
   const document = (await harness.call("GET", "/openapi.json")).json;
   const changing = Object.entries(document["paths"] ?? {})
     .flatMap(([path, item]) => Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`))
-    .filter((name) => !name.startsWith("GET ") && !machines.test(name) && !elsewhere.has(name));
-  assert.deepEqual(changing.sort(), Object.keys(examples).sort());
+    .filter((name) => !name.startsWith("GET "));
+  const known = [...Object.keys(examples), ...auditedElsewhere, ...Object.keys(unaudited)];
+  assert.deepEqual(changing.sort(), known.sort());
 });
 
-/** Only users log out; for all else a token is quicker than a password. */
+/** Only users log out, only agents join; for all else a token is quicker than a password. */
 async function tokenFor(harness: Harness, name: string): Promise<string> {
+  if (name === "POST /v1/agent/join") {
+    return await makeToken(harness, { role: "agent", node: "n1", name: "alice" });
+  }
   if (name !== "POST /v1/logout") return await makeToken(harness, { role: "admin", name: "alice" });
   await addUser(harness, "alice", "admin");
   return await logIn(harness, "alice");
@@ -325,6 +327,32 @@ test("GET /v1/audit takes sinceMs, and with after and waitMs gives what comes ne
     seen,
     [...new Set(seen)].sort((left, right) => left - right),
   );
+});
+
+test("GET /v1/audit gives entries that were written at once in their order, and none is lost between two pages", async (t) => {
+  const store = createMemoryStore({ clock });
+  t.after(() => store.close());
+  const harness = await startHarness(t, { store });
+  const begin = Number((await harness.call("GET", "/v1/audit")).json["revision"]);
+  const record = { version: 1, who: "eve", action: "service.add", from: "10.0.0.1", detail: "" };
+  const moved = await store.txn({
+    compare: [],
+    then: [1, 2, 3, 4, 5].map((atMs) => ({
+      kind: "put",
+      key: `audit/${String(atMs).padStart(16, "0")}`,
+      value: { ...record, subject: `process:a${atMs}`, atMs },
+    })),
+  });
+  assert.ok(moved.ok);
+  const subjectsOf = (json: Json): string[] =>
+    listOf(json["items"]).map((item) => String(item["subject"]));
+  const newestFirst = ["process:a5", "process:a4", "process:a3", "process:a2", "process:a1"];
+  const list = await harness.call("GET", "/v1/audit");
+  assert.deepEqual(subjectsOf(list.json).slice(-5), newestFirst);
+  const page = await harness.call("GET", `/v1/audit?after=${begin}&limit=2`);
+  assert.deepEqual(subjectsOf(page.json), newestFirst, "what has one revision goes together");
+  const next = await harness.call("GET", `/v1/audit?after=${Number(page.json["revision"])}`);
+  assert.deepEqual(subjectsOf(next.json), []);
 });
 
 test("GET /v1/audit that waits does not hold up the server's end", async (t) => {

@@ -127,9 +127,9 @@ async function startBench(t: TestContext): Promise<Bench> {
   const tls = { ...own, authorityPem: ca.certificatePem };
   const app = await createApp({ log: quietLog, version: "0", answers: "trusted", tls });
   const tables = tablesOf();
-  const view = { connected: true, tables };
+  const view = { connected: true, tables, listen: () => () => undefined };
   const desk = createPasswordDesk({ clock, log: quietLog });
-  guardRoutes(app, { view: view as never, clock, log: quietLog }, desk); // it looks at these two only
+  guardRoutes(app, { view: view as never, clock, log: quietLog }, desk); // it looks at these only
   app.get("/v1/agent/instructions", (request) => ({ node: nodeOf(request) }));
   app.get("/v1/peers/status", () => ({ peer: true }));
   app.get("/v1/nodes", () => ({ items: [] }));
@@ -198,6 +198,37 @@ test("a certificate of another authority, none, one that names nobody and a revo
   const [status, detail] = await ask(path, agent);
   assert.equal(status, 401);
   assert.match(detail, /revoked: it was stolen/);
+});
+
+test("a certificate is found among the revoked ones in one look, however its serial is written", async (t) => {
+  const { ca, tables, ask } = await startBench(t);
+  const path = "/v1/agent/instructions";
+  const agent = await issuePair(ca, { uris: [agentUri] }, { use: "client" });
+  const status = async () => (await ask(path, agent))[0];
+  const revoke = (serial: string, authority: string): void => {
+    const revocation = { version: 1, serial, authority, holder: "n1", because: "lost", atMs: 0 };
+    put(tables, `revocations/${serial}`, revocation);
+  };
+  for (let count = 0; count < 1_000; count += 1) revoke(`f${count}f`, "cluster");
+  const { serial } = agent.facts;
+  const bytes = (serial.length % 2 === 0 ? serial : `0${serial}`).match(/../g) ?? [];
+  const spellings = [serial.toUpperCase(), `00${serial}`, bytes.join(":")];
+  for (const each of ["keys", "values", "entries", "forEach", Symbol.iterator] as const) {
+    const refuse = () => assert.fail("the revocations are walked through");
+    Object.defineProperty(tables.revocations, each, { value: refuse });
+  }
+  revoke(serial, "etcd");
+  assert.equal(await status(), 200, "the other authority's number is another certificate");
+  tables.delete(`revocations/${serial}`);
+  for (const spelling of spellings) {
+    revoke(spelling, "cluster");
+    assert.equal(await status(), 401, spelling);
+  }
+  for (const spelling of spellings) {
+    assert.equal(await status(), 401, "one of them is still there");
+    tables.delete(`revocations/${spelling}`);
+  }
+  assert.equal(await status(), 200);
 });
 
 test("an agent whose node was removed is turned away with the certificate that it still has", async (t) => {

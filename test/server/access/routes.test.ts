@@ -48,6 +48,8 @@ const rule = {
   services: ["process:x"],
   nodes: [{ node: "x" }],
 };
+const definition = { service: "process:ghost", version: "1", process: { command: "/bin/true" } };
+const deployment = { name: "ghost", service: "process:ghost", versions: [{ version: "1" }] };
 const user = { name: "eve", role: "viewer", password: "correct horse" };
 
 const lines: Readonly<Record<string, Line>> = {
@@ -69,6 +71,33 @@ const lines: Readonly<Record<string, Line>> = {
   "GET /v1/groups/{name}": read,
   "PUT /v1/groups/{name}": admin("group.change", group),
   "DELETE /v1/groups/{name}": admin("group.change"),
+  "GET /v1/definitions": read,
+  "POST /v1/definitions": admin("definition.change", definition),
+  "GET /v1/definitions/{service}/{version}": read,
+  "DELETE /v1/definitions/{service}/{version}": admin("definition.change"),
+  "GET /v1/deployments": read,
+  "GET /v1/deployments/{name}": read,
+  "PUT /v1/deployments/{name}": admin("deployment.change", deployment),
+  "DELETE /v1/deployments/{name}": admin("deployment.change"),
+  "GET /v1/deployments/{name}/status": read,
+  "GET /v1/deployments/{name}/rollouts": read,
+  "POST /v1/deployments/{name}/plan": { ...read, body: deployment },
+  "POST /v1/deployments/{name}/rollout/{order}": operator("rollout.order"),
+  "GET /v1/policies": read,
+  "GET /v1/policies/{name}": read,
+  "PUT /v1/policies/{name}": admin("policy.change", { name: "ghost", agentVersion: "latest" }),
+  "DELETE /v1/policies/{name}": admin("policy.change"),
+  "GET /v1/policies/{name}/status": read,
+  "POST /v1/check": { ...read, body: { node: "ghost" } },
+  "PATCH /v1/nodes/{id}": admin("node.change", {}),
+  "GET /v1/ha-groups": read,
+  // What groups take beyond that is in the tests of HA groups.
+  "POST /v1/ha-groups": { ...read, body: { name: "made" } },
+  "GET /v1/ha-groups/{name}": read,
+  "PUT /v1/ha-groups/{name}": { ...read, body: {} },
+  "DELETE /v1/ha-groups/{name}": read,
+  "PUT /v1/ha-groups/{name}/members/{node}": read,
+  "DELETE /v1/ha-groups/{name}/members/{node}": read,
   "GET /v1/rules": read,
   "GET /v1/rules/{name}": read,
   "PUT /v1/rules/{name}": admin("rule.change", rule),
@@ -139,6 +168,8 @@ const lines: Readonly<Record<string, Line>> = {
   "POST /v1/agent/usage": agent,
   "POST /v1/agent/logs/{requestId}": agent,
   "POST /v1/agent/exec/{requestId}": agent,
+  "POST /v1/agent/upgrade": agent,
+  "GET /v1/agent/packages/{sha256}": agent,
 };
 
 interface Walked {
@@ -308,7 +339,8 @@ test("a rule or group that concerns another's objects already is not an owner's 
 
 test("a route without a line in the table does not start", async () => {
   const app = fastify().withTypeProvider<ZodTypeProvider>();
-  const view = { connected: true, tables: {} } as unknown as ServerContext["view"]; // never looked at
+  const listen = () => () => undefined;
+  const view = { connected: true, tables: {}, listen } as unknown as ServerContext["view"]; // never looked at
   guardRoutes(app, { view, clock, log: quietLog }, createPasswordDesk({ clock, log: quietLog }));
   assert.throws(() => app.get("/v1/forgotten", () => ""), /GET \/v1\/forgotten has no line/);
   await app.close();

@@ -43,3 +43,17 @@ export async function makeToken(
   assert.equal(answer.status, 201, answer.text);
   return String(answer.json["token"]);
 }
+
+/** Routes whose audit is tested on a control plane that was initialised, or with an agent that runs. */
+export const auditedElsewhere = [
+  "POST /v1/services/{id}/exec",
+  "POST /v1/join-tokens",
+  "DELETE /v1/join-tokens/{id}",
+  "POST /v1/join/node",
+  "POST /v1/join/server",
+  "DELETE /v1/servers/{id}",
+  "PUT /v1/isolation",
+  "POST /v1/move-to-etcd",
+  "PUT /v1/policies/{name}",
+  "DELETE /v1/policies/{name}",
+] as const;

@@ -1,5 +1,7 @@
 /** The list of servers while one hangs, and while the store has no leader; and what a running server's TLS refuses. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { startControlPlane, type TestControlPlane, until } from "../../support/control-plane.ts";
 import { missingForMembers } from "./etcdctl.ts";
@@ -33,6 +35,19 @@ describe("the list of servers", { skip }, () => {
     for (const line of lines) {
       assert((line.behind ?? Number.NaN) >= 0, "a distance is a number");
       assert(line.index !== undefined && line.applied !== undefined && line.version !== undefined);
+    }
+  });
+
+  test("each server leaves all of them, and the authority, for the command line on its machine", async () => {
+    const urls = plane.servers.map(({ url }) => url);
+    for (const { dataDirectory, url } of plane.servers) {
+      await until("all servers to be in its file", () => {
+        const text = readFileSync(join(dataDirectory, "server.json"), "utf8");
+        return urls.every((one) => text.includes(one));
+      });
+      const place = JSON.parse(readFileSync(join(dataDirectory, "server.json"), "utf8"));
+      assert.deepEqual([place.url, place.servers], [url, urls]);
+      assert.equal(readFileSync(place.authorityFile, "utf8"), plane.ca);
     }
   });
 

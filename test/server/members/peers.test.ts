@@ -1,7 +1,10 @@
 /** Who may speak as whom over TLS with real certificates, and servers' machines that are closed for services. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { systemClock as clock } from "../../../src/adapters/clock/system-clock.ts";
+import { initServer } from "../../../src/setup/init-server.ts";
 import {
   answerOf,
   startControlPlane,
@@ -62,6 +65,56 @@ describe("certificates between servers and agents", { skip }, () => {
     const { nodes } = answerOf(await client.isolateServers("off"));
     assert.deepEqual(nodes, ["node3"], "the latest node of the machine");
     assert.deepEqual(answerOf(await client.node("node3")).taints, []);
+  });
+
+  test("POST /v1/join/node takes a claim to be a server's machine with that server's certificate only", async () => {
+    const { token } = answerOf(await plane.client().createJoinToken({ role: "node" }));
+    const claim = async (holder: Holder, serverId: string) => {
+      const body = {
+        ...{ token, node: "liar", identity: "a".repeat(32), requestPem: "none" },
+        ...{ agentVersion: "1", properties: {}, serverId },
+      };
+      return await ask(`${server.url}/v1/join/node`, holder, { method: "POST", body });
+    };
+    const agent = holderOf(nodeOf("node1"), "agent");
+    const cases: readonly (readonly [string, Holder, string, RegExp])[] = [
+      ["nobody", { authorityPem: plane.ca }, "1", /server 1 is on it.*no certificate that counts/],
+      ["an agent", agent, "1", /shows the one of node\/node1; run the join on the server's own/],
+      ["another server", holderOf(server, "server"), "2", /server 2 is on it.*server\/1/],
+      ["another authority's", { ...holderOf(server, "server"), ...strangers(server) }, "1", /no/],
+    ];
+    for (const [who, holder, serverId, words] of cases) {
+      const answer = await claim(holder, serverId);
+      assert.equal(answer.status, 403, who);
+      assert.match(String(answer.json["detail"]), words, who);
+    }
+    const proven = await claim(holderOf(server, "server"), "1");
+    assert.equal(proven.status, 400, "only the request for a certificate is left to be refused");
+    const listed = answerOf(await plane.client().servers()).items;
+    assert.equal(listed.length, 1);
+    assert.deepEqual(
+      answerOf(await plane.client().isolateServers("off")).nodes,
+      ["node3"],
+      "as it was",
+    );
+  });
+
+  test("node join says nothing of a server of another cluster on the same machine", async () => {
+    const name = "server1";
+    const dataDirectory = join(plane.folder, "another-cluster");
+    const place = { name, dataDirectory, host: "127.0.0.1", port: 7_440 };
+    const made = await initServer({
+      ...{ ...place, engine: "embedded", clock, etcdUrls: [], loadBalancer: undefined },
+      isolate: false,
+    });
+    assert(made.ok, made.ok ? "" : made.error);
+    await plane.joinNode("node4", { dataDirectory });
+    await plane.nodeIsOnline("node4");
+    assert.deepEqual(
+      answerOf(await plane.client().isolateServers("off")).nodes,
+      ["node3"],
+      "as it was",
+    );
   });
 
   test("peers' routes take a server's certificate, and nobody else's", async () => {

@@ -127,4 +127,18 @@ describe("servers that are removed", { skip }, () => {
     );
     assert.equal(memberUrls(other).length, others.length);
   });
+
+  test("an id is never given again, also not the highest one after its server was removed", async () => {
+    const newest = await plane.prepareServer();
+    newest.start();
+    await until("it to serve", async () => {
+      return (await plane.list()).some(({ id, health }) => id === newest.id && health === "ok");
+    });
+    const ids = plane.servers.map(({ id }) => Number(id));
+    assert.equal(Number(newest.id), Math.max(...ids), "it has the highest id");
+    answerOf(await plane.client().removeServer(newest.id));
+    assert.equal(await newest.ended(), 1);
+    const next = await plane.prepareServer();
+    assert(Number(next.id) > Number(newest.id), `${next.id} after ${newest.id}`);
+  });
 });

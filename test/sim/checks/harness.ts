@@ -11,7 +11,8 @@ import {
   type ServiceId,
 } from "../../../src/core/ids.ts";
 import type { JsonValue, Operation, StoreChange, Txn } from "../../../src/ports/store.ts";
-import { createSafetyChecks } from "../../../src/sim/checks/safety.ts";
+import { createSafetyChecks, type SafetyChecks } from "../../../src/sim/checks/safety.ts";
+import type { FleetPlan } from "../../../src/sim/fleet-plan.ts";
 import { randomPlan } from "../../../src/sim/fuzz/plan.ts";
 import type { Copy } from "../../../src/sim/node/copies.ts";
 import type { Plan } from "../../../src/sim/plan.ts";
@@ -34,7 +35,7 @@ export const epoch = (value: number): Epoch => epochOf(value);
 
 /** A plan with three nodes and no actions, for its times. */
 function quietPlan(): Plan {
-  const plan = randomPlan(1, { nodes: 3, services: 1, minutes: 1 });
+  const plan = randomPlan(1, { nodes: 3, services: 1, minutes: 1, fleet: "no" });
   return { ...plan, settings: settingsSchema.parse({}), actions: [] };
 }
 
@@ -42,13 +43,18 @@ export class CheckedScene {
   nowMs = 0;
   readonly copies = new Map<string, Copy>();
   readonly agents = new Map<NodeId, AgentState>();
-  readonly checks = createSafetyChecks(quietPlan());
+  readonly checks: SafetyChecks;
   #revision = 0;
   readonly #stored = new Map<string, { value: JsonValue; createRevision: number }>();
 
-  constructor() {
+  /** `fleet`: what the plan begins with; with none its rules are not looked at. */
+  constructor(fleet?: FleetPlan) {
+    const scene = this;
+    this.checks = createSafetyChecks({ ...quietPlan(), ...(fleet === undefined ? {} : { fleet }) });
     this.checks.attach({
-      nowMs: 0,
+      get nowMs() {
+        return scene.nowMs;
+      },
       copies: this.copies,
       managers: () => [],
       agentState: (id) => this.agents.get(id),

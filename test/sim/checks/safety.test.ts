@@ -248,11 +248,11 @@ test("S6 sees a move that is begun twice in one life of an agent", () => {
   assert.equal(scene.rule, "S6");
 });
 
-test("S7 sees a second move before the first one's end, and not after it", () => {
+test("S1 sees a second move before the first one's end, and not after it", () => {
   const move = { state: "relocate", node: "n1", nodeEpoch: 1, target: "n2" };
   const early = started(move);
   early.manage([status(web, { ...move, target: "n3", uid: "1.1-2" })]);
-  assert.equal(early.rule, "S7");
+  assert.equal(early.rule, "S1");
   const late = started(move);
   late.commit([report(web, { node: "n1", epoch: 1, uid: "1.1-1", result: "failed" })]);
   late.manage([status(web, { ...move, target: "n3", uid: "1.1-2" })]);

@@ -39,6 +39,18 @@ const actionKinds: readonly Action["kind"][] = [
   "put-rule",
   "remove-rule",
   "settings",
+  "put-ha-group",
+  "remove-ha-group",
+  "ha-member",
+  "put-definition",
+  "remove-definition",
+  "put-deployment",
+  "remove-deployment",
+  "rollout",
+  "set-properties",
+  "put-package",
+  "put-policy",
+  "remove-policy",
 ];
 
 /** What a fault leaves wrong, by what it is wrong with; empty: everything is well. */

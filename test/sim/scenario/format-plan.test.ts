@@ -5,7 +5,8 @@ import type { Plan } from "../../../src/sim/plan.ts";
 import { formatPlan } from "../../../src/sim/scenario/format-plan.ts";
 import { parseScenario } from "../../../src/sim/scenario/parse-scenario.ts";
 import { readDuration, writeDuration } from "../../../src/sim/scenario/yaml/quantity.ts";
-import { actionKinds, Dice, randomPlan } from "./random-plans.ts";
+import { Dice } from "./dice.ts";
+import { actionKinds, randomPlan } from "./random-plans.ts";
 
 const seed = Number(process.env["HOLDFAST_SEED"] ?? Date.now() % 1_000_000_007);
 const planCount = 120;

@@ -1,12 +1,5 @@
 /** Random plans for tests of the written form: every kind of action, and every field with and without a value. */
-import {
-  epochOf,
-  instructionUidOf,
-  type NodeId,
-  parseNodeId,
-  parseServiceId,
-  type ServiceId,
-} from "../../../src/core/ids.ts";
+import { epochOf, instructionUidOf, type NodeId, type ServiceId } from "../../../src/core/ids.ts";
 import type { PlacementGroup, Rule } from "../../../src/core/model/rule.ts";
 import type {
   Action,
@@ -18,57 +11,8 @@ import type {
 } from "../../../src/sim/plan.ts";
 import { defaultPace, defaultService } from "../../../src/sim/scenario/defaults.ts";
 import { type Settings, settingsSchema } from "../../../src/wire/settings.ts";
-
-/** Numbers from a seed. */
-export class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** 0 to less than 1. */
-  share(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  below(count: number): number {
-    return Math.floor(this.share() * count);
-  }
-
-  maybe<T>(make: () => T): T | undefined {
-    return this.share() < 0.5 ? make() : undefined;
-  }
-
-  flag(): boolean {
-    return this.share() < 0.5;
-  }
-
-  pick<T>(items: readonly T[]): T {
-    const item = items[this.below(items.length)];
-    if (item === undefined) throw new RangeError("nothing to pick from");
-    return item;
-  }
-
-  some<T>(items: readonly T[]): readonly T[] {
-    return items.filter(() => this.flag());
-  }
-}
-
-export function nodeNamed(text: string): NodeId {
-  const node = parseNodeId(text);
-  if (!node.ok) throw new Error(node.error);
-  return node.value;
-}
-
-export function serviceNamed(text: string): ServiceId {
-  const service = parseServiceId(text);
-  if (!service.ok) throw new Error(service.error);
-  return service.value;
-}
+import { type Dice, nodeNamed, serviceNamed } from "./dice.ts";
+import { fleetMakers, fleetOf } from "./random-fleet.ts";
 
 interface Names {
   readonly nodes: readonly NodeId[];
@@ -104,6 +48,8 @@ export function randomPlan(dice: Dice): Plan {
       capacity: dice.maybe(() => ({ cpuCores: dice.below(64) / 2, memoryBytes: bytesOf(dice) })),
       taints: dice.some(["control-plane", "old"]),
       server: dice.flag(),
+      ...(dice.flag() ? { properties: { zone: "a", slots: 4 } } : {}),
+      ...(dice.flag() ? { constraint: "tier >= 2" } : {}),
     })),
     services: services.map((id) => serviceOf(dice, id, names)),
     groups: groups.map((name) => groupOf(dice, name, names)),
@@ -113,6 +59,7 @@ export function randomPlan(dice: Dice): Plan {
       use: { cpuCores: dice.share() * 8, memoryBytes: bytesOf(dice) },
     })),
     initial: dice.maybe(() => initialOf(dice, { ...names, services })),
+    ...(dice.flag() ? { fleet: fleetOf(dice, names) } : {}),
     actions,
     endAtMs: 86_400_000 + dice.below(1_000_000),
   };
@@ -366,6 +313,7 @@ const makers: Readonly<Record<Action["kind"], Make>> = {
   "remove-group": (dice) => ({ kind: "remove-group", name: dice.pick(["fast", "5"]) }),
   "remove-rule": (dice) => ({ kind: "remove-rule", name: dice.pick(["r1", "5"]) }),
   settings: (dice) => ({ kind: "settings", settings: settingsOf(dice) }),
+  ...fleetMakers,
 };
 
 function figuresOf(dice: Dice): {

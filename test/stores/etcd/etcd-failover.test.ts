@@ -63,6 +63,29 @@ describe("the etcd store", { skip: missingForEtcd() ?? false }, () => {
       await stream.endAndCheck();
     }));
 
+  it("reads nothing from the copy of a leader that has just lost the others", () =>
+    withStore(async () => {
+      const leader = await cluster.leader();
+      const alone = await openStore(cluster, {
+        endpoints: [leader.clientUrl],
+        prefix: `/holdfast/${performance.now()}/`,
+      });
+      try {
+        const put = { kind: "put", key: "a", value: 1 } as const;
+        assert.ok((await alone.txn({ compare: [], then: [put] })).ok);
+        assert.ok((await alone.get("a")).ok, "its connection is known to be good");
+        for (const member of await cluster.followers()) member.signal("SIGSTOP");
+        // The copy is there, and may be out of date: whoever reads it would believe in a deposed manager.
+        const reads = await Promise.all([alone.get("a"), alone.range("a"), alone.range("")]);
+        const kinds = reads.map((read) => (read.ok ? "answered" : read.error.kind));
+        assert.deepEqual(kinds, ["unavailable", "unavailable", "unavailable"]);
+      } finally {
+        await alone.close();
+        for (const member of cluster.members) member.signal("SIGCONT");
+        await Promise.all(cluster.members.map((member) => member.waitUntilReady()));
+      }
+    }));
+
   it("acknowledges nothing without a quorum, and says what is certain", (t) =>
     withStore(async () => {
       const stream = await StreamOfWrites.start(store);

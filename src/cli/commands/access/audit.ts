@@ -81,8 +81,9 @@ async function followAudit(session: Session, client: Client, from: number): Prom
   return done;
 }
 
+/** Oldest first. The answer is newest first, which is all that is known of entries that were written at once. */
 function inOrder(items: readonly AuditResource[]): AuditResource[] {
-  return [...items].sort((left, right) => left.revision - right.revision);
+  return items.toReversed().sort((left, right) => left.revision - right.revision);
 }
 
 /** Its detail can be long: lines, as for events, and no table that cuts it off. */

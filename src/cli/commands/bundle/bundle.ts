@@ -107,12 +107,11 @@ async function verifyBundles(session: Session, values: readonly string[]): Promi
     rows.length === 0 ? "no bundles\n" : session.table(["NAME", "SERVER", "COPY", "DETAIL"], rows),
   );
   if (badCount === 0) return done;
-  const copies = badCount === 1 ? "1 copy is" : `${badCount} copies are`;
-  return fail(
-    1,
-    `${copies} not as they should be`,
-    "damaged and missing ones are fetched anew by themselves",
-  );
+  const copies =
+    badCount === 1
+      ? "1 copy is not as it should be"
+      : `${badCount} copies are not as they should be`;
+  return fail(1, copies, "damaged and missing ones are fetched anew by themselves");
 }
 
 function checkCells({ server, result, detail }: BundleCheck): string[] {

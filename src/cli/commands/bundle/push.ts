@@ -1,16 +1,20 @@
-/** `bundle push`: hashes the file, sends it to a server, and waits until a majority of the servers has a copy. */
+/**
+ * `bundle push`: hashes the file, sends it to a server, and waits until a majority of the servers has a copy. A server
+ * that is lost meanwhile costs the time of sending it to the next one: a bundle pushed twice is there once.
+ */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
-import type { ApiResult } from "../../../client/api-error.ts";
+import type { ApiError, ApiResult } from "../../../client/api-error.ts";
 import type { Client } from "../../../client/client.ts";
 import { sentenceOfSystemError } from "../../../core/explain/system-error.ts";
 import { err, ok, type Result } from "../../../core/result.ts";
 import { type BundleResource, bundleNameSchema } from "../../../wire/bundles.ts";
 import { argumentAt } from "../../command-context.ts";
-import { done, type Failure, failOfApi, type Outcome, usage } from "../../failure.ts";
+import { done, type Failure, fail, failOfApi, type Outcome, usage } from "../../failure.ts";
 import { createProgress, type Progress } from "../../progress.ts";
 import type { Session } from "../../session.ts";
 import { sizeText } from "./size-text.ts";
@@ -20,6 +24,9 @@ const waitMsMax = 15_000;
 /** Bytes that are read at a time. */
 const chunkBytes = 262_144;
 const progressBytes = 16_777_216;
+/** After a push was cut off, a server that takes it is looked for so long: elections and restarts fit in. */
+const againMsMax = 30_000;
+const againEveryMs = 500;
 
 const optionsSchema = z.object({
   name: z.string().optional(),
@@ -56,23 +63,25 @@ export async function pushBundle(
       return tell(session, known, "there already");
     }
     const deadlineMs = session.io.nowMs() + timeout;
-    const sent = await send(client.value, file.value, {
+    const copied = await pushUntilSafe(session, client.value, {
+      file: file.value,
       others: replace ? "replace" : "keep",
       waitMs: Math.min(timeout, waitMsMax),
-      progress,
-    });
-    const copied = await untilCopied(session, client.value, {
-      sent,
-      file: file.value,
       deadlineMs,
       progress,
     });
     progress.end();
-    if (!copied.ok) return failOfApi(copied.error);
+    if (!copied.ok) return failOfPush(copied.error);
     return tell(session, copied, "pushed");
   } finally {
     progress.end();
   }
+}
+
+/** The server's hint is for all that can exist already. */
+function failOfPush(error: ApiError): Outcome {
+  if (error.code !== "already-exists") return failOfApi(error);
+  return fail(error.exitCode, error.message, "give another --name, or add --replace");
 }
 
 function checkName(name: string): Result<string, Failure> {
@@ -132,6 +141,47 @@ interface SendOptions {
   readonly progress: Progress;
 }
 
+interface PushOptions extends SendOptions {
+  readonly file: LocalFile;
+  readonly deadlineMs: number;
+}
+
+/** Pushes, and pushes again where it is not known what has become of it. */
+async function pushUntilSafe(
+  session: Session,
+  client: Client,
+  options: PushOptions,
+): Promise<ApiResult<BundleResource>> {
+  const { file, deadlineMs, progress } = options;
+  let giveUpAtMs = 0;
+  for (;;) {
+    const sent = await send(client, file, options);
+    const answer = await untilCopied(session, client, { sent, file, deadlineMs, progress });
+    if (answer.ok) return answer;
+    const nowMs = session.io.nowMs();
+    const wasBegun = mayBeBegun(answer.error) || (!sent.ok && sent.error.code === notSafeYet);
+    if (wasBegun) giveUpAtMs = Math.min(deadlineMs, nowMs + againMsMax);
+    if (!isPassing(answer.error) || nowMs >= giveUpAtMs) return answer;
+    const line = `pushes ${file.name} again, to another server: ${answer.error.message}`;
+    progress.show(file.name, line);
+    await sleep(againEveryMs);
+    const known = await client.bundle(file.sha256);
+    if (known.ok && known.value.isSafe && known.value.name === file.name) return known;
+  }
+}
+
+const notSafeYet = "not-replicated";
+
+/** Nobody can tell what the server has done. */
+function mayBeBegun({ kind, code }: ApiError): boolean {
+  return kind === "cut-off" || kind === "timed-out" || code === "outcome-unknown";
+}
+
+/** The same push may go well at another server, or a moment later. */
+function isPassing(error: ApiError): boolean {
+  return mayBeBegun(error) || error.kind === "unreachable" || error.code === "unavailable";
+}
+
 function send(
   client: Client,
   { path, name, sizeBytes, sha256 }: LocalFile,
@@ -161,7 +211,7 @@ async function untilCopied(
   client: Client,
   { sent, file, deadlineMs, progress }: Copying,
 ): Promise<ApiResult<BundleResource>> {
-  if (sent.ok || sent.error.code !== "not-replicated") return sent;
+  if (sent.ok || sent.error.code !== notSafeYet) return sent;
   for (;;) {
     const leftMs = deadlineMs - session.io.nowMs();
     if (leftMs <= 0) return sent;

@@ -4,11 +4,13 @@ import * as z from "zod";
 import type { CreatedJoinToken } from "../../../wire/joining.ts";
 import { argumentAt, type CommandContext, durationOption } from "../../command-context.ts";
 import { done, failOfApi, type Outcome, usage } from "../../failure.ts";
-import { formatInstant, writeDuration } from "../../format/quantity.ts";
+import { formatInstant, formatSpan, writeDuration } from "../../format/quantity.ts";
 import type { Session } from "../../session.ts";
+import { haGroupOption } from "../fleet/ha-group-option.ts";
 
 const flagsSchema = z.object({
   node: z.boolean().default(false),
+  haGroup: z.string().optional(),
   ttl: z.number().optional(),
   once: z.boolean().default(false),
   name: z.string().default(""),
@@ -22,7 +24,8 @@ export function addJoinScriptCommands(program: Command, context: CommandContext)
     .option("--node", "for a node (or --server without a value: for a server)")
     .addOption(durationOption("--ttl <duration>", "it counts for (default: server 2h, node 24h)"))
     .option("--once", "it counts for one machine only")
-    .option("--name <text>", "what it is for");
+    .option("--name <text>", "what it is for")
+    .addOption(haGroupOption("with --node: the HA group that the node is put into"));
   context.handle(script, printScript);
   const token = program.command("join-token").description("join commands that were given out");
   context.handle(
@@ -43,9 +46,16 @@ async function printScript(
   if (flags.node === (session.flags.isBare === true)) {
     return usage("for what the machine joins must be said", "give --server or --node");
   }
+  const { ttl, once, name, haGroup } = flags;
+  if (haGroup !== undefined && role === "server") {
+    return usage("only nodes are in HA groups", "leave --ha-group out, or give --node");
+  }
   const client = await session.client();
   if (!client.ok) return client;
-  const { ttl, once, name } = flags;
+  if (haGroup !== undefined) {
+    const group = await client.value.haGroup(haGroup);
+    if (!group.ok) return failOfApi(group.error);
+  }
   const answer = await client.value.createJoinToken({
     role,
     name,
@@ -53,10 +63,8 @@ async function printScript(
     singleUse: once,
   });
   if (!answer.ok) return failOfApi(answer.error);
-  session.print(
-    { ...answer.value, command: commandOf(answer.value) },
-    () => `${commandOf(answer.value)}\n`,
-  );
+  const command = commandOf(answer.value, haGroup);
+  session.print({ ...answer.value, command }, () => `${command}\n`);
   const left = writeDuration(answer.value.leftMs);
   session.io.stderr.write(
     `as root on the new machine; it counts for ${left}${once ? ", once" : ""} (holdfast join-token revoke ${answer.value.id})\n`,
@@ -65,8 +73,12 @@ async function printScript(
 }
 
 /** The token goes into the environment, where only the same user can read it. */
-function commandOf({ role, token, servers, authorityHash }: CreatedJoinToken): string {
-  return `HOLDFAST_JOIN_TOKEN=${token} holdfast ${role} join ${servers.join(",")} --ca-hash ${authorityHash}`;
+function commandOf(
+  { role, token, servers, authorityHash }: CreatedJoinToken,
+  haGroup: string | undefined,
+): string {
+  const group = haGroup === undefined ? "" : ` --ha-group ${haGroup}`;
+  return `HOLDFAST_JOIN_TOKEN=${token} holdfast ${role} join ${servers.join(",")} --ca-hash ${authorityHash}${group}`;
 }
 
 async function listTokens(session: Session): Promise<Outcome> {
@@ -80,7 +92,7 @@ async function listTokens(session: Session): Promise<Outcome> {
       answer.value.items.map((token) => [
         token.id,
         token.role,
-        token.leftMs === 0 ? "over" : writeDuration(Math.ceil(token.leftMs / 1_000) * 1_000),
+        token.leftMs === 0 ? "over" : formatSpan(token.leftMs),
         formatInstant(token.createdAtMs),
         !token.singleUse ? "any" : token.usedBy === undefined ? "once" : "used",
         token.name,

@@ -7,10 +7,12 @@ import { type Outcome, usage } from "../../failure.ts";
 import { joinWordsOf } from "../../input/join-words.ts";
 import { parseProperties } from "../../input/properties.ts";
 import type { Session } from "../../session.ts";
+import { haGroupOption } from "../fleet/ha-group-option.ts";
 import { shortHostName } from "./init.ts";
 
 const flagsSchema = z.object({
   caHash: z.string(),
+  haGroup: z.string().optional(),
   data: z.string().optional(),
   name: z.string().optional(),
   property: z.array(z.string()).default([]),
@@ -29,6 +31,7 @@ export function addNodeJoin(node: Command, context: CommandContext): void {
     .option("--name <name>", "its name (default: the machine's)")
     .addOption(repeatedOption("--property <name=value>", "a label of this node (again for more)"))
     .addOption(repeatedOption("--taint <name>", "only services that tolerate it come here"))
+    .addOption(haGroupOption("put the node into this HA group as it joins"))
     .option("--no-units", "do not let systemd start it")
     .addHelpText("after", "\nThe token is in the environment: HOLDFAST_JOIN_TOKEN");
   context.handle(join, (session, values, options) => joinNode(session, values, options, context));
@@ -55,6 +58,7 @@ async function joinNode(
       name: name.value,
       properties: properties.value,
       taints: flags.taint,
+      haGroup: flags.haGroup,
       units: flags.units ? "install" : "leave",
     },
     session.io,

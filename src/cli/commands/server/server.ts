@@ -1,8 +1,8 @@
 /** `server ...`: the servers of the control plane, and the one on this machine. */
 import type { Command } from "commander";
-import type { ServerResource } from "../../../wire/servers.ts";
+import { type ServerResource, serverIdSchema } from "../../../wire/servers.ts";
 import { argumentAt, type CommandContext } from "../../command-context.ts";
-import { done, failOfApi, type Outcome } from "../../failure.ts";
+import { done, failOfApi, type Outcome, usage } from "../../failure.ts";
 import type { Session } from "../../session.ts";
 import { addServerInit } from "./init.ts";
 import { addServerJoin } from "./join.ts";
@@ -67,6 +67,9 @@ function rowOf(server: ServerResource): readonly string[] {
 
 async function removeServer(session: Session, values: readonly string[]): Promise<Outcome> {
   const id = argumentAt(values, 0);
+  if (!serverIdSchema.safeParse(id).success) {
+    return usage(`"${id}" is no server's id`, "see them with: holdfast server list");
+  }
   const client = await session.client();
   if (!client.ok) return client;
   const answer = await client.value.removeServer(id);
@@ -105,10 +108,11 @@ async function isolateServers(session: Session, values: readonly string[]): Prom
   const answer = await client.value.isolateServers(wish);
   if (!answer.ok) return failOfApi(answer.error);
   const { nodes } = answer.value;
+  const are = nodes.length === 1 ? "is" : "are";
   const words =
     wish === "on"
-      ? "are closed for services that do not tolerate control-plane"
-      : "are open for services again";
+      ? `${are} closed for services that do not tolerate control-plane`
+      : `${are} open for services again`;
   session.print(answer.body, () =>
     nodes.length === 0
       ? `no server's machine is a node now; it holds for those that join (isolation is ${wish})\n`

@@ -13,7 +13,10 @@ import { addServiceEditCommands } from "./edit.ts";
 /** Hangs `service` and its verbs into the program. */
 export function addServiceCommands(program: Command, context: CommandContext): void {
   const service = program.command("service").description("services that are kept running");
-  const list = service.command("list").description("all services");
+  const list = service
+    .command("list")
+    .description("all services")
+    .option("--no-instances", "leave out the instances of deployments");
   context.handle(list, listServices);
   const show = service.command("show").description("one service in full").argument("<id>");
   context.handle(show, showService);
@@ -30,13 +33,28 @@ export function addServiceCommands(program: Command, context: CommandContext): v
   context.handle(logs, showLogs);
 }
 
-async function listServices(session: Session): Promise<Outcome> {
+const listSchema = z.object({ instances: z.boolean().default(true) });
+
+async function listServices(
+  session: Session,
+  _values: readonly string[],
+  options: unknown,
+): Promise<Outcome> {
+  const { instances } = listSchema.parse(options);
   const client = await session.client();
   if (!client.ok) return client;
   const answer = await client.value.services();
   if (!answer.ok) return failOfApi(answer.error);
-  session.print(answer.body, () => servicesTable(session, answer.value.items));
+  const { revision, items } = answer.value;
+  const shown = items.filter(({ id }) => instances || !isInstance(id));
+  const body = instances ? answer.body : { revision, items: shown };
+  session.print(body, () => servicesTable(session, shown));
   return done;
+}
+
+/** Whether it belongs to a deployment, which looks after it. */
+export function isInstance(service: string): boolean {
+  return service.includes("@");
 }
 
 /** The services as a table, or what to do when there is none. */

@@ -54,7 +54,9 @@ async function playSteps(
   startTimeMs: number,
 ): Promise<Result<Forecast, Failure>> {
   const { actionOfStep } = await import("./step-action.ts");
-  const actions = steps.map((step): Action => actionOfStep(step));
+  const actions = steps
+    .map((step): Action | undefined => actionOfStep(step))
+    .filter((action) => action !== undefined);
   return await play(facts, { startTimeMs, spared: new Set(), actions });
 }
 

@@ -55,9 +55,13 @@ function referencesOf(step: PlanStep): readonly Reference[] {
     );
   switch (step.kind) {
     case "settings":
+    case "definition":
+    case "deployment":
       return [];
     case "group":
       return nodeNames(step.group.nodes);
+    case "ha-group":
+      return named("node", step.haGroup.members);
     case "service": {
       const { group, after, requires } = step.service.config;
       const groups = group === undefined ? [] : [group];

@@ -5,8 +5,11 @@ import { rulePlanOf, servicePlanOf } from "../../../sim/whatif/cluster-plan.ts";
 import { storedServiceConfigSchema } from "../../../wire/service-config.ts";
 import type { PlanStep } from "../../plan.ts";
 
-/** The action of one step; a service that is there already gets its new configuration and runs on. */
-export function actionOfStep(step: PlanStep): Action {
+/**
+ * The action of one step; a service that is there already gets its new configuration and runs on. Undefined: it moves
+ * nothing that runs.
+ */
+export function actionOfStep(step: PlanStep): Action | undefined {
   switch (step.kind) {
     case "settings":
       return { kind: "settings", settings: step.settings };
@@ -18,6 +21,10 @@ export function actionOfStep(step: PlanStep): Action {
       const config = storedServiceConfigSchema.parse(step.service.config);
       return { kind: "add", service: servicePlanOf(config.id, config), running: false };
     }
+    case "ha-group":
+    case "definition":
+    case "deployment":
+      return undefined;
     default:
       return assertNever(step);
   }

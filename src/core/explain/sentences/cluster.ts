@@ -3,7 +3,13 @@ import { assertNever } from "../../assert.ts";
 import type { Reason } from "../reason.ts";
 
 /** Reasons that are about all services, or about rules. */
-export const clusterCodes = ["disarmed", "arming", "rule-rejected", "brake"] as const;
+export const clusterCodes = [
+  "disarmed",
+  "arming",
+  "rule-rejected",
+  "rule-in-force",
+  "brake",
+] as const;
 export type ClusterReason = Extract<Reason, { code: (typeof clusterCodes)[number] }>;
 
 /** The sentence, without a full stop. */
@@ -15,6 +21,8 @@ export function sentenceAboutCluster(reason: ClusterReason): string {
       return arming(reason.mode, reason.state);
     case "rule-rejected":
       return `rule "${reason.rule}" is ignored: ${reason.because}`;
+    case "rule-in-force":
+      return `rule "${reason.rule}" is in force again: nothing stands against it any more`;
     case "brake":
       return reason.brake === "on"
         ? `${reason.lostCount} of ${reason.nodeCount} nodes are lost: services are recovered most important first, ${reason.recoveriesAtOnce} at a time`

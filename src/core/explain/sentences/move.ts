@@ -17,6 +17,7 @@ export const moveCodes = [
   "better-node",
   "maintenance-move",
   "maintenance-over",
+  "maintenance-called-off",
   "rebalanced-on-start",
   "rebalanced",
   "located",
@@ -52,6 +53,8 @@ export function sentenceAboutMove(reason: MoveReason): string {
       return `node "${reason.from}" is in maintenance: it moves to "${reason.to}" and comes back afterwards`;
     case "maintenance-over":
       return `maintenance of node "${reason.to}" is over: it moves back there from "${reason.from}"`;
+    case "maintenance-called-off":
+      return `maintenance of node "${reason.node}" is over before it has left: it stays there, or comes back if it is leaving already`;
     case "rebalanced-on-start":
       return `node "${reason.to}" is the best one to start it on (rebalanceOnStart); it was on "${reason.from}"`;
     case "rebalanced":

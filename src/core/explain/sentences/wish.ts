@@ -1,16 +1,17 @@
 /** Sentences about what people want of a service, and where it is placed for that. */
 import { assertNever } from "../../assert.ts";
+import type { FleetReason } from "../fleet-reason.ts";
 import type { Reason } from "../reason.ts";
 import type { ClusterReason } from "./cluster.ts";
 import type { MoveReason } from "./move.ts";
 import type { NodeReason } from "./node.ts";
 import type { ReportReason } from "./report.ts";
 import type { ServerReason } from "./server.ts";
-import { becauseOf } from "./words.ts";
+import { becauseOf, spanOf } from "./words.ts";
 
 type WishReason = Exclude<
   Reason,
-  ReportReason | MoveReason | NodeReason | ClusterReason | ServerReason
+  ReportReason | MoveReason | NodeReason | ClusterReason | ServerReason | FleetReason
 >;
 
 /** The sentence, without a full stop. */
@@ -20,6 +21,8 @@ export function sentenceAboutWish(reason: WishReason): string {
       return "it was added";
     case "no-node-online":
       return "no permitted node is online and has room; it is placed as soon as one is";
+    case "cold-start":
+      return `the cluster is starting: it waits up to ${spanOf(reason.waitMs)} for the nodes that are known, so that not everything goes to the first one`;
     case "placed":
       return `node "${reason.node}" is ${becauseOf(reason.because, reason.serviceCount)}`;
     case "home":

@@ -11,6 +11,7 @@ import { sizeOf } from "../memory/size.ts";
 import type { ManagerState } from "../state.ts";
 import { barrierTo, boundNode, hasBarriers } from "./barrier.ts";
 import { loadsOf, refusalOf, selectInputOf } from "./choose.ts";
+import { isPinned } from "./pinned.ts";
 import { beginPolicyMove } from "./policy-move.ts";
 
 /** What is in force now; undefined: nothing is balanced. */
@@ -180,6 +181,7 @@ function permitted(
 function movable(context: Context, service: Service): SettledStatus | undefined {
   const status = context.state.statuses.get(service.id);
   if (status?.state !== "started" || !service.autoRebalance) return undefined;
+  if (isPinned(service.id)) return undefined;
   if (service.requested !== "started" || service.removing) return undefined;
   return isUp(context, status.node) ? status : undefined;
 }

@@ -8,6 +8,7 @@ import { isPlaced, type Service, type ServiceStatus } from "../../model/service.
 import { mutated } from "../../mutation.ts";
 import { intoleranceOf } from "../../placement/taints.ts";
 import type { ManagerState } from "../state.ts";
+import { isPinned, pinBarrier } from "./pinned.ts";
 
 /** Where the service's volumes are, as long as that node is in the cluster; undefined: it is bound to none. */
 export function boundNode(
@@ -15,6 +16,7 @@ export function boundNode(
   service: Service,
   status: ServiceStatus | undefined,
 ): NodeId | undefined {
+  if (isPinned(service.id)) return undefined; // by its id already
   if (service.volumes.length === 0 || status === undefined || !isPlaced(status)) return undefined;
   if (mutated("S8-unbound")) return undefined;
   const { boundTo } = status;
@@ -27,6 +29,7 @@ export function hasBarriers(
   service: Service,
   status: ServiceStatus | undefined,
 ): boolean {
+  if (isPinned(service.id)) return true;
   return state.restricted.size > 0 || boundNode(state, service, status) !== undefined;
 }
 
@@ -37,6 +40,8 @@ export function barrierTo(
   status: ServiceStatus | undefined,
   node: NodeId,
 ): string | undefined {
+  const pin = pinBarrier(service.id, node);
+  if (pin !== undefined) return pin;
   const bound = boundNode(state, service, status);
   if (bound !== undefined && bound !== node) return volumesSentence(service, bound);
   const facts = state.nodes.get(node);
@@ -53,7 +58,8 @@ export function taintBarrier(
   service: Service,
   { taints }: Pick<ManagedNode, "taints">,
 ): string | undefined {
-  if (taints.length === 0 || mutated("S8-untolerated")) return undefined;
+  if (taints.length === 0 || isPinned(service.id)) return undefined;
+  if (mutated("S8-untolerated")) return undefined;
   const own = intoleranceOf(service.tolerations, taints);
   if (own !== undefined) return `the service does not tolerate its taint "${own}"`;
   for (const id of companyOf(state, service.id)) {

@@ -16,6 +16,7 @@ import { sizeOf } from "../memory/size.ts";
 import { coresOf, sumOf, tallyOf } from "../memory/tally.ts";
 import type { ManagerState } from "../state.ts";
 import { barrierTo, hasBarriers } from "./barrier.ts";
+import { isPinned, ownNode } from "./pinned.ts";
 
 /** What a node counts as that did not say what it has. */
 const unstatedCapacity: Capacity = { cpuCores: 4, memoryBytes: 8 * 1024 ** 3 };
@@ -34,6 +35,10 @@ export function chooseNode(
   service: Service,
   choice: Choice,
 ): Selection | undefined {
+  if (isPinned(service.id)) {
+    const roomAt = (node: NodeId) => refusalOf(state, service, node);
+    return ownNode(state, service, { status: choice.status, roomAt });
+  }
   return selectNode(selectInputOf(state, service, choice));
 }
 

@@ -26,7 +26,8 @@ export function whyNowhere(
   const nodesOf = new Map<string, NodeId[]>();
   for (const node of state.online) {
     if (node === except) continue;
-    const because = barrierTo(state, service, status, node) ?? refusals.get(node) ?? "it is full";
+    const because =
+      barrierTo(state, service, status, node) ?? refusals.get(node)?.sentence ?? "it is full";
     const known = nodesOf.get(because);
     if (known === undefined) nodesOf.set(because, [node]);
     else known.push(node);

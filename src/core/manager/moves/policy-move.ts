@@ -6,6 +6,7 @@ import type { MovingState, PlacedStatus, Service, SettledStatus } from "../../mo
 import type { Selection } from "../../placement/select-node.ts";
 import { after } from "../../time.ts";
 import { type Context, nodeOf, setStatus, type Verdict } from "../context.ts";
+import { isRunning } from "../memory/size.ts";
 import { leavesFirst } from "../policy/order.ts";
 import { beginMove } from "../transitions.ts";
 import { taintBarrier } from "./barrier.ts";
@@ -36,6 +37,9 @@ export function considerMove(context: Context, service: Service, status: Settled
   }
   const retryAtMs = state.retryAt.get(service.id);
   if (retryAtMs !== undefined && context.now < retryAtMs) return "settled";
+  // What came here while it ran goes back while it runs: its agent's word that it does is waited for.
+  const isBackLive = choice.because === "maintenance-over" && service.movesLive;
+  if (isBackLive && !isRunning(state, service.id)) return "settled";
   const reason = reasonOf(status, choice, { closed, node });
   return beginPolicyMove(context, service, { status, target: choice.node, reason });
 }

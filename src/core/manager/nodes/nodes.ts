@@ -187,6 +187,7 @@ export function nextSuspectAt(state: ManagerState): InstantMs | undefined {
 
 /** Brings the state of a node that is up, or in maintenance, in line with what is asked of it. */
 function followWishes(context: Context, id: NodeId): void {
+  const { state } = context;
   const node = nodeOf(context, id);
   const wants = wantsMaintenance(node);
   if (node.state === "online" && wants) {
@@ -195,9 +196,15 @@ function followWishes(context: Context, id: NodeId): void {
     const isUp = node.leaseEpoch !== undefined && node.lostAtMs === undefined;
     const reason = { code: "maintenance-ended", node: id } as const;
     setNodeState(context, id, { to: isUp ? "online" : "unknown", reason });
+    returnAtOnce(state, id);
     if (isUp) becameOnline(context, id);
   } else return;
   markNodeDirty(context.state, id);
+}
+
+/** That their last move is not long ago does not hold up those that left for the maintenance. */
+function returnAtOnce(state: ManagerState, id: NodeId): void {
+  for (const service of state.returningTo.get(id) ?? []) state.retryAt.delete(service);
 }
 
 function maintenanceReason(node: ManagedNode) {
@@ -218,6 +225,7 @@ function followUp(context: Context, id: NodeId): void {
     });
   }
   if (to === "online") becameOnline(context, id);
+  else markWaitingDirty(context.state); // its own instances start there in maintenance too
   markNodeDirty(context.state, id);
 }
 

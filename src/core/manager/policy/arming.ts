@@ -16,6 +16,7 @@ import {
 } from "../context.ts";
 import type { ArmingState } from "../effect.ts";
 import type { ArmingMode } from "../event.ts";
+import { isPinned, pinBarrier } from "../moves/pinned.ts";
 
 /** A person asked for it: everything is looked at. */
 export function changedArming(context: Context, mode: ArmingMode): void {
@@ -72,6 +73,7 @@ export function releaseHeld(context: Context): void {
 
 /** What is on its way is brought to its end, disarmed or not. */
 function mustFinishFirst(status: PlacedStatus): boolean {
+  if (isPinned(status.service)) return false; // it may wait for its node for ever
   return status.state === "fence" || status.state === "recovery" || isMoving(status);
 }
 
@@ -134,6 +136,11 @@ export function takeLocation(
   const command = state.commands.get(service.id);
   if (command?.kind !== "located" || command.target === undefined) return undefined;
   const { target } = command;
+  const pin = pinBarrier(service.id, target);
+  if (pin !== undefined) {
+    refuseCommand(context, service, pin);
+    return "settled";
+  }
   const node = state.nodes.get(target);
   if (node === undefined || node.goneAtMs !== undefined) {
     refuseCommand(context, service, `there is no node "${target}"`);
@@ -194,6 +201,8 @@ function armingStateNow(context: Context): ArmingState {
 /** Whether its agent has let go of it; an agent that is not up has nothing to let go of. */
 function isReleased(context: Context, status: PlacedStatus): boolean {
   const isLeft = status.suspended === true || status.state === "freeze";
+  const waitsForNode = status.state === "fence" || status.state === "recovery";
+  if (isPinned(status.service) && waitsForNode) return true; // nothing of it is looked after
   if (!isLeft) return status.state === "error" || status.state === "ignored";
   // An agent of a newer epoch was never told to watch it.
   const { leaseEpoch } = nodeOf(context, status.node);

@@ -2,10 +2,13 @@
  * The mass-failure brake: when more than a set share of the nodes is lost at once, services are recovered most
  * important first and only a few at a time, so that the nodes that are left do not break under it too.
  */
+import type { Reason } from "../../explain/reason.ts";
 import { compareIds, type ServiceId } from "../../ids.ts";
-import type { Service } from "../../model/service.ts";
+import type { ManagedNode } from "../../model/node.ts";
+import type { Service, ServiceStatus } from "../../model/service.ts";
 import { after, durationMs, type InstantMs } from "../../time.ts";
 import { type Context, markWaitingDirty, type Verdict } from "../context.ts";
+import { isPinned } from "../moves/pinned.ts";
 import type { ManagerState } from "../state.ts";
 
 /** A start that is not over after so long no longer holds up the others. */
@@ -18,14 +21,15 @@ export function updateBrake(context: Context): void {
   watchForMore(context);
   if (!active && !isMassFailure(state)) return;
   const needed = isMassFailure(state);
-  if (needed && !active && state.unsettled.size > 0) {
+  if (needed && (active || state.unsettled.size > 0)) {
     state.brake.active = true;
-    announce(context, "on");
+    announceCounts(context);
   } else if (!needed && active) {
     state.brake.active = false;
     state.brake.inFlight.clear();
     state.brake.unplaced.clear();
-    announce(context, "off");
+    state.brake.told = undefined;
+    announce(context, reasonOf(state, "off"));
     markWaitingDirty(state);
   }
 }
@@ -33,6 +37,7 @@ export function updateBrake(context: Context): void {
 /** Whether the service may be recovered now; under the brake only when `recoverInOrder` has it decided about. */
 export function mayRecover(context: Context, service: ServiceId): boolean {
   const { brake } = context.state;
+  if (isPinned(service)) return true; // it goes to its own node only, and takes nothing away from the others
   if (!brake.active) return brake.holdUntilMs === undefined;
   if (brake.turn === service) return true;
   brake.unplaced.delete(service); // something has changed about it, or it would not be looked at: it has its turn
@@ -43,7 +48,8 @@ export function mayRecover(context: Context, service: ServiceId): boolean {
 export function noteRecovery(context: Context, service: ServiceId): void {
   const { brake } = context.state;
   brake.unplaced.delete(service);
-  if (brake.active) brake.inFlight.set(service, after(context.now, patienceMs));
+  if (brake.active && !isPinned(service))
+    brake.inFlight.set(service, after(context.now, patienceMs));
 }
 
 /** There is no node for it now: it holds up nobody until something changes that may give it one. */
@@ -101,6 +107,30 @@ export function nextBrakeAt(state: ManagerState): InstantMs | undefined {
   return next;
 }
 
+/**
+ * The brake, with the present figures, if a service in recovery waits for its turn under it. Counts the nodes: who
+ * explains may know the stored records only.
+ */
+export function brakeHold(state: ManagerState, status: ServiceStatus): BrakeReason | undefined {
+  const { code } = status.reason;
+  if (code === "waits-for-node" || code === "waits-for-volumes") return undefined; // it had its turn
+  const { lostShare, recoveriesAtOnce } = state.settings.brake;
+  let lostCount = 0;
+  for (const id of state.registered) {
+    const node = state.nodes.get(id);
+    if (node !== undefined && isLostNow(node)) lostCount += 1;
+  }
+  const nodeCount = state.registered.size;
+  if (lostCount <= nodeCount * lostShare) return undefined;
+  return { code: "brake", brake: "on", lostCount, nodeCount, recoveriesAtOnce };
+}
+
+/** It was up once, and is not, by nobody's will. */
+function isLostNow({ epoch, state, leaseEpoch, lostAtMs }: ManagedNode): boolean {
+  const isUp = leaseEpoch !== undefined && lostAtMs === undefined;
+  return epoch > 0 && state !== "maintenance" && !isUp;
+}
+
 function freeSlots(context: Context): number {
   const { brake, settings } = context.state;
   for (const [service, untilMs] of brake.inFlight) {
@@ -110,8 +140,13 @@ function freeSlots(context: Context): number {
 }
 
 function isMassFailure(state: ManagerState): boolean {
-  const total = state.nodes.size - state.gone.size;
-  return total > 0 && state.lost.size > total * state.settings.brake.lostShare;
+  const { lostCount, nodeCount } = countsOf(state);
+  return nodeCount > 0 && lostCount > nodeCount * state.settings.brake.lostShare;
+}
+
+/** Of the nodes that belong to the cluster, how many were up once and are lost now. */
+function countsOf(state: ManagerState): { readonly lostCount: number; readonly nodeCount: number } {
+  return { lostCount: state.lost.size, nodeCount: state.nodes.size - state.gone.size };
 }
 
 function byImportance(state: ManagerState): readonly ServiceId[] {
@@ -126,7 +161,7 @@ function byImportance(state: ManagerState): readonly ServiceId[] {
 
 function* recovering(state: ManagerState): Iterable<ServiceId> {
   for (const id of state.waiting) {
-    if (state.statuses.get(id)?.state === "recovery") yield id;
+    if (state.statuses.get(id)?.state === "recovery" && !isPinned(id)) yield id;
   }
 }
 
@@ -134,17 +169,27 @@ function compareImportance(left: Service, right: Service): number {
   return right.priority - left.priority || compareIds(left.id, right.id);
 }
 
-function announce(context: Context, brake: "on" | "off"): void {
-  const { state } = context;
-  context.effects.push({
-    kind: "announce",
-    subject: "cluster",
-    reason: {
-      code: "brake",
-      brake,
-      lostCount: state.lost.size,
-      nodeCount: state.nodes.size - state.gone.size,
-      recoveriesAtOnce: state.settings.brake.recoveriesAtOnce,
-    },
-  });
+/** Says how much is lost, and again whenever that is another figure. */
+function announceCounts(context: Context): void {
+  const { brake } = context.state;
+  const reason = reasonOf(context.state, "on");
+  const { told } = brake;
+  const isTold =
+    told?.lostCount === reason.lostCount &&
+    told.nodeCount === reason.nodeCount &&
+    told.recoveriesAtOnce === reason.recoveriesAtOnce;
+  if (isTold) return;
+  brake.told = reason;
+  announce(context, reason);
+}
+
+type BrakeReason = Extract<Reason, { code: "brake" }>;
+
+function reasonOf(state: ManagerState, brake: BrakeReason["brake"]): BrakeReason {
+  const { recoveriesAtOnce } = state.settings.brake;
+  return { code: "brake", brake, ...countsOf(state), recoveriesAtOnce };
+}
+
+function announce(context: Context, reason: BrakeReason): void {
+  context.effects.push({ kind: "announce", subject: "cluster", reason });
 }

@@ -68,4 +68,25 @@ function tellRejections(context: Context, before: Rulebook): void {
       reason: { code: "rule-rejected", rule, because },
     });
   }
+  for (const rule of inForceAgain(context.state, before)) {
+    context.effects.push({
+      kind: "announce",
+      subject: rule,
+      reason: { code: "rule-in-force", rule },
+    });
+  }
+}
+
+/** Rules that were ignored and are not any more; one that is gone or disabled is not in force either. */
+function inForceAgain(state: ManagerState, before: Rulebook): Iterable<string> {
+  const names = new Set<string>();
+  for (const { rule } of before.rejections) names.add(rule);
+  for (const { rule } of state.rulebook.rejections) names.delete(rule);
+  return [...names].filter((name) => isEnabled(state, name));
+}
+
+function isEnabled(state: ManagerState, name: string): boolean {
+  const rule = state.rules.get(name);
+  if (rule !== undefined) return !rule.disabled;
+  return [...state.groups.keys()].some((group) => name === `group ${group}`);
 }

@@ -4,14 +4,14 @@ import type { NodeId } from "../../ids.ts";
 import type { MovingStatus, Service, ServiceReport } from "../../model/service.ts";
 import { mutated } from "../../mutation.ts";
 import { takeUpCommand } from "../commands.ts";
-import type { Context, Verdict } from "../context.ts";
+import { type Context, nodeOf, setStatus, type Verdict } from "../context.ts";
 import { barrierTo, isTaintedFor } from "../moves/barrier.ts";
 import { chooseNode } from "../moves/choose.ts";
 import { arrive, enter, followNode, resumeHere } from "../transitions.ts";
 
 /** Waits for the source's word, then hands the service over. */
 export function onMove(context: Context, service: Service, status: MovingStatus): Verdict {
-  if (mutated("S7-two-ways") && takeUpCommand(context, service, status) === "changed") {
+  if (mutated("S1-two-ways") && takeUpCommand(context, service, status) === "changed") {
     return "changed";
   }
   const report = context.state.reports.get(service.id);
@@ -19,7 +19,7 @@ export function onMove(context: Context, service: Service, status: MovingStatus)
   // Said while the lease lived: nothing of it is there, whatever has become of the node since.
   if (current?.result === "stopped") return handOver(context, service, status);
   if (followNode(context, status) === "changed") return "changed";
-  if (current === undefined) return "settled";
+  if (current === undefined) return callOff(context, status);
   switch (current.result) {
     case "running":
       return stayRunning(context, service, status);
@@ -29,6 +29,19 @@ export function onMove(context: Context, service: Service, status: MovingStatus)
     case "released":
       return onFailedMove(context, service, { status, report: current });
   }
+}
+
+/**
+ * The maintenance that it was to leave for is over before its agent has said anything. Under the same uid the agent is
+ * asked to leave it alone if it runs; what has begun to move is brought to its end, as its word counts in any case (S1).
+ */
+function callOff(context: Context, status: MovingStatus): Verdict {
+  const { node, reason } = status;
+  const isLeaving = reason.code === "maintenance-move" && status.state !== "request_start_balance";
+  if (!isLeaving || nodeOf(context, node).state !== "online") return "settled";
+  const next = { code: "maintenance-called-off", node } as const;
+  setStatus(context, { ...status, state: "request_start_balance", reason: next });
+  return "changed";
 }
 
 /** A target that was lost meanwhile gets nothing; one in maintenance is a node like others to a person's order. */

@@ -15,6 +15,8 @@ import {
 import { tallyOf } from "../memory/tally.ts";
 import { barrierTo } from "../moves/barrier.ts";
 import { placeAnew } from "../moves/choose.ts";
+import { isPinned } from "../moves/pinned.ts";
+import { coldStartReason } from "../policy/cold-start.ts";
 import type { ManagerState } from "../state.ts";
 import { isolationOrder, requestedTarget } from "../transitions.ts";
 
@@ -30,38 +32,48 @@ export function onQueued(
   }
   refuseCommand(context, service, "it has no node yet");
   if (service.requested === "ignored") return "settled";
-  const place = context.state.arming === "armed" ? firstNode(context, service) : undefined;
+  const choice = context.state.arming === "armed" ? firstNode(context, service) : undefined;
   const base = {
     service: service.id,
     uid: nextUid(context),
     failedNodes: [],
     sinceMs: context.now,
   };
-  if (place === undefined) {
-    if (status !== undefined) return "settled";
-    setStatus(context, { ...base, state: "queued", reason: { code: "no-node-online" } });
+  if (choice === undefined || choice.node === undefined) {
+    const reason = choice?.reason ?? ({ code: "no-node-online" } as const);
+    if (status === undefined) setStatus(context, { ...base, state: "queued", reason });
+    else if (isColdStart(status.reason) !== isColdStart(reason)) {
+      setStatus(context, { ...status, reason });
+    }
     return "settled";
   }
   setStatus(context, {
     ...base,
     state: requestedTarget(service),
-    node: place.node,
-    nodeEpoch: nodeOf(context, place.node).epoch,
+    node: choice.node,
+    nodeEpoch: nodeOf(context, choice.node).epoch,
     ...isolationOrder(service),
     mayOutliveLease: false, // there is no copy yet
-    reason: place.reason,
+    reason: choice.reason,
   });
   return "changed";
 }
 
+function isColdStart({ code }: Reason): boolean {
+  return code === "cold-start";
+}
+
+/** A node, or none and what is waited for. */
+interface FirstNode {
+  readonly node: NodeId | undefined;
+  readonly reason: Reason;
+}
+
 /**
  * The configured node if it is online, whatever rules say: they move it from there before it starts. Where a strict rule
- * forbids it and no other node will do, the service waits (S8).
+ * forbids it and no other node will do, the service waits (S8). While the cluster starts it may wait for other nodes.
  */
-function firstNode(
-  context: Context,
-  service: Service,
-): { readonly node: NodeId; readonly reason: Reason } | undefined {
+function firstNode(context: Context, service: Service): FirstNode | undefined {
   const { state } = context;
   const { home } = service;
   const isHomeOnline =
@@ -69,6 +81,8 @@ function firstNode(
     isOnline(context, home) &&
     barrierTo(state, service, undefined, home) === undefined;
   if (isHomeOnline && !isForbidden(state, service.id, home)) return atHome(home);
+  const wait = isPinned(service.id) ? undefined : coldStartReason(state, service);
+  if (wait !== undefined) return { node: undefined, reason: wait };
   const best = placeAnew(state, service, undefined);
   if (best === undefined) return undefined;
   if (isHomeOnline) return atHome(home);

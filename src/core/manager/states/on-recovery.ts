@@ -14,6 +14,7 @@ import { tallyOf } from "../memory/tally.ts";
 import { boundNode } from "../moves/barrier.ts";
 import { placeAnew } from "../moves/choose.ts";
 import { whyNowhere } from "../moves/nowhere.ts";
+import { isPinned } from "../moves/pinned.ts";
 import { mayRecover, noteRecovery, noteUnplaced } from "../policy/brake.ts";
 import { arrive } from "../transitions.ts";
 
@@ -76,7 +77,9 @@ function sayWhatItWaitsFor(context: Context, service: Service, status: SettledSt
     setStatus(context, { ...status, reason });
     return "settled";
   }
-  const because = whyNowhere(state, service, { status });
+  const because = isPinned(service.id)
+    ? "it is the instance of that node"
+    : whyNowhere(state, service, { status });
   if (known.code === "waits-for-node" && known.because === because) return "settled";
   setStatus(context, { ...status, reason: { code: "waits-for-node", lost: status.node, because } });
   return "settled";

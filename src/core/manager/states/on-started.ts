@@ -3,6 +3,7 @@ import { assertNever } from "../../assert.ts";
 import type { PlacedStatus, Service, ServiceReport, SettledStatus } from "../../model/service.ts";
 import { refuseCommand, takeUpCommand } from "../commands.ts";
 import { type Context, isUp, nextUid, nodeOf, setStatus, type Verdict } from "../context.ts";
+import { isPinned } from "../moves/pinned.ts";
 import { considerMove, tryNextNode } from "../moves/policy-move.ts";
 import { noteVolumes } from "../moves/volumes.ts";
 import { agentRestarts, freeze } from "../policy/arming.ts";
@@ -122,7 +123,7 @@ function onFailedStart(
   const failedNodes = [...word.status.failedNodes, word.status.node];
   const status = { ...word.status, failedNodes };
   const { node, detail } = report;
-  const relocateMax = service.maxRelocate;
+  const relocateMax = isPinned(service.id) ? 0 : service.maxRelocate;
   if (failedNodes.length > relocateMax) {
     const reason = {
       code: "relocates-exhausted",

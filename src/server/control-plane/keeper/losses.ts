@@ -4,7 +4,8 @@ import { jsonOf } from "../../../runtime/manager-records.ts";
 import { keys } from "../../../wire/records.ts";
 import type { ServerRecord } from "../../../wire/servers.ts";
 import { unchanged } from "../../changes/change.ts";
-import type { Row, ViewTables } from "../../view/view-tables.ts";
+import type { Row } from "../../view/table-slots.ts";
+import type { ViewTables } from "../../view/view-tables.ts";
 
 /** The next record of a loss that has to be written, taken away or corrected; undefined: all are right. */
 export function nextLossChange(tables: ViewTables, nowMs: number): DeskOrder | undefined {

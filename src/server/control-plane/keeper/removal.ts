@@ -11,7 +11,8 @@ import { keys } from "../../../wire/records.ts";
 import type { ServerRecord, ServerRemovalRecord } from "../../../wire/servers.ts";
 import { unchanged } from "../../changes/change.ts";
 import type { ServerContext } from "../../context.ts";
-import type { Row, ViewTables } from "../../view/view-tables.ts";
+import type { Row } from "../../view/table-slots.ts";
+import type { ViewTables } from "../../view/view-tables.ts";
 import { removalOf } from "../removed-server.ts";
 import { nodeCountsOf, type Survey, storeMemberOf, surveyServers } from "./survey.ts";
 

@@ -71,7 +71,9 @@ async function read(
     );
   if (after === undefined) return { revision, items: items.slice(-limit).reverse() };
   items.sort((left, right) => left.revision - right.revision);
-  const page = items.slice(0, limit);
+  // `after` is a revision, so what was written at one goes together: a move between stores writes many at once.
+  const full = items[limit - 1]?.revision;
+  const page = items.filter(({ revision: at }, index) => index < limit || at === full);
   const last = page.length < items.length ? page.at(-1) : undefined;
   return { revision: last?.revision ?? revision, items: page.reverse() };
 }

@@ -61,7 +61,10 @@ export function joinTokenRoutes(app: App, context: ServerContext): void {
   });
 }
 
-/** Adds the routes that need no identity: the join token in the body is checked instead. */
+/**
+ * Adds the routes that need no identity: the join token in the body is checked instead, and a server's certificate where
+ * a node says that it is on that server's machine.
+ */
 export function joinRoutes(app: App, context: ServerContext): void {
   app.get(
     "/v1/join/authority",
@@ -77,8 +80,8 @@ export function joinRoutes(app: App, context: ServerContext): void {
         security: [],
       },
     },
-    async (request) =>
-      unwrap(await joinNode(context, controlPlaneOf(context), request.body, request.ip)),
+    async ({ body, ip: from, raw: { socket } }) =>
+      unwrap(await joinNode(context, controlPlaneOf(context), body, { from, socket })),
   );
   app.post(
     "/v1/join/server",

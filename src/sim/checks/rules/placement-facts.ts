@@ -2,7 +2,7 @@
  * What rules and room say about a service's place, worked out from the store's records in the plainest way: a second
  * opinion, which shares nothing with the placement of the core.
  */
-import type { NodeId, ServiceId } from "../../../core/ids.ts";
+import { type NodeId, nodeOfInstance, type ServiceId } from "../../../core/ids.ts";
 import type { JsonValue, StoreChange } from "../../../ports/store.ts";
 import {
   groupRecordSchema,
@@ -79,6 +79,7 @@ export class PlacementFacts {
 
   /** Which taint of the node the service does not tolerate; undefined: none. */
   closedBy(service: ServiceId, node: NodeId): string | undefined {
+    if (nodeOfInstance(service) === node) return undefined; // its deployment's constraint decides
     const { tolerations = [] } = this.#ledger.services.get(service)?.config ?? {};
     return this.#ledger.nodes.get(node)?.taints.find((taint) => !tolerations.includes(taint));
   }

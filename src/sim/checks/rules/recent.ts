@@ -29,6 +29,14 @@ const placementPrefixes: readonly string[] = [
   keys.arming,
 ];
 
+/** What was changed less long ago may be unknown to a manager that decides. */
+export function toleranceMsOf({
+  electionTtlMs,
+  roundMs,
+}: Pick<Pace, "electionTtlMs" | "roundMs">): number {
+  return electionTtlMs + roundMs + delayMsMax;
+}
+
 /** What persons want, since when, and when they last changed anything about places. */
 export class Recent {
   readonly #toleranceMs: number;
@@ -37,8 +45,8 @@ export class Recent {
   readonly #disabledUntil = new Map<ServiceId, number>();
   #placementChangedAtMs = 0;
 
-  constructor({ electionTtlMs, roundMs }: Pick<Pace, "electionTtlMs" | "roundMs">) {
-    this.#toleranceMs = electionTtlMs + roundMs + delayMsMax;
+  constructor(pace: Pick<Pace, "electionTtlMs" | "roundMs">) {
+    this.#toleranceMs = toleranceMsOf(pace);
   }
 
   apply(change: StoreChange, nowMs: number): void {

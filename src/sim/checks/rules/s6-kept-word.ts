@@ -47,6 +47,14 @@ export function createKeptWordCheck(context: CheckContext): Check {
         if (ledger.leases.get(request.node)?.epoch !== request.epoch) return;
         accuse("S6", `${request.node} was told that its lease is released, which lives`);
         return;
+      case "join":
+        if (ledger.nodes.get(request.node)?.agentVersion === request.agentVersion) return;
+        accuse("S6", `the version of ${request.node}'s agent was taken and not written`);
+        return;
+      case "upgrade-report":
+        if (written.has(`upgrade ${request.node} ${request.id} ${request.state}`)) return;
+        accuse("S6", `the word of ${request.node} on its upgrade was taken and not written`);
+        return;
       case "confirm":
         return;
     }
@@ -70,6 +78,9 @@ export function createKeptWordCheck(context: CheckContext): Check {
     } else if (key.startsWith(keys.agentModes)) {
       const node = key.slice(keys.agentModes.length);
       written.add(`mode ${node} ${textIn(value, "mode")} ${fieldIn(value, "epoch")}`);
+    } else if (key.startsWith(keys.agentUpgradeReports)) {
+      const node = key.slice(keys.agentUpgradeReports.length);
+      written.add(`upgrade ${node} ${textIn(value, "id")} ${textIn(value, "state")}`);
     } else if (key.startsWith(keys.leases)) {
       written.add(`lease ${key.slice(keys.leases.length)} ${fieldIn(value, "epoch")}`);
     }

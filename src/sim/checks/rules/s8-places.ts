@@ -2,7 +2,7 @@
  * S8: no place that a manager chooses breaks a strict rule, a negative one, or a node's memory, is closed to the service
  * by a taint, or takes it away from its volumes.
  */
-import type { NodeId, ServiceId } from "../../../core/ids.ts";
+import { type NodeId, nodeOfInstance, type ServiceId } from "../../../core/ids.ts";
 import type { StoreChange } from "../../../ports/store.ts";
 import type { StatusRecord } from "../../../wire/records.ts";
 import { keys } from "../../../wire/records.ts";
@@ -58,6 +58,7 @@ export function createPlacesCheck(context: CheckContext): Check {
       for (const next of changed) {
         checkTaints(context, facts, next);
         checkVolumes(context, facts, next);
+        checkPinned(context, next);
       }
     },
     afterCommit({ changes }) {
@@ -101,6 +102,14 @@ function checkTaints(
   if (next.mayOutliveLease === true && !isKept) return; // a person may have moved a copy there
   const taint = facts.closedBy(service, node);
   if (taint !== undefined) accuse("S8", `${service} is started on ${node} despite "${taint}"`);
+}
+
+/** An instance of a deployment runs on the node that its id names, and on no other. */
+function checkPinned({ accuse }: CheckContext, { service, node, target }: StatusRecord): void {
+  const own = nodeOfInstance(service);
+  const place = target ?? node;
+  if (own === undefined || place === undefined || place === own) return;
+  accuse("S8", `${service} goes to ${place}, and it is of ${own}`);
 }
 
 /** What is bound to a node's volumes stays there, or waits for it. */

@@ -90,6 +90,8 @@ class Oracle {
   mustRun(id: ServiceId, record: ServiceRecord, depth = 0): boolean {
     const { view, ledger } = this.#context;
     const { config, removing } = record;
+    // Instances are judged with their deployments.
+    if (record.instance !== undefined) return false;
     if (removing || config.state !== "started" || depth > ledger.services.size) return false;
     if (this.#state.arming !== "armed") return false;
     const status = ledger.statuses.get(id);

@@ -127,11 +127,12 @@ function entriesOf<Id extends string, T>(
   });
 }
 
-/** The brake never acts: that system recovers everything at once. */
+/** The brake never acts and no node is waited for: that system recovers and places everything at once. */
 function settingsOf({ settings }: ConformanceScenario): Settings {
   return settingsSchema.parse({
     times: { ttlMs: 120_000, watchdogMs: 60_000, renewEveryMs: roundMs },
     suspectMs: 60_000,
+    coldStartMs: 0,
     roundMs,
     shutdownPolicy: settings.shutdownPolicy,
     scheduler: settings.scheduler,

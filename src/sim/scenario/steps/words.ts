@@ -8,6 +8,7 @@ import { armingModes } from "../../../core/manager/event.ts";
 import type { RequestedState } from "../../../core/model/service.ts";
 import { faultsOfIssue } from "../../../wire/errors.ts";
 import { clockErrorPpmMax } from "../../plan.ts";
+import { fleetWords } from "../fleet/words.ts";
 import { fieldOf, type References } from "../yaml/names.ts";
 import {
   duration,
@@ -36,6 +37,7 @@ export function createWords(references: References): ReadonlyMap<string, WordSch
     ...faultWords(references),
     ...serviceWords(references),
     ...orderWords(references),
+    ...fleetWords(references),
     ...clusterWords(references),
   ]);
 }

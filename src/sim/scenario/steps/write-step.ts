@@ -2,7 +2,9 @@
 import { assertNever } from "../../../core/assert.ts";
 import type { RequestedState } from "../../../core/model/service.ts";
 import type { Settings } from "../../../wire/settings.ts";
+import { isFleetAction } from "../../fleet-plan.ts";
 import type { Action } from "../../plan.ts";
+import { writeFleetStep } from "../fleet/write-fleet.ts";
 import { writeDuration, writeSize } from "../yaml/quantity.ts";
 import {
   type Fields,
@@ -25,6 +27,7 @@ const requestWords: Readonly<Record<RequestedState, string>> = {
 
 /** The word that stands for the action, with its value. */
 export function writeStep(action: Action): WrittenStep {
+  if (isFleetAction(action)) return writeFleetStep(action);
   switch (action.kind) {
     case "power":
     case "network":

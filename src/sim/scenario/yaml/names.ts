@@ -1,6 +1,12 @@
 /** The nodes and services that a scenario has, as far as they can be told before it is checked, and references to them. */
 import * as z from "zod";
-import { type NodeId, parseNodeId, parseServiceId, type ServiceId } from "../../../core/ids.ts";
+import {
+  type NodeId,
+  nodeOfInstance,
+  parseNodeId,
+  parseServiceId,
+  type ServiceId,
+} from "../../../core/ids.ts";
 import { err, ok, type Result } from "../../../core/result.ts";
 
 /** Most nodes that a scenario may have: as many as Holdfast is made for. */
@@ -26,7 +32,10 @@ export function createReferences(data: object): References {
   const services = serviceIds(data);
   const groups = groupNames(data);
   const node = checked((value) => findNode(nodes, value));
-  const service = checked((value) => findService(services, value));
+  const deployments = deploymentNames(data);
+  const findAny = (value: unknown): Result<ServiceId, string> =>
+    instanceIn(value, { deployments, nodes }) ?? findService(services, value);
+  const service = checked(findAny);
   return {
     node,
     service,
@@ -35,9 +44,7 @@ export function createReferences(data: object): References {
       const isAll = value === "all" && !nodes.includes("all");
       return each(isAll ? nodes : value, (item) => findNode(nodes, item), context);
     }),
-    services: z
-      .unknown()
-      .transform((value, context) => each(value, (item) => findService(services, item), context)),
+    services: z.unknown().transform((value, context) => each(value, findAny, context)),
   };
 }
 
@@ -90,6 +97,34 @@ function findService(ids: readonly ServiceId[], value: unknown): Result<ServiceI
     return err(`"${text}" could be ${found} or ${second}: write the whole id`);
   }
   return ok(found);
+}
+
+/** The instance of a deployment, as `<type>:<deployment>@<node>`; undefined: it is none. */
+function instanceIn(
+  value: unknown,
+  {
+    deployments,
+    nodes,
+  }: { readonly deployments: readonly string[]; readonly nodes: readonly string[] },
+): Result<ServiceId, string> | undefined {
+  if (typeof value !== "string" || !value.includes("@")) return undefined;
+  const id = parseServiceId(value);
+  if (!id.ok) return id;
+  const node = nodeOfInstance(id.value);
+  if (node === undefined || !nodes.includes(node)) return err(`there is no node "${node}"`);
+  const name = value.slice(value.indexOf(":") + 1, value.lastIndexOf("@"));
+  return deployments.includes(name) ? id : err(`there is no deployment "${name}"`);
+}
+
+function deploymentNames(data: object): readonly string[] {
+  const deployments = fieldOf(data, "deployments");
+  const steps = fieldOf(data, "steps");
+  const nameOf = (item: unknown): string => String(fieldOf(item, "name") ?? item);
+  const first = Array.isArray(deployments)
+    ? deployments.map(nameOf)
+    : Object.keys(deployments ?? {});
+  const later = Array.isArray(steps) ? steps.map((step) => fieldOf(step, "deploy")) : [];
+  return [...first, ...later.filter((one) => one !== undefined).map(nameOf)];
 }
 
 function findGroup(names: readonly string[], value: unknown): Result<string, string> {

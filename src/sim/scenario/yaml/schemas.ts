@@ -3,6 +3,7 @@ import * as z from "zod";
 import { compareIds, type ServiceId, serviceTypeOf } from "../../../core/ids.ts";
 import type { PlacementGroup, Rule } from "../../../core/model/rule.ts";
 import { isolationPolicies, requestedStates } from "../../../core/model/service.ts";
+import { constraintField, propertiesField } from "../../../wire/fleet/common.ts";
 import { nameSchema } from "../../../wire/ids.ts";
 import { affinities, refuseTwins } from "../../../wire/placement.ts";
 import { moveKinds, priorityRange } from "../../../wire/service-config.ts";
@@ -35,6 +36,8 @@ export const nodeSchema = z
     capacity: capacity.optional(),
     taints: names.default([]),
     server: z.boolean().default(true),
+    properties: propertiesField.optional(),
+    constraint: constraintField.optional(),
   })
   .transform(
     (fields): Omit<NodePlan, "node"> => ({
@@ -43,6 +46,8 @@ export const nodeSchema = z
       capacity: fields.capacity,
       taints: [...fields.taints].sort(compareIds),
       server: fields.server,
+      ...(fields.properties === undefined ? {} : { properties: fields.properties }),
+      ...(fields.constraint === undefined ? {} : { constraint: fields.constraint }),
     }),
   );
 

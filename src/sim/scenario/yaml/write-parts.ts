@@ -28,6 +28,8 @@ export function writeNode(node: NodePlan): Fields {
     capacity: writeCapacity(node.capacity),
     taints: written(node.taints),
     server: node.server ? undefined : false,
+    properties: node.properties,
+    constraint: node.constraint,
   });
 }
 

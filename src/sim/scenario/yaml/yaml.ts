@@ -3,6 +3,7 @@ import * as z from "zod";
 import { err, ok, type Result } from "../../../core/result.ts";
 import { profileNames, type Settings, settingsSchema } from "../../../wire/settings.ts";
 import type { Plan, TimedAction } from "../../plan.ts";
+import { fleetFields, readFleet } from "../fleet/read-fleet.ts";
 import { readSteps } from "../steps/steps.ts";
 import { readGroups, readNodes, readRules, readServices, readUsage } from "./cluster.ts";
 import { contradictionsOf, cycleOf } from "./consistency.ts";
@@ -32,6 +33,7 @@ const topSchema = z.strictObject({
   contradictions: z.enum(["allow", "refuse"]).default("refuse"),
   usage: z.unknown().optional(),
   initial: z.unknown().optional(),
+  ...fleetFields,
   steps: z.unknown().optional(),
   until: duration.optional(),
 });
@@ -96,6 +98,7 @@ function readPlan(data: unknown, faults: Faults): Plan | undefined {
   const rules = readRules(top.rules, references, faults);
   const usage = readUsage(top.usage, references, faults);
   const initial = readInitial(top.initial, references, faults);
+  const fleet = readFleet(top, references, faults);
   const actions = readSteps(top.steps, { references, settings }, faults);
   if (faults.all.length === 0) {
     checkTogether({ nodes, services, groups, rules, actions }, top.contradictions, faults);
@@ -111,6 +114,7 @@ function readPlan(data: unknown, faults: Faults): Plan | undefined {
     rules,
     usage,
     initial,
+    ...(fleet === undefined ? {} : { fleet }),
     actions,
     endAtMs: endOf(top.until, actions, faults),
   };

@@ -1,7 +1,6 @@
 /**
- * S7 speaks of upgrades by HA group, which this version does not have yet. What of it holds already is checked here: a
- * service is on one way at a time. The instruction for a move is replaced by another operation only after its
- * source's word on that very move, or with the end of the source's lease.
+ * S1, on the way: a service makes one move at a time. The instruction for a move is replaced by another operation only
+ * after its source's word on that very move, or with the end of the source's lease.
  */
 import type { Epoch } from "../../../core/ids.ts";
 import { serviceIdIn } from "../../../runtime/manager-records.ts";
@@ -30,7 +29,7 @@ export function createOneWayCheck({ ledger, accuse }: CheckContext): Check {
         if (before === undefined || !movingStates.has(before.state)) continue;
         if (next.uid === before.uid || next.state === "fence") continue;
         if (isOver(before)) continue;
-        accuse("S7", `${before.service} is put from ${before.state} to ${next.state} on its way`);
+        accuse("S1", `${before.service} is put from ${before.state} to ${next.state} on its way`);
       }
     },
   };
