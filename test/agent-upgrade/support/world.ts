@@ -47,7 +47,11 @@ export async function startUpgradeWorld(
   options: { readonly engine?: "etcd" | "embedded"; readonly words?: readonly string[] } = {},
 ): Promise<UpgradeWorld> {
   const { engine = "embedded", words: agentWords = ["agent", "launch"] } = options;
-  const controlPlane = await startControlPlane({ servers: 1, nodes: 1, agentWords, engine });
+  // A machine that is busy with other tests must not cost the workloads their lives while an agent lets go of them.
+  const profile = "balanced";
+  const controlPlane = await startControlPlane({
+    ...{ servers: 1, nodes: 1, agentWords, engine, profile },
+  });
   try {
     return await worldOf(controlPlane);
   } catch (error: unknown) {
