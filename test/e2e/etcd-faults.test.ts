@@ -178,10 +178,10 @@ labTest(
     const frozen = await trial.etcd.leader();
     const store = trial.stores.find((_, index) => lab.hosts[index] !== frozen);
     assert(store !== undefined);
-    const kept = await leasedKey(store, "kept");
     await leasedKey(store, "let-go");
     const keeping = new AbortController();
-    const renewals = keepAlive(store, kept, keeping.signal);
+    const renewals = keepAlive(store, "kept", keeping.signal);
+    await waitFor("the lease that is renewed", leaseTtlMs, () => exists(store, "kept"));
     await trial.writesGoOn("while the leader stands still", () => frozen.freeze());
     await waitFor("the lease that nobody renews to end", leaseTtlMs * 4, async () => {
       return !(await exists(store, "let-go"));
@@ -197,11 +197,20 @@ labTest(
   },
 );
 
-/** Renews until told otherwise; how often it was acknowledged. */
-async function keepAlive(store: Store, leaseId: LeaseId, signal: AbortSignal): Promise<number> {
+/** Renews as the store asks for, in a new era with a new lease, until told otherwise; how often that succeeded. */
+async function keepAlive(store: Store, key: string, signal: AbortSignal): Promise<number> {
   let count = 0;
+  let era = store.leaseEra?.();
+  let leaseId = await leasedKey(store, key);
   while (!signal.aborted) {
-    if ((await store.keepLeaseAlive(leaseId)).ok) count += 1;
+    const renewed = await store.keepLeaseAlive(leaseId);
+    const present = store.leaseEra?.();
+    if (renewed.ok && present !== era) {
+      // A woken leader of an earlier era may end it, however often it was renewed.
+      leaseId = await leasedKey(store, key);
+      era = present;
+    }
+    if (renewed.ok) count += 1;
     const { promise, resolve } = Promise.withResolvers<void>();
     clock.after(profiles.balanced.renewEveryMs, resolve);
     await promise;
