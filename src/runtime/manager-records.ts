@@ -34,11 +34,26 @@ interface RecordSchema<T> {
     | { readonly success: false; readonly error: { readonly message: string } };
 }
 
+/** By schema and value: stored values never change, and are read by more than one part. */
+const known = new WeakMap<object, WeakMap<object, unknown>>();
+
 /** Reads one stored record. A record that does not fit its schema was not written by Holdfast: stop. */
 export function readRecord<T>(schema: RecordSchema<T>, key: string, value: JsonValue): T {
+  const ofValue = typeof value === "object" && value !== null ? recordsOf(value) : undefined;
+  const found = ofValue?.get(schema);
+  if (found !== undefined) return found as T; // this very schema has made it of this very value
   const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    ofValue?.set(schema, parsed.data);
+    return parsed.data;
+  }
   throw new InvariantError(`the stored record "${key}" has its shape: ${parsed.error.message}`);
+}
+
+function recordsOf(value: object): WeakMap<object, unknown> {
+  const records = known.get(value) ?? new WeakMap();
+  known.set(value, records);
+  return records;
 }
 
 /** A record as the store takes it: fields that are undefined are left out. */

@@ -30,8 +30,9 @@ export function fleetBoundMs(plan: Plan): number {
     ...actions.flatMap(({ action }) => (action.kind === "put-policy" ? [action.policy] : [])),
   ];
   const stepsMs = new Map<string, number>();
+  const startMs = deployments.length === 0 ? 0 : longestStartMs(plan);
   for (const deployment of deployments) {
-    const stepMs = rolloutMs(plan, deployment);
+    const stepMs = rolloutMs(plan, deployment, startMs);
     stepsMs.set(deployment.name, Math.max(stepsMs.get(deployment.name) ?? 0, stepMs));
   }
   const rolloutsMs = [...stepsMs.values()].reduce((sum, ms) => sum + ms, 0);
@@ -43,8 +44,8 @@ export function fleetBoundMs(plan: Plan): number {
   return rolloutsMs + agentsMs;
 }
 
-function rolloutMs(plan: Plan, { versions, rollout }: DeploymentConfig): number {
-  const operationsMs = 3 * plan.pace.operationMs + longestStartMs(plan) + 2 * plan.pace.roundMs;
+function rolloutMs(plan: Plan, { versions, rollout }: DeploymentConfig, startMs: number): number {
+  const operationsMs = 3 * plan.pace.operationMs + startMs + 2 * plan.pace.roundMs;
   const triesMs = versions.map(
     ({ retries, retryDurationMs }) => retries * (retryDurationMs + operationsMs + attemptMs),
   );

@@ -58,7 +58,7 @@ export function randomPlan(seed: number, options: RandomPlanOptions = {}): Plan 
 }
 
 /** So many of 100 plans have a fleet beside their services. */
-const fleetPercent = 40;
+const fleetPercent = 33;
 
 function stillPlan(seed: number, size: ClusterSize, withFleet: FleetChoice): Plan {
   const plain = plainPlan(seed, size);

@@ -47,7 +47,9 @@ export class Presence {
 
   /** An agent with a newer lease than the manager knows is no sign of life of the older one. */
   #isHeardAgain(node: NodeId): boolean {
-    const known = this.#run.state?.nodes.get(node)?.leaseEpoch;
+    const { state } = this.#run;
+    if (state?.loaded === false) return true; // what it is told now it takes in with what it has loaded
+    const known = state?.nodes.get(node)?.leaseEpoch;
     return known !== undefined && known === this.#hearing.epochOf(node);
   }
 }

@@ -23,7 +23,12 @@ function brokenPlan(): Plan {
   assert.fail("no seed breaks a rule");
 }
 
-for (const mutant of ["S1-early-word", "S4-silence", "S9-forgotten-waiting"] as const) {
+for (const mutant of [
+  "S1-early-word",
+  "S4-silence",
+  "S7-slot-freed-by-time",
+  "S9-forgotten-waiting",
+] as const) {
   test(`shrink() keeps the rule that ${mutant} breaks, in a file that reproduces it`, () => {
     setMutant(mutant);
     const plan = brokenPlan();

@@ -196,6 +196,10 @@ export class FleetFacts {
     const { modRevision: revision } = entry;
     this.services.set(service, { record, revision, sinceMs: nowMs, epoch, served });
     this.firstHealthyAtMs.delete(service);
+    // Whatever had taken its health: from here on it is what the manager has made of it.
+    if (!this.healthySinceMs.has(service)) {
+      this.lostHealth.set(service, { atMs: nowMs, by: "fleet" });
+    }
   }
 
   #delete(key: string, nowMs: number): void {
