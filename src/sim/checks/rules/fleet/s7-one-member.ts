@@ -16,6 +16,8 @@ interface Before {
   readonly upgrades: ReadonlyMap<NodeId, readonly string[]>;
 }
 
+/** What has changed reaches a manager's memory after so long, as a rule. */
+const noticeMs = 1_000;
 /** Managers' clocks may be wrong by so much. */
 const clockShare = 0.002;
 
@@ -47,13 +49,14 @@ export function createOneMemberCheck({ view, accuse }: CheckContext, facts: Flee
     return changedAtMs !== undefined && view.nowMs - changedAtMs <= toleranceMs;
   }
 
-  /** A write that no store took for long: the node has come into its group since the manager decided it. */
+  /** A write that no store took for long: its group's order holds for it only since the manager decided it. */
   function wasDecidedBefore(node: NodeId, use: string): boolean {
     const upgrade =
       use === agentUse ? facts.agentUpgrades.get(node) : facts.instanceOn(use, node)?.upgrade;
     const joinedAtMs = facts.members.get(node)?.sinceMs ?? 0;
-    const slackMs = toleranceMs + view.nowMs * clockShare;
-    return upgrade !== undefined && upgrade.sinceMs <= joinedAtMs + slackMs;
+    const orderedAtMs = Math.max(joinedAtMs, facts.orderChangedAtMs.get(use) ?? 0);
+    const slackMs = noticeMs + view.nowMs * clockShare;
+    return upgrade !== undefined && upgrade.sinceMs <= orderedAtMs + slackMs;
   }
 
   function checkBegin(node: NodeId, use: string, was: Before): void {
