@@ -47,6 +47,11 @@ export interface Runtime {
   fail(why: string): Promise<void>;
   close(mode: CloseMode): Promise<void>;
   leave(kind: LeavingKind): Promise<LeaveOutcome>;
+  /**
+   * Leaves as for a restart once the manager has frozen every service, and stays when that takes too long: its services
+   * outlive a successor that is no good only when nothing watches them. Resolves with whether it ends now.
+   */
+  handOver(): Promise<boolean>;
   readonly closed: Promise<string | undefined>;
 }
 
@@ -167,7 +172,7 @@ export function createRuntime(options: AllOptions): Runtime {
   }
 
   async function shutDown(
-    way: CloseMode | LeavingKind,
+    way: CloseMode | LeavingKind | "let-go",
     why: string | undefined,
   ): Promise<LeaveOutcome> {
     options.onEnding();
@@ -184,14 +189,17 @@ export function createRuntime(options: AllOptions): Runtime {
     return outcome;
   }
 
-  async function close(mode: CloseMode): Promise<void> {
-    closing ??= shutDown(mode, undefined);
-    await closing;
+  function leave(way: CloseMode | LeavingKind): Promise<LeaveOutcome> {
+    closing ??= shutDown(way, undefined);
+    return closing;
   }
 
-  function leave(kind: LeavingKind): Promise<LeaveOutcome> {
-    closing ??= shutDown(kind, undefined);
-    return closing;
+  async function handOver(): Promise<boolean> {
+    if (closing !== undefined) return false;
+    const isLetGo = await endings.letGo();
+    if (closing !== undefined) return false; // it was told to end meanwhile, in another way
+    if (isLetGo) closing = shutDown("let-go", undefined);
+    return isLetGo;
   }
 
   function onFired(epoch: number): void {
@@ -213,7 +221,8 @@ export function createRuntime(options: AllOptions): Runtime {
     await closing;
   }
 
-  return { begin, onFired, onUnguarded, fail, close, leave, closed: ended.promise };
+  const close = async (mode: CloseMode): Promise<void> => void (await leave(mode));
+  return { begin, onFired, onUnguarded, fail, close, leave, handOver, closed: ended.promise };
 }
 
 function newState({ node, operationCountMax }: AllOptions): AgentState {

@@ -81,7 +81,7 @@ async function startLocked(
     servers,
     launcher: options.launcher ?? (() => "none"),
     isSigned: options.certificate?.isSigned,
-    onHandOver: () => void late.runtime?.leave("agent-restart"),
+    onHandOver: async () => (await late.runtime?.handOver()) ?? false,
   });
   const runtime: Runtime = createRuntime({
     ...options,

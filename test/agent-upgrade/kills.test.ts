@@ -52,7 +52,7 @@ function says(pattern: RegExp): boolean {
 const downloading = "while it downloads";
 const moments: readonly (readonly [string, (to: string) => boolean])[] = [
   [downloading, (to) => isWritten("download.tgz") || isWritten(`.unpack-${to}`)],
-  ["when it hands over", () => says(/which its launcher starts/)],
+  ["when it hands over", () => says(/hands over to version/)],
   ["when the new one has been started", (to) => isOnTrial(to)],
   ["while the new one proves itself", () => says(/is on trial/)],
   ["when the new one is healthy", () => says(/is healthy/)],

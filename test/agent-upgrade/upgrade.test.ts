@@ -1,10 +1,10 @@
 /** Agents are upgraded by policies: the workloads run on, a new agent that is no good is rolled back, and what nobody has signed is never run. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { etcdctl, missingForMembers } from "../server/members/etcdctl.ts";
-import { until } from "../support/control-plane.ts";
+import { answerOf, until } from "../support/control-plane.ts";
 import { openWorkshop, type PackageWorkshop, packageAt } from "./support/packages.ts";
 import { startUpgradeWorld, type UpgradeWorld } from "./support/world.ts";
 
@@ -91,6 +91,28 @@ describe("an agent with a launcher", () => {
         .map(({ name }) => name);
     await until("the others to be removed", () => versions().length === 2);
     assert.deepEqual(versions().sort(), ["0.1.9", "0.2.0"]);
+  });
+
+  test("stays as it is while the manager cannot let go of a service, and hands over then", {
+    timeout: 120_000,
+  }, async () => {
+    assert.ok((await world.push(workshop.make("0.2.1"))).ok);
+    const { client } = world;
+    const deaf = join(workshop.folder, "deaf");
+    const loop = 'trap "" TERM; : > "$0"; while :; do sleep 1; done';
+    const program = { command: "sh", arguments: ["-c", loop, deaf], stopTimeoutMs: 12_000 };
+    const id = "process:deaf";
+    answerOf(await client.addService({ id, state: "started", process: program }));
+    await until("it to hear nothing", () => existsSync(deaf));
+    await until("it to run", async () => answerOf(await client.service(id)).running === "running");
+    answerOf(await client.changeService(id, { state: "stopped" }));
+    await world.want({ agentVersion: "0.2.1" });
+    const why = async (): Promise<boolean> => /not let go/.test((await world.progress()).detail);
+    await until("the agent to say why", why, 60_000);
+    assert.equal((await world.progress()).state, "initiated");
+    await runsAs("0.1.9");
+    assert.equal((await world.untilOver("0.2.1")).state, "success");
+    await runsAs("0.2.1");
   });
 });
 

@@ -124,6 +124,37 @@ describe("step() on leave", () => {
     assert.deepEqual(kinds(one.send({ kind: "tick" }, 9_000)), [], "nothing is touched any more");
   });
 
+  test("a wish that is taken back before the manager has let go leaves everything as it was", () => {
+    const one = machine();
+    one.running();
+    toldActive(one);
+    const never = instantMs(Number.POSITIVE_INFINITY);
+    const [mode] = one.send({ kind: "leave", how: "restart", deadlineMs: never });
+    assert.ok(mode?.kind === "put-mode" && mode.mode === "restart");
+    one.send({ kind: "mode-answered", sequence: mode.sequence, answer: "accepted" });
+    assert.deepEqual(
+      kinds(one.tell(instruction("u2", { state: "freeze", survivesIsolation: true }))),
+      ["untrack", "report"],
+    );
+    assert.equal(one.wakeAtMs(), 8_500, "only the lease has a time");
+    const [active] = one.send({ kind: "stay" }, 5_000);
+    assert.ok(active?.kind === "put-mode" && active.mode === "active");
+    assert.ok(active.sequence > mode.sequence);
+    assert.deepEqual(kinds(one.tell(instruction("u3"))), ["track", "report"]);
+    assert.equal(one.state.closing, "no");
+  });
+
+  test("a wish that is taken back too late changes nothing, and neither does one that nobody had", () => {
+    const one = machine();
+    one.running();
+    toldActive(one);
+    assert.deepEqual(kinds(one.send({ kind: "stay" })), []);
+    leave(one, "restart");
+    assert.deepEqual(kinds(one.send({ kind: "tick" }, 5_000)), ["all-released"]);
+    assert.deepEqual(kinds(one.send({ kind: "stay" })), []);
+    assert.equal(one.state.closing, "released");
+  });
+
   test("freeze stops everything once it is frozen", () => {
     const one = machine();
     one.running();

@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,12 @@ import { programVersion as version } from "../../src/cli/commands/version.ts";
 import type { ApiResult } from "../../src/client/api-error.ts";
 import { type Client, createClient } from "../../src/client/client.ts";
 import type { Result } from "../../src/core/result.ts";
-import { findProcesses, killProcesses, signalAll } from "../../src/demo/processes.ts";
+import {
+  type FoundProcess,
+  findProcesses,
+  killProcesses,
+  signalAll,
+} from "../../src/demo/processes.ts";
 import { startProcess } from "../../src/demo/spawn.ts";
 import { initServer } from "../../src/setup/init-server.ts";
 import { joinNode } from "../../src/setup/join/join-node.ts";
@@ -105,12 +110,14 @@ export class TestProcess {
     });
   }
 
-  /** SIGKILL to it and to all that descends from it, as a power cut; what was frozen dies too. */
+  /** What its processes carry in their environment. */
+  protected get marks(): readonly string[] {
+    return [this.#mark];
+  }
+
+  /** SIGKILL to it and to all that descends from it, as a power cut. */
   async kill(): Promise<void> {
-    const left = await killProcesses({
-      variables: [this.#mark],
-      guarded: [this.dataDirectory],
-    });
+    const left = await killProcesses({ variables: this.marks, guarded: [this.dataDirectory] });
     if (left.length > 0) throw new Error(`still alive: ${JSON.stringify(left)}`);
   }
 
@@ -140,11 +147,11 @@ export class TestProcess {
 
   /** SIGSTOP to it and to all that descends from it. */
   freeze(): void {
-    signalAll(findProcesses({ variables: [this.#mark] }), "SIGSTOP");
+    signalAll(findProcesses({ variables: this.marks }), "SIGSTOP");
   }
 
   thaw(): void {
-    signalAll(findProcesses({ variables: [this.#mark] }), "SIGCONT");
+    signalAll(findProcesses({ variables: this.marks }), "SIGCONT");
   }
 }
 
@@ -179,6 +186,18 @@ export class TestNode extends TestProcess {
   constructor(name: string, ...rest: ConstructorParameters<typeof TestProcess>) {
     super(...rest);
     this.name = name;
+  }
+
+  /** Workloads too: those that an earlier run of the agent has started descend from none. */
+  protected override get marks(): readonly string[] {
+    const path = join(this.dataDirectory, "agent-id");
+    if (!existsSync(path)) return super.marks; // it has never been started
+    return [...super.marks, `HOLDFAST_AGENT_ID=${readFileSync(path, "utf8").trim()}`];
+  }
+
+  /** All live processes of this machine. */
+  processes(): readonly FoundProcess[] {
+    return findProcesses({ variables: this.marks });
   }
 }
 

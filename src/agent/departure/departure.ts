@@ -30,6 +30,8 @@ export interface Departure {
   onLeft(how: "all-stopped" | "all-released"): void;
   /** Stops everything, without a word to the manager. */
   stopAll(): Promise<"all-stopped" | "late">;
+  /** As before a restart, but the agent stays when the manager has not frozen everything within `patienceMs`. */
+  letGo(patienceMs: number): Promise<"all-released" | "stays">;
   /** Tells the manager why, and waits at most `patienceMs` for what follows from that. */
   leave(kind: LeavingKind, patienceMs: number): Promise<DepartureOutcome>;
 }
@@ -82,6 +84,18 @@ export function createDeparture(options: DepartureOptions): Departure {
     });
   }
 
+  async function letGo(patienceMs: number): Promise<"all-released" | "stays"> {
+    leavingKind = "agent-restart";
+    const endMs = clock.monotonicMs() + patienceMs;
+    // The core's own time is never over: then it would leave, whatever has become of the services.
+    dispatch({ kind: "leave", how: "restart", deadlineMs: instantMs(Number.POSITIVE_INFINITY) });
+    const wish = state.leaving;
+    await waitUntil(() => (state.lease === undefined ? 0 : endMs));
+    // Another wish to leave may have come meanwhile, and the manager's word together with the end of the time.
+    if (state.leaving === wish) dispatch({ kind: "stay" });
+    return state.closing === "released" ? "all-released" : "stays";
+  }
+
   async function askMode(kind: LeavingKind, untilMs: number): Promise<AgentMode | undefined> {
     const pause = createPause(clock);
     for (;;) {
@@ -112,6 +126,7 @@ export function createDeparture(options: DepartureOptions): Departure {
     kind: () => leavingKind,
     onLeft: left.resolve,
     stopAll,
+    letGo,
     leave(kind, patienceMs) {
       leavingKind = kind;
       return kind === "agent-restart" ? leaveAlone(patienceMs) : leaveWithNode(kind, patienceMs);

@@ -20,8 +20,13 @@ export interface EndingsOptions
 }
 
 export interface Endings {
-  /** Called once. Afterwards no lease is renewed, and nothing is started or stopped any more. */
-  end(way: CloseMode | LeavingKind): Promise<LeaveOutcome>;
+  /**
+   * Called once. Afterwards no lease is renewed, and nothing is started or stopped any more. `let-go`: the manager has
+   * frozen everything already.
+   */
+  end(way: CloseMode | LeavingKind | "let-go"): Promise<LeaveOutcome>;
+  /** Whether the manager froze everything in time for a restart; if not, nothing has changed but that it was asked. */
+  letGo(): Promise<boolean>;
 }
 
 const restartPatienceMs = 5_000;
@@ -64,7 +69,12 @@ export function createEndings(options: EndingsOptions): Endings {
   }
 
   return {
+    async letGo() {
+      const patienceMs = options.restartPatienceMs ?? restartPatienceMs;
+      return (await departure.letGo(patienceMs)) === "all-released";
+    },
     async end(way) {
+      if (way === "let-go") return endLeftAlone(true);
       if (way === "stop-all") return endStopped(await departure.stopAll());
       if (way === "leave-running") return endLeftAlone(false);
       if (way === "agent-restart") {

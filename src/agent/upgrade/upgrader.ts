@@ -26,8 +26,8 @@ export interface UpgraderOptions {
   readonly launcher: () => LauncherState;
   /** Whether an authority that this agent trusts has signed the statement; undefined: it trusts none. */
   readonly isSigned: ((statement: string, signature: string) => boolean) | undefined;
-  /** The launcher is to start another version: this agent leaves, and its workloads run on. */
-  readonly onHandOver: () => void;
+  /** The launcher is to start another version: this agent leaves, and its workloads run on. False: it stays for now. */
+  readonly onHandOver: () => Promise<boolean>;
 }
 
 export interface Upgrader {
@@ -41,6 +41,8 @@ export interface Upgrader {
 }
 
 const lookEveryMs = 200;
+/** Between two attempts to hand over. */
+const handOverAgainMs = 1_000;
 /** How long another launcher may take to be started and to take over. */
 const takeOverMsMax = 60_000;
 
@@ -53,7 +55,6 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
   const leased = Promise.withResolvers<void>();
   let current: AgentUpgradeOrder | undefined;
   let calledOff = new AbortController();
-  let isHandingOver = false;
   /** One after the other: the trial first, then what is ordered. */
   let work: Promise<void> = proveHealth();
 
@@ -163,23 +164,30 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
   /** A server has to confirm first that this is (still) to be done: the manager keeps others waiting for it (S7). */
   async function install(order: AgentUpgradeOrder, signal: AbortSignal): Promise<void> {
     const { id, package: wanted, healthyWithinMs } = order;
-    if ((await say(id, "initiated", "", signal)) !== "accepted" || signal.aborted) return;
     const { version: to, sha256 } = wanted;
     const text = fileText({ id, version: to, sha256, healthyWithinMs });
-    const written = await writeDurably(orderPath(dataDirectory), text);
-    if (!written.ok) {
-      await say(id, "failed", written.error, signal);
-      return;
-    }
-    if (!(await untilLaunched(signal))) {
-      if (signal.aborted) return; // the launcher that takes over finds the order
+    let detail = "";
+    for (;;) {
+      if ((await say(id, "initiated", detail, signal)) !== "accepted" || signal.aborted) return;
+      const written = await writeDurably(orderPath(dataDirectory), text);
+      if (!written.ok) {
+        await say(id, "failed", written.error, signal);
+        return;
+      }
+      if (!(await untilLaunched(signal))) {
+        if (signal.aborted) return; // the launcher that takes over finds the order
+        await removeFile(orderPath(dataDirectory));
+        await say(id, "failed", "its launcher has died, and no other one was started", signal);
+        return;
+      }
+      log.write("info", `hands over to version ${to}, which its launcher starts`);
+      if (await options.onHandOver()) return;
       await removeFile(orderPath(dataDirectory));
-      await say(id, "failed", "its launcher has died, and no other one was started", signal);
-      return;
+      if (signal.aborted) return;
+      detail = "the manager has not let go of its services yet: it asks again";
+      log.write("warn", `stays for now: ${detail}`);
+      await wait(handOverAgainMs, signal);
     }
-    isHandingOver = true;
-    log.write("info", `ends for version ${to}, which its launcher starts`);
-    options.onHandOver();
   }
 
   return {
@@ -188,7 +196,7 @@ export function createUpgrader(options: UpgraderOptions): Upgrader {
       current = order;
       calledOff.abort();
       calledOff = new AbortController();
-      if (order === undefined || isHandingOver) return;
+      if (order === undefined) return;
       const signal = AbortSignal.any([calledOff.signal, ending.signal]);
       work = work.then(() => (signal.aborted ? undefined : carryOut(order, signal)));
     },

@@ -113,6 +113,8 @@ export type AgentEvent =
       readonly how: "restart" | "freeze" | "failover" | "migrate";
       readonly deadlineMs: InstantMs;
     }
+  /** It does not leave after all: what it waits for has not come. Of no effect once it has. */
+  | { readonly kind: "stay" }
   /** The agent ends for good: stop everything. */
   | { readonly kind: "close" }
   /** The instant that `step` asked for has come. */

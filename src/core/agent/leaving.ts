@@ -18,9 +18,19 @@ export function beginLeaving(
 ): void {
   if (state.closing !== "no") return;
   state.leaving = { how: event.how, deadlineMs: event.deadlineMs };
-  const mode = modeOf(event.how);
-  const { sequence } = state.mode;
-  state.mode = { mode, sequence: sequence + 1, progress: "due", retryAtMs: 0, failureCount: 0 };
+  setMode(state, modeOf(event.how));
+}
+
+/** Takes the wish to leave back: the manager is to instruct again. What it has frozen by now waits for that. */
+export function stayAfterAll(state: AgentState): void {
+  if (state.closing !== "no" || state.leaving === undefined) return;
+  state.leaving = undefined;
+  setMode(state, "active");
+}
+
+function setMode(state: AgentState, mode: AgentMode): void {
+  const sequence = state.mode.sequence + 1;
+  state.mode = { mode, sequence, progress: "due", retryAtMs: 0, failureCount: 0 };
 }
 
 function modeOf(how: Leaving["how"]): AgentMode {

@@ -13,6 +13,7 @@ import {
   continueLeaving,
   leavingWakeAt,
   onModeAnswered,
+  stayAfterAll,
   tellMode,
 } from "./leaving.ts";
 import { reconcile } from "./reconcile.ts";
@@ -72,6 +73,9 @@ function apply(state: AgentState, event: AgentEvent, now: number, effects: Agent
       return;
     case "leave":
       beginLeaving(state, event);
+      return;
+    case "stay":
+      stayAfterAll(state);
       return;
     case "mode-answered":
       onModeAnswered(state, event, now);

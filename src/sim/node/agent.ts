@@ -38,8 +38,8 @@ export interface AgentOptions {
   readonly onLease: () => void;
   /** It has left in an orderly way, and its lease is given back as far as possible. */
   readonly onLeft: () => void;
-  /** It is to leave, so that another version is started in its place. */
-  readonly onHandOver: () => void;
+  /** It is to leave, so that another version is started in its place; `onStay`: it could not in time. */
+  readonly onHandOver: (onStay: () => void) => void;
 }
 
 type LeaveEvent = Extract<AgentEvent, { readonly kind: "leave" }>;
@@ -159,6 +159,20 @@ export class Agent {
   /** Leaves in an orderly way. */
   leave(event: LeaveEvent): void {
     this.process.enter(() => this.dispatch(event));
+  }
+
+  /** Leaves as for a restart, and stays when the manager does not let go of its services in time. */
+  handOver(withinMs: number, onStay: () => void): void {
+    const { engine, clock } = this.#options;
+    const deadlineMs = instantMs(Number.POSITIVE_INFINITY);
+    this.process.enter(() => this.dispatch({ kind: "leave", how: "restart", deadlineMs }));
+    const wish = this.state.leaving;
+    const look = (): void => {
+      if (this.state.leaving !== wish || this.state.closing !== "no") return;
+      this.dispatch({ kind: "stay" });
+      onStay();
+    };
+    engine.schedule.at(clock.worldAt(clock.nowMs + withinMs), () => this.process.enter(look));
   }
 
   #callerOptions(): CallerOptions {

@@ -36,6 +36,8 @@ const agentRestartMs = 1_000;
 /** How long an agent that leaves waits for what the manager has to do first. */
 const leaveWithinMs = 120_000;
 const leaveWithinRounds = 8;
+/** So long an agent that hands over waits for that, and stays otherwise. */
+const handOverWithinMs = 5_000;
 const migrateWithinMs = 3_600_000;
 /** After a round's begin: manager and agents have had their turn. */
 const powerDownOffsetMs = 1_000;
@@ -152,7 +154,7 @@ export class Machine {
       serverOn,
       onLease: this.#options.onChange,
       onLeft: () => this.#onLeft(),
-      onHandOver: () => this.leave("agent-restart", "restart"),
+      onHandOver: (onStay) => this.#handOver(onStay),
     });
     this.agent = agent;
     this.#options.onChange();
@@ -222,11 +224,22 @@ export class Machine {
       this.#afterLeaving();
       return;
     }
-    const { roundMs } = this.#options.engine.plan.pace;
-    const usualMs = Math.max(leaveWithinMs, roundMs * leaveWithinRounds);
-    const withinMs = how === "migrate" ? migrateWithinMs : usualMs;
+    const withinMs = how === "migrate" ? migrateWithinMs : this.#atLeastRounds(leaveWithinMs);
     const deadlineMs = instantMs(this.clock.nowMs + withinMs);
     this.agent?.leave({ kind: "leave", how, deadlineMs });
+  }
+
+  /** Where manager and agents have turns, a wait lasts some of them. */
+  #atLeastRounds(waitMs: number): number {
+    return Math.max(waitMs, this.#options.engine.plan.pace.roundMs * leaveWithinRounds);
+  }
+
+  #handOver(onStay: () => void): void {
+    this.#leaving = "agent-restart";
+    this.agent?.handOver(this.#atLeastRounds(handOverWithinMs), () => {
+      this.#leaving = undefined;
+      onStay();
+    });
   }
 
   #onLeft(): void {

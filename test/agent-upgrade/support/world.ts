@@ -4,7 +4,6 @@ import { basename, join } from "node:path";
 import { type LaunchState, parseState } from "../../../src/agent/launcher/state.ts";
 import type { ApiResult } from "../../../src/client/api-error.ts";
 import type { Client } from "../../../src/client/client.ts";
-import { findProcesses } from "../../../src/demo/processes.ts";
 import type { BundleResource } from "../../../src/wire/bundles.ts";
 import type { PolicyInput, PolicyNode } from "../../../src/wire/fleet/policies.ts";
 import {
@@ -47,11 +46,7 @@ export async function startUpgradeWorld(
   options: { readonly engine?: "etcd" | "embedded"; readonly words?: readonly string[] } = {},
 ): Promise<UpgradeWorld> {
   const { engine = "embedded", words: agentWords = ["agent", "launch"] } = options;
-  // A machine that is busy with other tests must not cost the workloads their lives while an agent lets go of them.
-  const profile = "balanced";
-  const controlPlane = await startControlPlane({
-    ...{ servers: 1, nodes: 1, agentWords, engine, profile },
-  });
+  const controlPlane = await startControlPlane({ servers: 1, nodes: 1, agentWords, engine });
   try {
     return await worldOf(controlPlane);
   } catch (error: unknown) {
@@ -107,9 +102,7 @@ async function worldOf(controlPlane: TestControlPlane): Promise<UpgradeWorld> {
       return last;
     },
     workload: () =>
-      findProcesses({ variables: [`HOLDFAST_SERVICE=${service}`], guarded: [] }).find(
-        ({ commandLine }) => /^\S*sleep 600$/.test(commandLine),
-      )?.pid,
+      node.processes().find(({ commandLine }) => /^\S*sleep 600$/.test(commandLine))?.pid,
     agentVersion: async () => answerOf(await client.node(nodeName)).agentVersion,
     agentPid() {
       const text = read("agent.pid");

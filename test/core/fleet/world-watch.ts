@@ -88,6 +88,10 @@ export class WatchedWorld extends World {
 
   protected override afterEffect(effect: FleetEffect): void {
     for (const write of effect.writes) {
+      // A node that was fenced in the middle of it may never have heard of it: it is asked, and told again.
+      if (write.kind === "put-agent-upgrade" && write.upgrade.state === "unknown") {
+        this.installed.delete(write.upgrade.id);
+      }
       if (write.kind === "put-agent-upgrade" && write.upgrade.order === "install") {
         assert.ok(!this.installed.has(write.upgrade.id), "an agent is told to install once");
         this.installed.add(write.upgrade.id);

@@ -85,6 +85,7 @@ function followInstall(
     return;
   }
   const word = wordOf(state, upgrade);
+  if (word?.state === "initiated") putUpgrade(context, { ...upgrade, detail: word.detail });
   if (word === undefined || !isFinal(word)) return;
   const isThere = isOnline(state, node.id) && node.agentVersion === upgrade.to;
   if (word.state === "success" && !isThere) return; // not before it is heard, and as what it is to be

@@ -19,12 +19,14 @@ export interface UpgraderOptions {
   readonly disk: UpgradeDisk;
   /** Asks a server, and the next one if that one does not answer. */
   readonly call: (request: AgentRequest, done: (answer: AgentAnswer) => void) => void;
-  /** The agent is to leave, so that its launcher starts another version. */
-  readonly onHandOver: () => void;
+  /** The agent is to leave, so that its launcher starts another version; `onStay`: its services were not let go of in time. */
+  readonly onHandOver: (onStay: () => void) => void;
 }
 
 /** Pause before what no server took is said again. */
 const retryMs = 500;
+/** Between two attempts to hand over. */
+const handOverAgainMs = 1_000;
 
 /** One run of an agent. */
 export class AgentUpgrader {
@@ -110,9 +112,15 @@ export class AgentUpgrader {
       if (this.#current?.id !== id || this.#isHandingOver) return;
       this.#isHandingOver = true;
       const { disk, onHandOver } = this.#options;
-      disk.trial = { id, from: disk.version, to, healthyWithinMs, phase: "trying" };
+      const { trial, version: from } = disk;
+      disk.trial = { id, from, to, healthyWithinMs, phase: "trying" };
       disk.version = to;
-      onHandOver();
+      onHandOver(() => {
+        disk.trial = trial;
+        disk.version = from;
+        this.#isHandingOver = false;
+        this.#later(handOverAgainMs, () => this.#carryOut());
+      });
     });
   }
 
