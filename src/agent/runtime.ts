@@ -94,7 +94,6 @@ export function createRuntime(options: AllOptions): Runtime {
   const epochOf = () => state.lease?.epoch;
   const { dispatch } = machine;
   const departure = createDeparture({ state, dispatch, servers, clock, log });
-  const leavingKind = departure.kind;
   const endings = createEndings({
     ...options,
     machine,
@@ -103,7 +102,7 @@ export function createRuntime(options: AllOptions): Runtime {
     keeper: () => keeper,
   });
   const perform = createEffects({
-    calls: createManagerCalls({ servers, log, epochOf, leavingKind, dispatch }),
+    calls: createManagerCalls({ servers, log, epochOf, leavingKind: departure.kind, dispatch }),
     log,
     workloads,
     files,

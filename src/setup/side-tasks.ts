@@ -8,7 +8,7 @@ import { createKeyAndRequest } from "../adapters/certificates/key-and-request.ts
 import { assert } from "../core/assert.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { PkiDirectory } from "../ports/certificates.ts";
-import type { StoredEntry } from "../ports/store.ts";
+import type { StoreChange, StoredEntry } from "../ports/store.ts";
 import { type CertificateRotation, keepCertificateFresh } from "../runtime/certificate-rotation.ts";
 import { pause } from "../runtime/manager-pulse.ts";
 import { readRecord } from "../runtime/manager-records.ts";
@@ -66,11 +66,7 @@ async function follow(task: SideTaskOptions, facts: ControlPlaneFacts): Promise<
       for (;;) {
         const next = await snapshot.value.changes.next();
         if (next.done === true || !next.value.ok) break;
-        for (const change of next.value.value.changes) {
-          if (change.kind === "put") facts.put(change.entry);
-          else facts.delete(change.key);
-        }
-        await facts.apply();
+        if (facts.take(next.value.value.changes)) await facts.apply();
       }
     }
     if (!signal.aborted) await pause(options.clock, watchAgainMs, signal);
@@ -95,16 +91,21 @@ class ControlPlaneFacts {
 
   async load(entries: Iterable<StoredEntry>): Promise<void> {
     this.#entries.clear();
-    for (const entry of entries) this.put(entry);
+    for (const entry of entries) this.#entries.set(entry.key, entry);
     await this.apply();
   }
 
-  put(entry: StoredEntry): void {
-    if (watched.some((prefix) => entry.key.startsWith(prefix))) this.#entries.set(entry.key, entry);
-  }
-
-  delete(key: string): void {
-    this.#entries.delete(key);
+  /** The changes are those of the whole store; the answer is whether one concerns the control plane. */
+  take(changes: readonly StoreChange[]): boolean {
+    let isConcerned = false;
+    for (const change of changes) {
+      const key = change.kind === "put" ? change.entry.key : change.key;
+      if (!watched.some((prefix) => key.startsWith(prefix))) continue;
+      isConcerned = true;
+      if (change.kind === "put") this.#entries.set(key, change.entry);
+      else this.#entries.delete(key);
+    }
+    return isConcerned;
   }
 
   async apply(): Promise<void> {

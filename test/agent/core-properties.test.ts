@@ -176,7 +176,11 @@ class Simulation {
     assert(this.leaseLive && content.epoch === this.epoch, "reports under a live epoch only");
     assert(this.current.get(service)?.uid === content.uid, "reports the present uid only");
     const copies = [...this.copies.values()].filter((each) => each.service === service);
-    if (content.result === "running") assert(copies.some((each) => each.running));
+    if (content.result === "running") {
+      const word = `${content.uid} running`;
+      const isAgain = content.health === "unhealthy" && this.reports.get(service) === word;
+      assert(isAgain || copies.some((each) => each.running), "runs, or did and is started again");
+    }
     if (content.result === "stopped") assert.equal(copies.length, 0);
     if (content.result !== "running" && content.result !== "wrong-node") {
       for (const owned of this.owned) {

@@ -147,7 +147,37 @@ describe("step() on failures", () => {
     one.send({ kind: "tick" }, 200);
     one.send({ kind: "started", service, instanceId: "i-2" }, 200);
     const effects = one.send({ kind: "exited", service, instanceId: "i-2", detail: "x" }, 1_200);
-    assert.equal(kinds(effects).includes("report"), false);
+    const report = effects.find((effect) => effect.kind === "report");
+    assert.notEqual(report?.content.result, "failed");
+  });
+
+  test("says that it is unhealthy while it is started again, once, and not before it has run", () => {
+    const one = machine();
+    one.lease("lease-granted", 10_000);
+    one.tell(instruction("u1"));
+    assert.deepEqual(kinds(one.confirm("u1")), ["start"]);
+    const remains = "nothing" as const;
+    const failed = {
+      kind: "start-failed",
+      service,
+      instanceId: "i-1",
+      detail: "no",
+      remains,
+    } as const;
+    assert.deepEqual(kinds(one.send(failed)), []);
+    assert.deepEqual(kinds(one.send({ kind: "tick" }, 100)), ["start"]);
+    const [first] = one.send({ kind: "started", service, instanceId: "i-2" });
+    assert.ok(first?.kind === "report" && first.content.health === "none");
+    const [word] = one.send({ kind: "exited", service, instanceId: "i-2", detail: "x" }, 1_000);
+    assert.ok(word?.kind === "report");
+    assert.deepEqual([word.content.result, word.content.health], ["running", "unhealthy"]);
+    assert.equal(word.content.stable, false);
+    const { sequence } = word;
+    one.send({ kind: "report-answered", service, sequence, answer: "accepted" });
+    assert.deepEqual(kinds(one.send({ kind: "tick" }, 1_150)), ["start"]);
+    const [again] = one.send({ kind: "started", service, instanceId: "i-3" }, 1_200);
+    assert.ok(again?.kind === "report");
+    assert.deepEqual([again.content.result, again.content.health], ["running", "none"]);
   });
 
   test("stops and restarts what is unhealthy", () => {
@@ -159,7 +189,7 @@ describe("step() on failures", () => {
       instanceId: "i-1",
       health: "unhealthy",
     } as const;
-    assert.deepEqual(kinds(one.send({ ...sick, detail: "port closed" }, 500)), ["stop"]);
+    assert.deepEqual(kinds(one.send({ ...sick, detail: "port closed" }, 500)), ["stop", "report"]);
     one.send({ kind: "stopped", service, instanceId: "i-1" }, 600);
     assert.deepEqual(kinds(one.send({ kind: "tick" }, 700)), ["start"]);
   });
@@ -273,7 +303,7 @@ describe("step() on the list of services", () => {
     const soft = one.tell(instruction("u1", { configurationKey: "k2" }));
     assert.deepEqual(kinds(soft), ["reconfigure"]);
     const hard = one.tell(instruction("u1", { configurationKey: "k3", restartKey: "k3" }));
-    assert.deepEqual(kinds(hard), ["stop"]);
+    assert.deepEqual(kinds(hard), ["stop", "report"]);
     const after = one.send({ kind: "stopped", service, instanceId: "i-1" });
     assert.deepEqual(kinds(after), ["start"]);
   });

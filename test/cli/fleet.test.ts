@@ -271,10 +271,13 @@ test("deployment add --wait follows it to its end, and tells one that went back"
   const second = await add("{ version: '2' }, { version: '1' }", "--wait");
   assert.equal(second.code, 0, second.err);
   assert.match(second.err, /^web is changed on 2 nodes: n1, n2\nits rollout takes 2 steps/);
-  assert.match(second.err, /rollout 1 of web to version 2 is succeeded, 2 of 2 done/);
+  assert.match(second.err, /rollout 1 of web to version 2 has succeeded, 2 of 2 done/);
   const again = await run("rollout", "status", "web", "--watch");
   assert.equal(again.code, 0, again.err);
-  assert.match(again.out, /^rollout 1 to version 2 is succeeded after .*\nNODE .*\nn1 +2 +running/);
+  assert.match(
+    again.out,
+    /^rollout 1 to version 2 has succeeded after .*\nNODE .*\nn1 +2 +running/,
+  );
   stuck.add("n1").add("n2");
   const tried = "{ version: '3', retries: 1, retryDurationMs: 200ms }, { version: '2' }";
   assert.equal((await add(tried)).code, 0);
@@ -287,8 +290,8 @@ test("deployment add --wait follows it to its end, and tells one that went back"
   stuck.clear();
   const followed = await following;
   assert.equal(followed.code, 1);
-  assert.match(followed.err, /holdfast: rollout 2 of web is rolled-back: it failed on \d of 2/);
-  assert.match(await history(), /^2 +3 +rolled-back /m);
+  assert.match(followed.err, /holdfast: rollout 2 of web was rolled back: it failed on \d of 2/);
+  assert.match(await history(), /^2 +3 +rolled-back .*all 2 are as they were, 1 failed/m);
   const removed = await run("deployment", "remove", "web", "--wait");
   assert.deepEqual([removed.code, removed.out], [0, "deployment web is gone\n"], removed.err);
   assert.equal((await run("deployment", "status", "web", "--watch")).code, 3);

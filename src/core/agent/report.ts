@@ -6,6 +6,7 @@ import {
   type AgentInstruction,
   type AgentState,
   liveInstanceOf,
+  type PendingReport,
   type ReportContent,
   type Slot,
   stableAt,
@@ -92,6 +93,18 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
     const stable = now >= (stableAt(slot) ?? now);
     return { ...base, result: "running", detail: "", health: slot.health, stable };
   }
+  if (wish.kind === "up" && isBetweenLives(state, slot)) {
+    // Said to run, and about to: others must not count on it meanwhile (S7).
+    const { configRevision: before } = slot.report.content;
+    const again = "it has ended and is started again";
+    return {
+      ...base,
+      configRevision: before,
+      result: "running",
+      detail: again,
+      health: "unhealthy",
+    };
+  }
   if (wish.kind === "up" && phase.kind === "failed") {
     return { ...base, result: "failed", detail: phase.detail.slice(0, detailLengthMax) };
   }
@@ -115,6 +128,17 @@ function contentOf(state: AgentState, slot: Slot, now: number): ReportContent | 
     return { ...base, result: "failed", detail: phase.detail.slice(0, detailLengthMax) };
   }
   return undefined;
+}
+
+/** Whether the manager was told that it runs under this very instruction, and it does not just now. */
+function isBetweenLives(
+  state: AgentState,
+  slot: Slot,
+): slot is Slot & { readonly report: PendingReport } {
+  const { kind } = slot.phase;
+  const isOnItsWay =
+    kind === "down" || kind === "confirming" || kind === "starting" || kind === "stopping";
+  return isOnItsWay && isCurrent(state, slot) && slot.report?.content.result === "running";
 }
 
 function moveReport(slot: Slot, base: Omit<ReportContent, "result" | "detail">) {

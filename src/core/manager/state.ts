@@ -71,6 +71,8 @@ export interface ManagerState {
   readonly gone: Set<NodeId>;
   /** Nodes that were up once and are lost now. */
   readonly lost: Set<NodeId>;
+  /** None of them has been lost for longer; the one that it was may be back. */
+  lostSinceMs: InstantMs | undefined;
   /** Registered nodes that are not up and not in maintenance, those that never came included. */
   readonly missing: Set<NodeId>;
   /** Nodes that are not open to every service: tainted ones, and those whose agent is about to leave. */
@@ -168,6 +170,7 @@ export function createManagerState(options: ManagerStateOptions): ManagerState {
     registered: new Set(),
     gone: new Set(),
     lost: new Set(),
+    lostSinceMs: undefined,
     missing: new Set(),
     restricted: new Set(),
     purging: undefined,

@@ -161,7 +161,7 @@ class FollowedView implements ClusterView {
       if (node !== undefined) touched.nodes.add(node);
     }
     this.revision = batch.revision;
-    const events = this.events.filter((event) => event.sequence > eventsBefore);
+    const events = newerThan(this.events, eventsBefore);
     for (const listener of [...this.#listeners]) {
       listener.changed({ ...touched, revision: batch.revision, events });
     }
@@ -215,6 +215,12 @@ class FollowedView implements ClusterView {
       this.tables.delete(key);
     }
   }
+}
+
+/** They are in their order: what is new is at the end. */
+function newerThan(events: readonly EventResource[], sequence: string): readonly EventResource[] {
+  const last = events.findLastIndex((event) => event.sequence <= sequence);
+  return events.slice(last + 1);
 }
 
 interface Touched {

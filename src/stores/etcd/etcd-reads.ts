@@ -1,6 +1,12 @@
 /** Linearizable reads of one key and of ranges; a long range is read in pages that all show the same revision. */
 import { err, ok, type Result } from "../../core/result.ts";
-import type { RangeOptions, RangeRead, StoredEntry, StoreError } from "../../ports/store.ts";
+import type {
+  RangeOptions,
+  RangeRead,
+  StoredEntry,
+  StoreError,
+  StoreRevision,
+} from "../../ports/store.ts";
 import { refused } from "../shared/store-error.ts";
 import type { Attempts } from "./client/attempts.ts";
 import { readErrorOf, type Verdict } from "./client/failure.ts";
@@ -19,13 +25,18 @@ const smallPageEntriesMax = 32;
 /** A range whose revision is compacted while it is read is begun anew, so often. */
 const restartsMax = 3;
 
-/** See the port: `Store.get`. */
+/** What one key was at a revision. */
+export interface KeyRead {
+  /** Undefined: there was none. */
+  readonly entry: StoredEntry | undefined;
+  readonly revision: StoreRevision;
+}
+
+/** Reads one key, in a call of its own. */
 export async function readKey(
   context: ReadContext,
   key: string,
-): Promise<
-  Result<{ readonly entry: StoredEntry | undefined; readonly revision: number }, StoreError>
-> {
+): Promise<Result<KeyRead, StoreError>> {
   const { attempts, keys } = context;
   const read = await attempts.repeatable(range, { key: keys.keyOf(key) });
   if (!read.ok) return err(readErrorOf(read.error));

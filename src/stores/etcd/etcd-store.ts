@@ -8,6 +8,7 @@ import { type EtcdAccess, flawOfAccess } from "./etcd-access.ts";
 import { flawOfLimits } from "./etcd-limits.ts";
 import { readMetaWith } from "./etcd-meta.ts";
 import { readKey } from "./etcd-reads.ts";
+import { GatheredReads } from "./gathered-reads.ts";
 import { KeySpace } from "./key-space.ts";
 import { LeaseDoubt } from "./leases/lease-doubt.ts";
 import { Renewals } from "./leases/renewals.ts";
@@ -82,7 +83,8 @@ function partsOf(
   });
   const renewals = new Renewals({ ...base, clock, onTerm });
   const room = new Room(base.endpoints);
-  return { ...base, order: new CallOrder(clock), room, renewals, watches };
+  const reads = new GatheredReads({ ...base, clock });
+  return { ...base, order: new CallOrder(clock), reads, room, renewals, watches };
 }
 
 function flawOfStorePrefix(prefix: string | undefined): string | undefined {

@@ -9,9 +9,7 @@ import type {
   RangeRead,
   Store,
   StoreCapabilities,
-  StoredEntry,
   StoreError,
-  StoreRevision,
   Txn,
   TxnOutcome,
   WatchBatch,
@@ -27,8 +25,9 @@ import type { Endpoints } from "./client/endpoints.ts";
 import { writeErrorOf } from "./client/failure.ts";
 import { txn as etcdTxn, leaseGrant, leaseRevoke } from "./client/methods.ts";
 import { flawOfUrl } from "./etcd-access.ts";
-import { readKey, readRange } from "./etcd-reads.ts";
+import { type KeyRead, readRange } from "./etcd-reads.ts";
 import { etcdTxnOf, leasesOf } from "./etcd-txn.ts";
+import type { GatheredReads } from "./gathered-reads.ts";
 import type { KeySpace } from "./key-space.ts";
 import { isLeaseId } from "./lease-id.ts";
 import type { LeaseDoubt } from "./leases/lease-doubt.ts";
@@ -49,6 +48,7 @@ export interface EtcdStoreParts {
   readonly attempts: Attempts;
   readonly keys: KeySpace;
   readonly order: CallOrder;
+  readonly reads: GatheredReads;
   readonly room: Room;
   readonly renewals: Renewals;
   readonly watches: EtcdWatches;
@@ -69,12 +69,8 @@ export class ReplicatedStore implements EtcdStore {
     this.#parts = parts;
   }
 
-  get(
-    key: string,
-  ): Promise<
-    Answer<{ readonly entry: StoredEntry | undefined; readonly revision: StoreRevision }>
-  > {
-    return this.#do(flawOfKey(key), () => readKey(this.#parts, key));
+  get(key: string): Promise<Answer<KeyRead>> {
+    return this.#do(flawOfKey(key), () => this.#parts.reads.read(key));
   }
 
   range(prefix: string, options: RangeOptions = {}): Promise<Answer<RangeRead>> {

@@ -40,7 +40,10 @@ function groupText({ haGroup, holdsSlot }: InstanceResource): string {
 /** What it runs, and on the way to what it is. */
 export function versionText({ version, upgrade }: InstanceResource): string {
   if (upgrade === undefined) return version;
-  return upgrade.goesBack ? `back to ${upgrade.to}` : `${upgrade.from} -> ${upgrade.to}`;
+  if (upgrade.goesBack) return `back to ${upgrade.to}`;
+  return upgrade.from === upgrade.to
+    ? `${upgrade.to} with other inputs`
+    : `${upgrade.from} -> ${upgrade.to}`;
 }
 
 function phaseCell({ colours }: Session, { phase, isOnline }: InstanceResource): Cell {
@@ -61,13 +64,30 @@ export function rolloutText(session: Session, rollout: RolloutResource): string 
   const spanMs = (endedAtMs ?? session.io.nowMs()) - startedAtMs;
   const why = because === "" ? "" : `: ${because}`;
   const time = `${endedAtMs === undefined ? "for" : "after"} ${formatSpan(spanMs)}`;
-  return `rollout ${number} to version ${version} is ${state} ${time}, ${progressText(rollout)}${why}`;
+  return `rollout ${number} to version ${version} ${stateWords[state]} ${time}, ${progressText(rollout)}${why}`;
 }
 
+/** What a rollout is, e.g. `is rolling back`. */
+export const stateWords: Readonly<Record<RolloutResource["state"], string>> = {
+  running: "is running",
+  paused: "is paused",
+  "rolling-back": "is rolling back",
+  succeeded: "has succeeded",
+  "rolled-back": "was rolled back",
+  failed: "has failed",
+  superseded: "was superseded",
+};
+
 /** How far a rollout is, e.g. `4 of 9 done, 1 failed`. */
-export function progressText({ total, done, failed, offline }: RolloutResource): string {
+export function progressText({ state, total, done, failed, offline }: RolloutResource): string {
+  const doneText =
+    state === "rolled-back"
+      ? `all ${total} are as they were`
+      : state === "rolling-back"
+        ? `${done} of ${total} still to go back`
+        : `${done} of ${total} done`;
   const parts = [
-    total === 0 ? "nothing left to change" : `${done} of ${total} done`,
+    total === 0 ? "nothing left to change" : doneText,
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(offline > 0 ? [`${offline} wait for their nodes`] : []),
   ];

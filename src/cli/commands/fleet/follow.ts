@@ -14,7 +14,7 @@ import type {
 import { type Failure, fail, failOfApi, type Outcome } from "../../failure.ts";
 import { createProgress, type Progress } from "../../progress.ts";
 import type { Session } from "../../session.ts";
-import { progressText, versionText } from "./fleet-text.ts";
+import { progressText, stateWords, versionText } from "./fleet-text.ts";
 
 export interface FollowOptions {
   readonly name: string;
@@ -133,7 +133,7 @@ function takeRollout(seen: Seen, rollout: RolloutResource, progress: Progress): 
 function rolloutLine({ name, rollout }: Seen): string {
   if (rollout === undefined) return `${name} has not begun yet`;
   const { number, version, state } = rollout;
-  return `rollout ${number} of ${name} to version ${version} is ${state}, ${progressText(rollout)}`;
+  return `rollout ${number} of ${name} to version ${version} ${stateWords[state]}, ${progressText(rollout)}`;
 }
 
 function lineOf(instance: InstanceResource): string {
@@ -190,7 +190,7 @@ function verdictOf({ name, rollout, deployment, instances }: Seen): Outcome {
   if (rollout !== undefined && rollout.generation === deployment?.generation) {
     const { number, state, because } = rollout;
     if (state === "failed" || state === "rolled-back") {
-      return fail(1, `rollout ${number} of ${name} is ${state}: ${because}`, hint);
+      return fail(1, `rollout ${number} of ${name} ${stateWords[state]}: ${because}`, hint);
     }
   }
   const failed = [...instances.values()].filter((each) => each.phase === "failed");

@@ -35,7 +35,10 @@ export interface Rollout {
   readonly because: string;
   readonly startedAtMs: InstantMs;
   readonly endedAtMs: InstantMs | undefined;
-  /** Instances that it was to change when it began or that came later; those done, and those that went back by themselves. */
+  /**
+   * Instances that it was to change when it began or that came later; those done, and those that went back by themselves.
+   * Once it is taken back, `total` and `failed` stay, and `done` are those that are still to go back.
+   */
   readonly total: number;
   readonly done: number;
   readonly failed: number;

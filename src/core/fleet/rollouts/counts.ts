@@ -10,9 +10,11 @@ export function sumsOf(state: FleetState, deployment: string): Readonly<Sums> {
   return state.sums.get(deployment) ?? noSums();
 }
 
-/** The last rollout with its figures of now. */
+/** The last rollout with its figures of now. One that is taken back keeps those of its way forwards. */
 export function withCounts(state: FleetState, rollout: Rollout): Rollout {
   const { done, failed, todo, under, todoOffline: offline } = sumsOf(state, rollout.deployment);
+  const isTakenBack = rollout.state === "rolling-back" || rollout.state === "rolled-back";
+  if (isTakenBack) return { ...rollout, done: todo + under, offline };
   return { ...rollout, total: done + failed + todo + under, done, failed, offline };
 }
 

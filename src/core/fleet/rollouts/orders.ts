@@ -10,7 +10,7 @@ import {
 import type { FleetWrite } from "../effect.ts";
 import type { Rollout, RolloutState } from "../model/rollout.ts";
 import type { PendingOrder } from "../state.ts";
-import { setRollout, withCounts } from "./counts.ts";
+import { setRollout, sumsOf, withCounts } from "./counts.ts";
 import { isActive, latestRollout } from "./latest.ts";
 
 /** Takes up the order about the deployment's rollout, if there is one. */
@@ -66,7 +66,10 @@ export function takeBack(
   writes: readonly FleetWrite[] = [],
 ): void {
   const withheld = [...latest.withheld, latest.to];
-  enter(context, { latest: { ...latest, withheld }, to: "rolling-back", because }, writes);
+  const counted = withCounts(context.state, latest);
+  const failed = counted.failed + sumsOf(context.state, latest.deployment).failing;
+  const taken = { ...counted, failed, withheld };
+  enter(context, { latest: taken, to: "rolling-back", because }, writes);
   markDeployment(context.state, latest.deployment);
 }
 

@@ -2,6 +2,7 @@
 import { compareIds, type NodeId, type ServiceId } from "../../ids.ts";
 import { type ManagedNode, wantsMaintenance } from "../../model/node.ts";
 import type { Service } from "../../model/service.ts";
+import type { InstantMs } from "../../time.ts";
 import type { ManagerState } from "../state.ts";
 import { retally } from "./size.ts";
 
@@ -16,10 +17,15 @@ export function putNode(state: ManagerState, node: ManagedNode): void {
   const isKnown = node.epoch > 0 && node.goneAtMs === undefined && node.state !== "maintenance";
   const isLostNow = isKnown && node.lostAtMs !== undefined;
   toggle(state.lost, node.id, isLostNow);
+  if (isLostNow) noteLoss(state, node.lostAtMs);
   const isUp = node.leaseEpoch !== undefined && node.lostAtMs === undefined;
   const isMissing = !isUp && node.goneAtMs === undefined && !wantsMaintenance(node);
   toggle(state.missing, node.id, isMissing);
   toggle(state.restricted, node.id, node.taints.length > 0 || node.agentMode !== "active");
+}
+
+function noteLoss(state: ManagerState, lostAtMs: InstantMs): void {
+  if (state.lostSinceMs === undefined || lostAtMs < state.lostSinceMs) state.lostSinceMs = lostAtMs;
 }
 
 function toggle(nodes: Set<NodeId>, node: NodeId, isIn: boolean): void {
@@ -41,9 +47,24 @@ export function dropNode(state: ManagerState, id: NodeId): void {
   state.rulebookStale = true;
 }
 
+/** The list stays in order; a placement that holds the one of before goes on with that. */
 function setOnline(state: ManagerState, id: NodeId, online: boolean): void {
-  const others = state.online.filter((node) => node !== id);
-  state.online = online ? [...others, id].sort(compareIds) : others;
+  const index = placeOf(id, state.online);
+  const isIn = state.online[index] === id;
+  if (online && !isIn) state.online = state.online.toSpliced(index, 0, id);
+  else if (!online && isIn) state.online = state.online.toSpliced(index, 1);
+}
+
+/** Where a node is in a list in order of id, or would be. */
+function placeOf(id: NodeId, nodes: readonly NodeId[]): number {
+  let [low, high] = [0, nodes.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = nodes[middle];
+    if (other !== undefined && compareIds(other, id) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Puts a service into memory: who belongs to which group and who waits for whom follows. */

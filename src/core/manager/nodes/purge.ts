@@ -13,7 +13,7 @@ import type { ManagerState } from "../state.ts";
 /** Asks for the purge of a node whose time is over, if there is one and the others are there. */
 export function purgeLostNode(context: Context): void {
   const { state, now } = context;
-  if (!mayPurge(state)) return;
+  if (!mayPurge(state) || !isAnyDue(state, now)) return;
   const id = chooseNodePurge({
     lost: lostNodes(context),
     ...countsOf(state),
@@ -32,6 +32,11 @@ export function purgeLostNode(context: Context): void {
 /** When the next node's time is over; undefined: nothing that time alone brings. */
 export function nextPurgeAt(state: ManagerState, now: InstantMs): InstantMs | undefined {
   if (!mayPurge(state) || whyItMayBeUs(countsOf(state)) !== undefined) return undefined;
+  const { lostSinceMs, settings } = state;
+  // Nobody's time is over: the loss that was noted as the first is looked at when its time is.
+  if (lostSinceMs !== undefined && !isAnyDue(state, now)) {
+    return after(lostSinceMs, settings.purgeAfterMs);
+  }
   let next: InstantMs | undefined;
   for (const id of state.lost) {
     const lostAtMs = state.nodes.get(id)?.lostAtMs;
@@ -41,6 +46,19 @@ export function nextPurgeAt(state: ManagerState, now: InstantMs): InstantMs | un
     if (at > now && (next === undefined || at < next)) next = at;
   }
   return next;
+}
+
+/** Whether the time of a lost node may be over; if none is, without a look at each of them. */
+function isAnyDue(state: ManagerState, now: InstantMs): boolean {
+  const { purgeAfterMs } = state.settings;
+  if (state.lostSinceMs === undefined || now < after(state.lostSinceMs, purgeAfterMs)) return false;
+  let first: InstantMs | undefined;
+  for (const id of state.lost) {
+    const lostAtMs = state.nodes.get(id)?.lostAtMs;
+    if (lostAtMs !== undefined && (first === undefined || lostAtMs < first)) first = lostAtMs;
+  }
+  state.lostSinceMs = first; // those that came back meanwhile had been noted, too
+  return first !== undefined && now >= after(first, purgeAfterMs);
 }
 
 /** A disarmed cluster is left as it is. */

@@ -55,6 +55,8 @@ export interface TxnRequest {
 export interface TxnResponse {
   readonly header: ResponseHeader | null;
   readonly succeeded: boolean;
+  /** Of the branch that was done, in the order of its operations. */
+  readonly responses: readonly { readonly responseRange: RangeResponse | null }[];
 }
 
 export type WatchRequest =

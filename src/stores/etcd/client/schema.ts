@@ -51,7 +51,12 @@ export const messages: Readonly<Record<string, MessageTable>> = {
     success: "repeated RequestOp 2",
     failure: "repeated RequestOp 3",
   },
-  TxnResponse: { header: "ResponseHeader 1", succeeded: "bool 2" },
+  ResponseOp: { responseRange: "RangeResponse 1" },
+  TxnResponse: {
+    header: "ResponseHeader 1",
+    succeeded: "bool 2",
+    responses: "repeated ResponseOp 3",
+  },
   WatchRequest: {
     createRequest: "WatchCreateRequest 1",
     cancelRequest: "WatchCancelRequest 2",
