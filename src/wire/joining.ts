@@ -52,6 +52,8 @@ export const createdJoinTokenSchema = joinTokenResourceSchema.extend({
   authorityHash: z.string(),
   /** Where the new machine finds the servers. */
   servers: z.array(z.string()),
+  /** Sentences about what would be in the way now. */
+  warnings: z.array(z.string()).optional(),
 });
 export type CreatedJoinToken = z.output<typeof createdJoinTokenSchema>;
 

@@ -101,9 +101,14 @@ export class Host {
   /** SIGSTOP to all processes; done when every one stands still. */
   async freeze(): Promise<void> {
     await waitFor(`${this.name} to stand still`, freezeForMsMax, () => {
-      const moving = this.processes().filter(({ state }) => state !== "T" && state !== "t");
+      const all = this.processes();
+      const stopped = all.filter(({ state }) => state === "T" || state === "t");
+      const moving = all.filter((one) => !stopped.includes(one));
       for (const { pid } of moving) signal(pid, "SIGSTOP");
-      return moving.length === 0;
+      // A shell that has just made a child (vfork) waits in the kernel for what the child, stopped by now, does next.
+      return moving.every(({ pid, state }) => {
+        return state === "D" && stopped.some(({ parentPid }) => parentPid === pid);
+      });
     });
   }
 

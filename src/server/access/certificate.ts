@@ -62,21 +62,33 @@ function identifyAgent(
 interface ShownCertificate {
   readonly uris: readonly string[];
   readonly serial: string;
+  /** Wall time. */
+  readonly notAfterMs: number;
 }
 
 const shown = new WeakMap<TLSSocket, ShownCertificate>();
 
-/** The certificate's holder; undefined: plain HTTP, or no certificate that the authority has signed. */
+/**
+ * The certificate's holder; undefined: plain HTTP, or no certificate that the authority has signed. `nowMs` is wall time:
+ * TLS looks at the dates when a connection is made, and a connection may last for longer.
+ */
 export function identifySocket(
   socket: Socket,
   tables: CertificateTables,
+  nowMs: number,
 ): Result<AgentIdentity | ServerIdentity, Problem> | undefined {
   const certificate = shownBy(socket);
   if (certificate === undefined) return undefined;
-  const { uris, serial } = certificate;
+  const { uris, serial, notAfterMs } = certificate;
   const identified = identifyCertificate(uris, tables);
   // Whoever was taken out is told that, and not only that their certificate counts no longer.
   if (!identified.ok) return identified;
+  if (!(nowMs < notAfterMs)) {
+    return refuse(
+      "bad-token",
+      "the client certificate is out of date since this connection was made",
+    );
+  }
   const revocation = revocationOf(tables, { serial, authority: "cluster" });
   if (revocation === undefined) return identified;
   return refuse("bad-token", `the client certificate was revoked: ${revocation.because}`);
@@ -87,14 +99,20 @@ export function serialOfSocket(socket: Socket): string | undefined {
   return shownBy(socket)?.serial;
 }
 
+/** When the certificate that was shown is out of date, in wall time; undefined: none that counts was. */
+export function expiryOfSocket(socket: Socket): number | undefined {
+  return shownBy(socket)?.notAfterMs;
+}
+
 function shownBy(socket: Socket): ShownCertificate | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   const before = shown.get(socket);
   if (before !== undefined) return before;
-  const { subjectaltname, serialNumber } = socket.getPeerCertificate();
+  const { subjectaltname, serialNumber, valid_to: validTo } = socket.getPeerCertificate();
   const certificate = {
     uris: urisOf(subjectaltname ?? ""),
     serial: canonicalSerial(serialNumber ?? ""),
+    notAfterMs: Date.parse(validTo),
   };
   shown.set(socket, certificate);
   return certificate;

@@ -86,7 +86,7 @@ function identify(
   const { authorization } = request.headers;
   const { socket } = request.raw;
   if (authorization === undefined) {
-    const shown = identifySocket(socket, tables);
+    const shown = identifySocket(socket, tables, context.clock.wallMs());
     if (shown !== undefined) return shown;
   }
   // Servers without certificates show what only they can know.
@@ -129,7 +129,7 @@ function lookAfter({ access, request, reply, standings }: LongCall, context: Gua
   };
   const { standing, end } = standings.begin({
     keys: keysOfIdentity(identity, socket),
-    expiresAtMs: expiryOfIdentity(identity, context.view.tables),
+    expiresAtMs: expiryOfIdentity(identity, { socket, tables: context.view.tables }),
     look,
     cut: () => reply.raw.destroy(),
   });

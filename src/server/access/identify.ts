@@ -7,7 +7,7 @@ import { turnedAway } from "../agents/removed-node.ts";
 import { authenticate, grantOf, identityOfToken } from "../http/auth.ts";
 import { refuse } from "../http/problem-error.ts";
 import type { ViewTables } from "../view/view-tables.ts";
-import { identifySocket, serialOfSocket } from "./certificate.ts";
+import { expiryOfSocket, identifySocket, serialOfSocket } from "./certificate.ts";
 import type { AgentIdentity, Identity, PersonIdentity } from "./identity.ts";
 
 /** Who shows this token. `nowMs` is wall time. */
@@ -30,7 +30,7 @@ export function identifyAgain(
     return identified.ok ? unlessRemoved(identified.value, tables) : identified;
   }
   if (identity.kind === "person") return identifyUser(identity, tables);
-  const shown = identifySocket(socket, tables);
+  const shown = identifySocket(socket, tables, nowMs);
   if (shown !== undefined) return shown;
   // Without certificates there are servers only that have proven themselves.
   if (identity.kind === "server" && tables.servers.has(identity.server)) return ok(identity);
@@ -54,9 +54,12 @@ export function keysOfIdentity(identity: Identity, socket: Socket): readonly str
 /** When it is over by itself, in wall time; undefined: never. */
 export function expiryOfIdentity(
   identity: Identity,
-  tables: Pick<ViewTables, "tokens">,
+  { socket, tables }: { readonly socket: Socket; readonly tables: Pick<ViewTables, "tokens"> },
 ): number | undefined {
-  if (identity.kind === "server" || identity.tokenId === undefined) return undefined;
+  if (identity.kind === "server") return expiryOfSocket(socket);
+  if (identity.tokenId === undefined) {
+    return identity.kind === "agent" ? expiryOfSocket(socket) : undefined;
+  }
   return tables.tokens.get(identity.tokenId)?.value.expiresAtMs;
 }
 

@@ -95,7 +95,7 @@ function plan(
   const nowMs = context.clock.wallMs();
   const token = acceptJoinToken(tables, { ...request, role: "node" }, nowMs);
   if (!token.ok) return token;
-  const proven = proveServer(tables, request, machine);
+  const proven = proveServer(tables, request, { ...machine, nowMs });
   if (!proven.ok) return proven;
   const row = tables.nodes.get(node);
   if (row !== undefined && row.value.identity !== identity && !isReserved(row.value)) {
@@ -136,10 +136,10 @@ function isReserved({ identity, agentVersion }: NodeRecord): boolean {
 function proveServer(
   tables: ViewTables,
   { serverId }: NodeJoinRequest,
-  { socket }: JoiningMachine,
+  { socket, nowMs }: JoiningMachine & { readonly nowMs: number },
 ): Result<void, Problem> {
   if (serverId === undefined) return ok(undefined);
-  const shown = identifySocket(socket, tables);
+  const shown = identifySocket(socket, tables, nowMs);
   if (shown?.ok === false) {
     const { code, detail } = shown.error;
     if (code !== "bad-token") return shown;

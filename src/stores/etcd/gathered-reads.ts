@@ -20,6 +20,8 @@ const keysMax = 32;
 /** With so many keys in a call the next ones are waited for, so that there are fewer calls. */
 const busyCount = 4;
 const gatherMs = 5;
+/** So long the next call waits for an answer at most. */
+const slowMs = 20;
 
 export class GatheredReads {
   readonly #context: ReadContext & { readonly clock: Clock };
@@ -45,10 +47,21 @@ export class GatheredReads {
     while (this.#waiting.size > 0) {
       const batch = new Map([...this.#waiting].slice(0, keysMax));
       for (const key of batch.keys()) this.#waiting.delete(key);
-      await this.#readAll(batch);
+      await this.#answeredOrSlow(this.#readAll(batch));
       if (batch.size >= busyCount) await pause(this.#context.clock, gatherMs);
     }
     this.#isRunning = false;
+  }
+
+  /** Behind a member that is slow nobody waits for the answers of others. */
+  #answeredOrSlow(answered: Promise<void>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#context.clock.after(slowMs, resolve);
+    void answered.then(() => {
+      cancel();
+      resolve();
+    });
+    return promise;
   }
 
   async #readAll(batch: Waiting): Promise<void> {

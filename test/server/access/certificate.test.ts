@@ -116,6 +116,10 @@ test("urisOf() reads what Node.js makes of alternative names, and nothing out of
 interface Bench {
   readonly ca: TestAuthority;
   readonly tables: ReturnType<typeof tablesOf>;
+  /** What the server's clock is ahead of the certificates'. */
+  ahead: number;
+  /** An agent's answer goes on for ever. */
+  isLong: boolean;
   /** The status, and the problem's detail or the answer's text. */
   ask(path: string, shown?: IssuedPair, token?: string): Promise<readonly [number, string]>;
 }
@@ -129,8 +133,15 @@ async function startBench(t: TestContext): Promise<Bench> {
   const tables = tablesOf();
   const view = { connected: true, tables, listen: () => () => undefined };
   const desk = createPasswordDesk({ clock, log: quietLog });
-  guardRoutes(app, { view: view as never, clock, log: quietLog }, desk); // it looks at these only
-  app.get("/v1/agent/instructions", (request) => ({ node: nodeOf(request) }));
+  const wallMs = (): number => clock.wallMs() + bench.ahead;
+  const context = { view: view as never, clock: { ...clock, wallMs }, log: quietLog }; // it looks at these only
+  guardRoutes(app, context, desk);
+  app.get("/v1/agent/instructions", { config: { stream: true } }, (asked, reply) => {
+    if (!bench.isLong) return { node: nodeOf(asked) };
+    reply.hijack();
+    reply.raw.write("{");
+    return reply;
+  });
   app.get("/v1/peers/status", () => ({ peer: true }));
   app.get("/v1/nodes", () => ({ items: [] }));
   await app.listen({ host: "127.0.0.1", port: 0 });
@@ -153,6 +164,7 @@ async function startBench(t: TestContext): Promise<Bench> {
           response.on("data", (chunk) => {
             text += String(chunk);
           });
+          response.on("error", () => resolve([response.statusCode ?? 0, "cut"]));
           response.on("end", () => {
             const { detail = text } = JSON.parse(text);
             resolve([response.statusCode ?? 0, String(detail)]);
@@ -162,8 +174,26 @@ async function startBench(t: TestContext): Promise<Bench> {
       call.on("error", reject);
       call.end();
     });
-  return { ca, tables, ask };
+  const bench: Bench = { ca, tables, ahead: 0, isLong: false, ask };
+  return bench;
 }
+
+test("a certificate that goes out of date counts no longer, on connections that are open, too", {
+  timeout: 20_000,
+}, async (t) => {
+  const bench = await startBench(t);
+  const agent = await issuePair(bench.ca, { uris: [agentUri] }, { use: "client" });
+  assert.equal((await bench.ask("/v1/agent/instructions", agent))[0], 200);
+  const leftMs = agent.facts.notAfterMs - Date.now();
+  bench.ahead = leftMs - 500;
+  bench.isLong = true;
+  assert.deepEqual(await bench.ask("/v1/agent/instructions", agent), [200, "cut"]);
+  bench.isLong = false;
+  bench.ahead = leftMs;
+  const [status, detail] = await bench.ask("/v1/agent/instructions", agent);
+  assert.equal(status, 401);
+  assert.match(detail, /out of date/);
+});
 
 test("an agent's certificate lets it speak for its own node and for nothing else", async (t) => {
   const { ca, ask } = await startBench(t);

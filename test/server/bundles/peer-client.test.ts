@@ -43,7 +43,7 @@ async function startPeer(t: TestContext, tls: TlsCredentials): Promise<string> {
   const revisions = { createRevision: 1, modRevision: 1, leaseId: undefined };
   tables.put({ key: "servers/1", value: record, ...revisions });
   const server: Server = createServer(secureOptionsOf(tls), (request, response) => {
-    const caller = identifySocket(request.socket, tables);
+    const caller = identifySocket(request.socket, tables, Date.now());
     const who = caller?.ok === true ? caller.value.who : "nobody";
     const { authorization = "none" } = request.headers;
     response.end(JSON.stringify({ who, authorization }));

@@ -7,6 +7,7 @@ import { done, failOfApi, type Outcome, usage } from "../../failure.ts";
 import { formatInstant, formatSpan, writeDuration } from "../../format/quantity.ts";
 import type { Session } from "../../session.ts";
 import { haGroupOption } from "../fleet/ha-group-option.ts";
+import { tellWarnings } from "../service/change.ts";
 
 const flagsSchema = z.object({
   node: z.boolean().default(false),
@@ -65,6 +66,7 @@ async function printScript(
   if (!answer.ok) return failOfApi(answer.error);
   const command = commandOf(answer.value, haGroup);
   session.print({ ...answer.value, command }, () => `${command}\n`);
+  tellWarnings(session, answer.value.warnings);
   const left = writeDuration(answer.value.leftMs);
   session.io.stderr.write(
     `as root on the new machine; it counts for ${left}${once ? ", once" : ""} (holdfast join-token revoke ${answer.value.id})\n`,

@@ -30,6 +30,9 @@ import { freshTables } from "../../view/fresh.ts";
 const listSchema = z.object({ items: z.array(joinTokenResourceSchema) });
 const tokenParams = z.strictObject({ id: z.string().max(64) });
 
+const onlyOneServer =
+  "no server can join yet: the control plane is on the embedded store; first run holdfast server init --ha on its server";
+
 /** Adds the routes for admins. */
 export function joinTokenRoutes(app: App, context: ServerContext): void {
   app.get("/v1/join-tokens", { schema: { response: { 200: listSchema } } }, async () => {
@@ -43,7 +46,7 @@ export function joinTokenRoutes(app: App, context: ServerContext): void {
     "/v1/join-tokens",
     { schema: { body: joinTokenRequestSchema, response: { 201: createdJoinTokenSchema } } },
     async (request, reply) => {
-      const { authorityHash } = controlPlaneOf(context);
+      const { authorityHash, engine } = controlPlaneOf(context);
       const nowMs = context.clock.wallMs();
       const { token, record } = createJoinToken(request.body, nowMs);
       const plan = (tables: Parameters<typeof planJoinToken>[0]) =>
@@ -51,7 +54,9 @@ export function joinTokenRoutes(app: App, context: ServerContext): void {
       unwrap(await change(context, actorOf(request), plan));
       const servers = serverUrls(context);
       const resource = joinTokenResource(record, nowMs);
-      return reply.code(201).send({ ...resource, token, authorityHash, servers });
+      const isEarly = record.role === "server" && engine === "embedded";
+      const warnings = isEarly ? [onlyOneServer] : [];
+      return reply.code(201).send({ ...resource, token, authorityHash, servers, warnings });
     },
   );
   app.delete("/v1/join-tokens/:id", { schema: { params: tokenParams } }, async (request, reply) => {

@@ -55,13 +55,14 @@ export class Attempts {
   ): Promise<Result<A, Verdict>> {
     const { endpoints, clock } = this.#options;
     const giveUpAtMs = clock.monotonicMs() + overallMs;
-    const attemptMs = how === "once" ? writeAttemptMs : readAttemptMs;
+    const usualMs = how === "once" ? writeAttemptMs : readAttemptMs;
     const onRetire = how === "repeatable" ? "cancel" : "wait";
     for (;;) {
       const obstacle = await endpoints.usable(giveUpAtMs - clock.monotonicMs());
       if (obstacle !== undefined) return err({ kind: "not-done", message: obstacle });
       await this.#turns.take();
       const connection = endpoints.current();
+      const attemptMs = Math.max(usualMs, endpoints.patienceMs);
       const timeoutMs = Math.min(attemptMs, giveUpAtMs - clock.monotonicMs());
       // Too little time to tell a slow member from a dead one: it has waited for its turn for too long.
       const isTooLate = timeoutMs < attemptMsMin;

@@ -19,6 +19,8 @@ export const receiveBytesMax = 67_108_864;
 export const heartbeatMs = 1_000;
 /** One that takes longer may be frozen or cut off: the others are asked too, and whichever answers first is used. */
 export const heartbeatAnswerMs = 700;
+/** Where every member is slow, as on a leader whose disk is, an answer is waited for so long at most. */
+export const patienceMsMax = 4_000;
 /** A stream of renewals that answers none for so long may hang on a leader of etcd's that is gone. */
 export const renewalSilenceMsMax = 500;
 /** A stream that says nothing for so long is given up, though it is asked to say something every second. */

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../../ports/clock.ts";
 import type { Log } from "../../../ports/log.ts";
-import { heartbeatAnswerMs, heartbeatMs, returnAfterMs } from "./client-limits.ts";
+import { heartbeatAnswerMs, heartbeatMs, patienceMsMax, returnAfterMs } from "./client-limits.ts";
 import { Connection } from "./connection.ts";
 import { linearizableRead } from "./linearizable-read.ts";
 import { type Search, searchMember } from "./search.ts";
@@ -28,6 +28,7 @@ export class Endpoints {
   #search: Search | undefined;
   #lastReason: string | undefined;
   #movedAtMs = 0;
+  #patienceMs = 0;
   #cancelHeartbeat: () => void = () => undefined;
   #isClosed = false;
 
@@ -60,6 +61,11 @@ export class Endpoints {
     }
     cancel();
     return isLate ? (this.#lastReason ?? "no member of etcd serves") : undefined;
+  }
+
+  /** An answer may take so long now: every member is slow. 0 while they are not. */
+  get patienceMs(): number {
+    return this.#patienceMs;
   }
 
   /** Looks for a member that serves, unless that goes on already. It may be this one again. */
@@ -112,6 +118,7 @@ export class Endpoints {
     log.write("debug", "looks for an etcd member that serves", { url, why: this.#lastReason });
     const connect = (target: string): Connection => this.#connect(target);
     const search = searchMember({ urls: this.#urls, used, connect, clock });
+    const beganAtMs = clock.monotonicMs();
     this.#search = search;
     // Before those who wait for it go on.
     void search.found.then((found) => {
@@ -120,10 +127,16 @@ export class Endpoints {
         return;
       }
       this.#search = undefined;
+      if (found !== undefined) this.#noteAnswer(clock.monotonicMs() - beganAtMs);
       if (found === undefined || found.connection === this.#current) return;
       log.write("debug", "goes to another etcd member", { from: url, to: found.url });
       this.#moveTo(this.#urls.indexOf(found.url), found.connection);
     });
+  }
+
+  /** If even the first of all answers is late, it is not for the member that was asked: leaving it would help nobody. */
+  #noteAnswer(tookMs: number): void {
+    this.#patienceMs = tookMs > heartbeatAnswerMs ? Math.min(tookMs * 2, patienceMsMax) : 0;
   }
 
   #moveTo(index: number, connection: Connection | undefined): void {
@@ -143,10 +156,12 @@ export class Endpoints {
   async #beat(): Promise<void> {
     if (this.#search === undefined) {
       const connection = this.current();
-      const read = linearizableRead(connection, heartbeatAnswerMs);
+      const askedAtMs = this.#options.clock.monotonicMs();
+      const read = linearizableRead(connection, Math.max(heartbeatAnswerMs, this.#patienceMs));
       if (this.#index !== 0) await this.#tryPreferred();
       const answer = await read;
       if (!answer.ok) this.failed(connection, answer.error.details);
+      else this.#noteAnswer(this.#options.clock.monotonicMs() - askedAtMs);
     }
     if (!this.#isClosed) this.#armHeartbeat();
   }

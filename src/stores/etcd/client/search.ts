@@ -3,7 +3,7 @@
  * a linearizable read is it. A frozen or unreachable member so costs nobody its time-out.
  */
 import type { Clock } from "../../../ports/clock.ts";
-import { readAttemptMs, retryPauseMs } from "./client-limits.ts";
+import { patienceMsMax, readAttemptMs, retryPauseMs } from "./client-limits.ts";
 import type { Connection } from "./connection.ts";
 import { linearizableRead } from "./linearizable-read.ts";
 
@@ -43,20 +43,27 @@ export function searchMember(options: SearchOptions): Search {
   };
 
   async function askAgainAndAgain(url: string): Promise<void> {
+    let kept: Connection | undefined;
+    let limitMs = readAttemptMs;
     for (let turn = 0; !isOver; turn += 1) {
       const isUsed = url === used.url && used.isReady;
-      const connection = isUsed ? used : connect(url);
-      const answer = await linearizableRead(connection, readAttemptMs);
+      const connection = isUsed ? used : (kept ?? connect(url));
+      const answer = await linearizableRead(connection, limitMs);
       if (answer.ok && !isOver) {
         settle({ url, connection });
         return;
       }
-      if (!isUsed) connection.close();
+      // It is there, and its leader may be slow: to ask again in the same way would never be answered.
+      const isSlow = connection.isReady && !isOver;
+      limitMs = isSlow ? Math.min(limitMs * 2, patienceMsMax) : readAttemptMs;
+      kept = isSlow && !isUsed ? connection : undefined;
+      if (!isUsed && !isSlow) connection.close();
       if (isOver) return;
       await new Promise<void>((rested) => {
         clock.after(turn < quickTurns ? retryPauseMs : slowPauseMs, rested);
       });
     }
+    kept?.close();
   }
 
   for (const url of urls) void askAgainAndAgain(url);

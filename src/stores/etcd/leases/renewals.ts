@@ -106,8 +106,9 @@ export class Renewals {
   #linkTo(connection: Connection): Link {
     if (this.#link?.connection === connection) return this.#link;
     this.#leave("another member is asked");
-    const { clock } = this.#options;
-    this.#link = { connection, proof: new TermProof(connection, clock), streams: [] };
+    const { clock, endpoints } = this.#options;
+    const proof = new TermProof(connection, clock, () => endpoints.patienceMs);
+    this.#link = { connection, proof, streams: [] };
     return this.#link;
   }
 

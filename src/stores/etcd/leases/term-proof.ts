@@ -27,12 +27,15 @@ const gatherMs = 10;
 export class TermProof {
   readonly #connection: Connection;
   readonly #clock: Clock;
+  readonly #patienceMs: () => number;
   #waiting: Waiting[] = [];
   #isRunning = false;
 
-  constructor(connection: Connection, clock: Clock) {
+  /** `patienceMs`: how long an answer may take while every member is slow. */
+  constructor(connection: Connection, clock: Clock, patienceMs: () => number) {
     this.#connection = connection;
     this.#clock = clock;
+    this.#patienceMs = patienceMs;
   }
 
   /** Proves the answer with this header, which has come already. */
@@ -48,7 +51,8 @@ export class TermProof {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
       this.#waiting = [];
-      const read = await linearizableRead(this.#connection, readAttemptMs);
+      const limitMs = Math.max(readAttemptMs, this.#patienceMs());
+      const read = await linearizableRead(this.#connection, limitMs);
       for (const { header, resolve } of batch) {
         if (!read.ok) resolve({ failed: read.error.details });
         else resolve(isSameTerm(header, read.value.header) ? "proved" : "stale");
