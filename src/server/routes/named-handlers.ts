@@ -12,6 +12,7 @@ import { ProblemError, unwrap } from "../http/problem-error.ts";
 import { actorOf } from "../http/scopes.ts";
 import { freshTables } from "../view/fresh.ts";
 import type { ViewTables } from "../view/view-tables.ts";
+import { mustBeSame } from "./must-be-same.ts";
 
 type Plan = Result<ChangePlan, Problem>;
 
@@ -95,10 +96,4 @@ export function namedHandlers<
       unwrap(await change(context, actorOf(request), plan));
     },
   };
-}
-
-function mustBeSame(inPath: string, inBody: string): void {
-  if (inPath === inBody) return;
-  const message = `the path says "${inPath}", the body says "${inBody}"`;
-  throw new ProblemError(problemOf("bad-input", message, [{ path: "name", message }]));
 }

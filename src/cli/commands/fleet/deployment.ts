@@ -15,6 +15,7 @@ import { addFileFlags, fileFlagsOf } from "./fleet-flags.ts";
 import { countsText, instancesTable, rolloutText } from "./fleet-text.ts";
 import { followDeployment } from "./follow.ts";
 import { planText } from "./plan-text.ts";
+import { deploymentStatusCommand } from "./status.ts";
 
 const example = `
 The file holds one deployment:
@@ -157,30 +158,11 @@ function describe(session: Session, deployment: DeploymentResource): string {
   ]);
 }
 
-const watchSchema = z.object({ watch: z.boolean().default(false) });
-
-async function showStatus(
-  session: Session,
-  values: readonly string[],
-  options: unknown,
-): Promise<Outcome> {
-  const name = argumentAt(values, 0);
-  const client = await session.client();
-  if (!client.ok) return client;
-  let followed: Outcome = done;
-  if (watchSchema.parse(options).watch) {
-    followed = await followDeployment(session, client.value, { name, timeoutMs: undefined });
-  }
-  const answer = await client.value.deploymentStatus(name);
-  if (!answer.ok) return followed.ok ? failOfApi(answer.error) : followed;
-  session.print(answer.body, () => {
-    const { deployment, instances } = answer.value;
-    const { rollout } = deployment;
-    const head = rollout === undefined ? "no rollout yet" : rolloutText(session, rollout);
-    return `${instancesTable(session, instances)}${head}\n`;
-  });
-  return followed;
-}
+const showStatus = deploymentStatusCommand((session, { deployment, instances }) => {
+  const { rollout } = deployment;
+  const head = rollout === undefined ? "no rollout yet" : rolloutText(session, rollout);
+  return `${instancesTable(session, instances)}${head}\n`;
+});
 
 async function removeDeployment(
   session: Session,

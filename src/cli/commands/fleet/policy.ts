@@ -25,6 +25,7 @@ import { checkFields } from "../placement/flags.ts";
 import { tellWarnings } from "../service/change.ts";
 import { describeLines, fieldLines } from "./describe.ts";
 import { addUnknownPropertiesFlag, unknownPropertiesOf } from "./fleet-flags.ts";
+import { statusCommand } from "./status.ts";
 
 const lookEveryMs = 1_000;
 
@@ -199,23 +200,11 @@ function describe(session: Session, policy: PolicyResource): string {
   ]);
 }
 
-const watchSchema = z.object({ watch: z.boolean().default(false) });
-
-async function showStatus(
-  session: Session,
-  values: readonly string[],
-  options: unknown,
-): Promise<Outcome> {
-  const name = argumentAt(values, 0);
-  const client = await session.client();
-  if (!client.ok) return client;
-  const { watch } = watchSchema.parse(options);
-  const followed = watch ? await followPolicy(session, client.value, name) : done;
-  const answer = await client.value.policyStatus(name);
-  if (!answer.ok) return followed.ok ? failOfApi(answer.error) : followed;
-  session.print(answer.body, () => statusTable(session, answer.value));
-  return followed;
-}
+const showStatus = statusCommand<PolicyStatus>({
+  follow: followPolicy,
+  read: (client, name) => client.policyStatus(name),
+  text: statusTable,
+});
 
 function statusTable(session: Session, { items }: PolicyStatus): string {
   if (items.length === 0) return "the policy chooses no node\n";

@@ -1,13 +1,12 @@
 /** `rollout ...`: how a change of a deployment goes over the nodes, and orders about it. */
 import type { Command } from "commander";
-import * as z from "zod";
 import { type RolloutOrder, rolloutOrders } from "../../../core/fleet/model/rollout.ts";
 import { argumentAt, type CommandContext } from "../../command-context.ts";
 import { done, failOfApi, type Outcome } from "../../failure.ts";
 import { formatInstant, formatSpan } from "../../format/quantity.ts";
 import type { Session } from "../../session.ts";
 import { instancesTable, progressText, rolloutText } from "./fleet-text.ts";
-import { followDeployment } from "./follow.ts";
+import { deploymentStatusCommand } from "./status.ts";
 
 const orderWords: Readonly<Record<RolloutOrder, string>> = {
   pause: "begin nothing more; what is under way ends",
@@ -37,31 +36,12 @@ export function addRolloutCommands(program: Command, context: CommandContext): v
   context.handle(history, showHistory);
 }
 
-const watchSchema = z.object({ watch: z.boolean().default(false) });
-
-async function showStatus(
-  session: Session,
-  values: readonly string[],
-  options: unknown,
-): Promise<Outcome> {
-  const name = argumentAt(values, 0);
-  const client = await session.client();
-  if (!client.ok) return client;
-  let followed: Outcome = done;
-  if (watchSchema.parse(options).watch) {
-    followed = await followDeployment(session, client.value, { name, timeoutMs: undefined });
-  }
-  const answer = await client.value.deploymentStatus(name);
-  if (!answer.ok) return followed.ok ? failOfApi(answer.error) : followed;
-  const { deployment, instances } = answer.value;
+const showStatus = deploymentStatusCommand((session, { deployment, instances }, name) => {
   const { rollout } = deployment;
-  session.print(answer.body, () =>
-    rollout === undefined
-      ? `${name} has had no rollout yet: its instances are started without one\n`
-      : `${rolloutText(session, rollout)}\n${instancesTable(session, instances)}`,
-  );
-  return followed;
-}
+  return rollout === undefined
+    ? `${name} has had no rollout yet: its instances are started without one\n`
+    : `${rolloutText(session, rollout)}\n${instancesTable(session, instances)}`;
+});
 
 async function giveOrder(
   session: Session,

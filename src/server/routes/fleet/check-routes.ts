@@ -21,7 +21,8 @@ import { rolloutPlan } from "../../view/fleet/rollout-plan.ts";
 import { freshTables } from "../../view/fresh.ts";
 import type { ViewTables } from "../../view/view-tables.ts";
 
-import { deploymentParams, deploymentPath, mustBeSame } from "./deployments-routes.ts";
+import { mustBeSame } from "../must-be-same.ts";
+import { deploymentParams, deploymentPath } from "./deployments-routes.ts";
 import { unknownPropertiesOf, unknownPropertiesQuery } from "./unknown-properties.ts";
 
 type Asked = ReturnType<typeof checkRequestSchema.parse>;

@@ -27,6 +27,8 @@ import { deploymentResource, deploymentResources } from "../../view/fleet/deploy
 import { explainedInstances } from "../../view/fleet/instance-resource.ts";
 import { freshTables } from "../../view/fresh.ts";
 import type { ViewTables } from "../../view/view-tables.ts";
+import { mustBeSame } from "../must-be-same.ts";
+import { putWish } from "./put-wish.ts";
 import { unknownPropertiesOf, unknownPropertiesQuery } from "./unknown-properties.ts";
 
 /** The path of one deployment, and what is in it. */
@@ -97,35 +99,17 @@ function putRoute(app: App, context: ServerContext): void {
       },
     },
     async (request, reply) => {
+      const { body } = request;
       const { name } = request.params;
-      mustBeSame(name, request.body.name);
-      const actor = actorOf(request);
-      const options = {
-        precondition: unwrap(preconditionOf(request)),
-        by: actor.identity.who,
-        nowMs: context.clock.wallMs(),
-        unknownProperties: unknownPropertiesOf(request.query),
-      };
-      let existed = false;
-      let warnings: readonly string[] = [];
-      const plan = (tables: ViewTables) => {
-        existed = tables.deployments.has(name);
-        const planned = planPutDeployment(tables, request.body, options);
-        warnings = planned.ok ? (planned.value.warnings ?? []) : [];
-        return planned;
-      };
-      const tables = unwrap(await change(context, actor, plan));
-      const resource = found(reply.code(existed ? 200 : 201), tables, name);
-      return warnings.length === 0 ? resource : { ...resource, warnings: [...warnings] };
+      mustBeSame(name, body.name);
+      const unknownProperties = unknownPropertiesOf(request.query);
+      return await putWish(context, request, {
+        has: (tables) => tables.deployments.has(name),
+        plan: (tables, facts) => planPutDeployment(tables, body, { ...facts, unknownProperties }),
+        show: (tables, status) => found(reply.code(status), tables, name),
+      });
     },
   );
-}
-
-/** Both name it, and must mean the same one. */
-export function mustBeSame(inPath: string, inBody: string): void {
-  if (inPath === inBody) return;
-  const message = `the path says "${inPath}", the body says "${inBody}"`;
-  throw new ProblemError(problemOf("bad-input", message, [{ path: "name", message }]));
 }
 
 function found(reply: FastifyReply, tables: ViewTables, name: string): DeploymentResource {

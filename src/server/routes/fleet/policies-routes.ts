@@ -21,7 +21,8 @@ import { actorOf } from "../../http/scopes.ts";
 import { policyNodes, policyResource, policyResources } from "../../view/fleet/policy-resource.ts";
 import { freshTables } from "../../view/fresh.ts";
 import type { ViewTables } from "../../view/view-tables.ts";
-import { mustBeSame } from "./deployments-routes.ts";
+import { mustBeSame } from "../must-be-same.ts";
+import { putWish } from "./put-wish.ts";
 import { unknownPropertiesOf, unknownPropertiesQuery } from "./unknown-properties.ts";
 
 const path = "/v1/policies/:name";
@@ -76,28 +77,17 @@ function putRoute(app: App, context: ServerContext): void {
       },
     },
     async (request, reply) => {
+      const { body } = request;
       const { name } = request.params;
-      mustBeSame(name, request.body.name);
+      mustBeSame(name, body.name);
       // Agents run only what the authority has signed.
       controlPlaneOf(context);
-      const actor = actorOf(request);
-      const options = {
-        precondition: unwrap(preconditionOf(request)),
-        by: actor.identity.who,
-        nowMs: context.clock.wallMs(),
-        unknownProperties: unknownPropertiesOf(request.query),
-      };
-      let existed = false;
-      let warnings: readonly string[] = [];
-      const plan = (tables: ViewTables) => {
-        existed = tables.policies.has(name);
-        const planned = planPutPolicy(tables, request.body, options);
-        warnings = planned.ok ? (planned.value.warnings ?? []) : [];
-        return planned;
-      };
-      const tables = unwrap(await change(context, actor, plan));
-      const resource = found(reply.code(existed ? 200 : 201), tables, name);
-      return warnings.length === 0 ? resource : { ...resource, warnings: [...warnings] };
+      const unknownProperties = unknownPropertiesOf(request.query);
+      return await putWish(context, request, {
+        has: (tables) => tables.policies.has(name),
+        plan: (tables, facts) => planPutPolicy(tables, body, { ...facts, unknownProperties }),
+        show: (tables, status) => found(reply.code(status), tables, name),
+      });
     },
   );
 }
