@@ -7,8 +7,8 @@ import { done, failOfApi, type Outcome } from "../../failure.ts";
 import { formatInstant, formatSpan } from "../../format/quantity.ts";
 import { readFleetFile } from "../../input/fleet-file.ts";
 import type { Session } from "../../session.ts";
-import { describeLines, fieldLines } from "./describe.ts";
 import { addFileFlags, fileFlagsOf } from "./fleet-flags.ts";
+import { describeLines, fieldLines } from "./show/describe.ts";
 
 const example = `
 The file holds one definition, or several parted by ---:

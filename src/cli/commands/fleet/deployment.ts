@@ -10,12 +10,12 @@ import { formatInstant } from "../../format/quantity.ts";
 import { readFleetFile } from "../../input/fleet-file.ts";
 import type { Session } from "../../session.ts";
 import { addWaitFlags, tellWarnings, waitFlagsOf } from "../service/change.ts";
-import { describeLines, fieldLines } from "./describe.ts";
 import { addFileFlags, fileFlagsOf } from "./fleet-flags.ts";
-import { countsText, instancesTable, rolloutText } from "./fleet-text.ts";
-import { followDeployment } from "./follow.ts";
-import { planText } from "./plan-text.ts";
-import { deploymentStatusCommand } from "./status.ts";
+import { describeLines, fieldLines } from "./show/describe.ts";
+import { countsText, instancesTable, rolloutText } from "./show/fleet-text.ts";
+import { followDeployment } from "./show/follow.ts";
+import { planText } from "./show/plan-text.ts";
+import { deploymentStatusCommand } from "./show/status.ts";
 
 const example = `
 The file holds one deployment:

@@ -23,9 +23,9 @@ import { createProgress } from "../../progress.ts";
 import type { Session } from "../../session.ts";
 import { checkFields } from "../placement/flags.ts";
 import { tellWarnings } from "../service/change.ts";
-import { describeLines, fieldLines } from "./describe.ts";
 import { addUnknownPropertiesFlag, unknownPropertiesOf } from "./fleet-flags.ts";
-import { statusCommand } from "./status.ts";
+import { describeLines, fieldLines } from "./show/describe.ts";
+import { statusCommand } from "./show/status.ts";
 
 const lookEveryMs = 1_000;
 

@@ -5,8 +5,8 @@ import { argumentAt, type CommandContext } from "../../command-context.ts";
 import { done, failOfApi, type Outcome } from "../../failure.ts";
 import { formatInstant, formatSpan } from "../../format/quantity.ts";
 import type { Session } from "../../session.ts";
-import { instancesTable, progressText, rolloutText } from "./fleet-text.ts";
-import { deploymentStatusCommand } from "./status.ts";
+import { instancesTable, progressText, rolloutText } from "./show/fleet-text.ts";
+import { deploymentStatusCommand } from "./show/status.ts";
 
 const orderWords: Readonly<Record<RolloutOrder, string>> = {
   pause: "begin nothing more; what is under way ends",

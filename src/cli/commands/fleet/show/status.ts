@@ -1,11 +1,11 @@
 /** Verbs `status` of the fleet's nouns: with `--watch` they follow first what goes on, then show how it is. */
 import * as z from "zod";
-import type { ApiResult } from "../../../client/api-error.ts";
-import type { Client } from "../../../client/client.ts";
-import type { DeploymentStatus } from "../../../wire/fleet/resources.ts";
-import { argumentAt } from "../../command-context.ts";
-import { done, failOfApi, type Outcome } from "../../failure.ts";
-import type { Session } from "../../session.ts";
+import type { ApiResult } from "../../../../client/api-error.ts";
+import type { Client } from "../../../../client/client.ts";
+import type { DeploymentStatus } from "../../../../wire/fleet/resources.ts";
+import { argumentAt } from "../../../command-context.ts";
+import { done, failOfApi, type Outcome } from "../../../failure.ts";
+import type { Session } from "../../../session.ts";
 import { followDeployment } from "./follow.ts";
 
 const flagsSchema = z.object({ watch: z.boolean().default(false) });

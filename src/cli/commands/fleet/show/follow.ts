@@ -2,18 +2,18 @@
  * Follows a deployment until every node runs what it is to run, with progress on standard error. Ends with what to do when
  * its rollout went back, a version did not become healthy, or time is up.
  */
-import type { Client } from "../../../client/client.ts";
-import type { WatchUpdate } from "../../../client/watch.ts";
-import { err, ok, type Result } from "../../../core/result.ts";
+import type { Client } from "../../../../client/client.ts";
+import type { WatchUpdate } from "../../../../client/watch.ts";
+import { err, ok, type Result } from "../../../../core/result.ts";
 import type {
   CheckLine,
   DeploymentResource,
   InstanceResource,
   RolloutResource,
-} from "../../../wire/fleet/resources.ts";
-import { type Failure, fail, failOfApi, type Outcome } from "../../failure.ts";
-import { createProgress, type Progress } from "../../progress.ts";
-import type { Session } from "../../session.ts";
+} from "../../../../wire/fleet/resources.ts";
+import { type Failure, fail, failOfApi, type Outcome } from "../../../failure.ts";
+import { createProgress, type Progress } from "../../../progress.ts";
+import type { Session } from "../../../session.ts";
 import { progressText, stateWords, versionText } from "./fleet-text.ts";
 
 export interface FollowOptions {

@@ -1,7 +1,7 @@
 /** What a change of a deployment would come to, for a person to read before it begins. */
-import type { RolloutPlan } from "../../../wire/fleet/resources.ts";
-import { formatSpan } from "../../format/quantity.ts";
-import { oneLine } from "../../format/text-width.ts";
+import type { RolloutPlan } from "../../../../wire/fleet/resources.ts";
+import { formatSpan } from "../../../format/quantity.ts";
+import { oneLine } from "../../../format/text-width.ts";
 
 const namedMax = 10;
 

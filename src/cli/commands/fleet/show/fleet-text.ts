@@ -3,10 +3,10 @@ import type {
   InstanceCounts,
   InstanceResource,
   RolloutResource,
-} from "../../../wire/fleet/resources.ts";
-import { formatSpan } from "../../format/quantity.ts";
-import type { Cell } from "../../format/table.ts";
-import type { Session } from "../../session.ts";
+} from "../../../../wire/fleet/resources.ts";
+import { formatSpan } from "../../../format/quantity.ts";
+import type { Cell } from "../../../format/table.ts";
+import type { Session } from "../../../session.ts";
 
 /** How many instances are how, e.g. `3 healthy, 1 offline`. */
 export function countsText(counts: InstanceCounts): string {

@@ -1,8 +1,8 @@
 /** How one thing is shown in full: a name and a value in each line. */
 
-import { oneLine } from "../../format/text-width.ts";
-import { isDraft } from "../../input/draft.ts";
-import type { Session } from "../../session.ts";
+import { oneLine } from "../../../format/text-width.ts";
+import { isDraft } from "../../../input/draft.ts";
+import type { Session } from "../../../session.ts";
 
 /** A line: its name, empty where it goes on with the one above, and its value. */
 export type DescribeLine = readonly [name: string, value: string];
