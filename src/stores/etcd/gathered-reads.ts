@@ -20,8 +20,11 @@ const keysMax = 32;
 /** With so many keys in a call the next ones are waited for, so that there are fewer calls. */
 const busyCount = 4;
 const gatherMs = 5;
-/** So long the next call waits for an answer at most. */
-const slowMs = 20;
+/**
+ * So long the next call waits for an answer at most: longer than one takes on a busy machine, which more calls would only
+ * make busier, and not noticed behind a disk that takes seconds.
+ */
+const slowMs = 250;
 
 export class GatheredReads {
   readonly #context: ReadContext & { readonly clock: Clock };
