@@ -1,0 +1,39 @@
+/** What people say of an upgrade under way. */
+import { err, ok, type Result } from "../result.ts";
+import { type ControlPlaneUpgrade, isOpen } from "./model.ts";
+
+export const upgradeOrders = ["pause", "resume", "abort"] as const;
+export type UpgradeOrderWord = (typeof upgradeOrders)[number];
+
+/** The upgrade as it is from then on; the error says why that cannot be asked for now. */
+export function withOrder(
+  upgrade: ControlPlaneUpgrade,
+  order: UpgradeOrderWord,
+  by: string,
+): Result<ControlPlaneUpgrade, string> {
+  if (!isOpen(upgrade)) return err(`the upgrade is ${upgrade.state} already`);
+  const { state } = upgrade;
+  const isGoingBack = state === "aborting" || state === "abort-failed";
+  switch (order) {
+    case "pause":
+      if (isGoingBack) return err("it is being taken back, which is not paused");
+      if (state !== "running") return ok(upgrade);
+      return ok({ ...upgrade, state: "paused", detail: `by ${by}` });
+    case "resume":
+      if (isGoingBack) return ok(fresh({ ...upgrade, state: "aborting" }));
+      return ok(fresh({ ...upgrade, state: "running" }));
+    case "abort":
+      if (isGoingBack) return ok(upgrade);
+      return ok({ ...upgrade, state: "aborting", detail: `asked for by ${by}` });
+  }
+}
+
+/** What failed is tried anew, with the whole time that it may take. */
+function fresh(upgrade: ControlPlaneUpgrade): ControlPlaneUpgrade {
+  const steps = upgrade.steps.map((step) => {
+    if (step.state === "running") return { ...step, state: "waiting" as const, detail: "" };
+    if (step.state === "undoing") return { ...step, state: "running" as const, detail: "" };
+    return step;
+  });
+  return { ...upgrade, steps, detail: "", attempt: upgrade.attempt + 1 };
+}

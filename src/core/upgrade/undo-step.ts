@@ -1,0 +1,98 @@
+/** The way back of each step. */
+
+import { followAgents, limitsMs, silenceTtlMs } from "./do-step.ts";
+import type { UpgradeWrite } from "./facts.ts";
+import { byAct, followOrder, labelOf, orderOf, type StepContext, type Verdict } from "./verdict.ts";
+
+/** Judges how far the step is taken back; `done`: nothing is left of it. */
+export function undoStep(context: StepContext): Verdict {
+  const { step, ageMs } = context;
+  const verdict = judge(context);
+  const isOver = verdict.kind === "wait" && ageMs >= limitsMs[step.kind];
+  return isOver ? { kind: "failed", detail: `it takes too long: ${verdict.detail}` } : verdict;
+}
+
+function judge(context: StepContext): Verdict {
+  const { upgrade, step, facts } = context;
+  switch (step.kind) {
+    case "agents":
+      return leaveOnceBack(followAgents(facts, upgrade.from));
+    case "release":
+      return freezeAgain(context);
+    case "migrate":
+      return restore(context);
+    case "switch":
+      return switchBack(context);
+    case "announce":
+      return { kind: "done", detail: "", writes: [{ kind: "end-silence" }] };
+    case "prepare": {
+      const writes = facts.servers.map(
+        ({ id }): UpgradeWrite => ({ kind: "forget-order", server: id }),
+      );
+      return { kind: "done", detail: "the packages stay where they are", writes };
+    }
+    case "backup":
+      return { kind: "done", detail: "the backup is kept" };
+    case "freeze": {
+      const isOurs = facts.frozenBy === upgrade.id;
+      return { kind: "done", detail: "", writes: isOurs ? [{ kind: "unfreeze" }] : [] };
+    }
+    case "check":
+    case "settle":
+      return { kind: "done", detail: "" };
+  }
+}
+
+/** The policy that brought them back must not stand in the way of others. */
+function leaveOnceBack(verdict: Verdict): Verdict {
+  return verdict.kind === "done" ? { ...verdict, writes: [{ kind: "leave-agents" }] } : verdict;
+}
+
+/** The data of before come back: nobody may change what would be lost, and agents are without servers once more. */
+function freezeAgain({ upgrade, facts }: StepContext): Verdict {
+  const { frozenBy, leaseTtlMsMin } = facts;
+  if (upgrade.schema.from === upgrade.schema.to) return { kind: "done", detail: "" };
+  if (frozenBy === undefined) {
+    return { kind: "wait", detail: "the cluster is being frozen", writes: [{ kind: "freeze" }] };
+  }
+  if (frozenBy !== upgrade.id) {
+    return { kind: "failed", detail: `the cluster is frozen by ${frozenBy}; unfreeze it first` };
+  }
+  if (leaseTtlMsMin === undefined || leaseTtlMsMin >= silenceTtlMs) {
+    return { kind: "done", detail: "frozen again" };
+  }
+  const writes: readonly UpgradeWrite[] = [{ kind: "announce-silence", ttlMs: silenceTtlMs }];
+  return { kind: "wait", detail: "the agents take longer leases", writes };
+}
+
+function restore(context: StepContext): Verdict {
+  const { upgrade, facts } = context;
+  const { from } = upgrade.schema;
+  if (facts.schema === from) return { kind: "done", detail: `the store has schema ${from}` };
+  return byAct(context, "restore", "the data of before the migration come back");
+}
+
+function switchBack({ upgrade, step, facts }: StepContext): Verdict {
+  const server = facts.servers.find(({ id }) => id === step.server);
+  if (server === undefined) return { kind: "done", detail: "the server was removed" };
+  const label = `server ${labelOf(server)}`;
+  const order = orderOf(upgrade, "back", server);
+  const verdict = followOrder(server, order);
+  switch (verdict.kind) {
+    case "failed":
+    case "wait":
+      return verdict;
+    case "tell": {
+      const away = facts.servers.find(({ id, isAlive }) => id !== server.id && !isAlive);
+      if (away !== undefined) {
+        return { kind: "wait", detail: `server ${labelOf(away)} is to be back first` };
+      }
+      const writes = [{ kind: "order-server", server: server.id, order }] as const;
+      return { kind: "wait", detail: `${label} is told to go back`, writes };
+    }
+    case "there":
+      return server.version === upgrade.from && server.isAlive
+        ? { kind: "done", detail: `${label} runs holdfast ${upgrade.from} again` }
+        : { kind: "wait", detail: `${label} is not back yet` };
+  }
+}

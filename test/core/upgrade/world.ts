@@ -1,0 +1,209 @@
+/** A control plane in small for the upgrade's machine: servers that follow orders, late, and sometimes not at all. */
+import type {
+  ActResult,
+  ServerFact,
+  UpgradeAct,
+  UpgradeFacts,
+  UpgradeWrite,
+} from "../../../src/core/upgrade/facts.ts";
+import type { ControlPlaneUpgrade, UpgradeStrategy } from "../../../src/core/upgrade/model.ts";
+import { newUpgrade } from "../../../src/core/upgrade/plan.ts";
+import { stepUpgrade } from "../../../src/core/upgrade/step.ts";
+
+type Server = { -readonly [Field in keyof ServerFact]: ServerFact[Field] };
+
+export interface WorldOptions {
+  readonly strategy: UpgradeStrategy;
+  readonly serverCount: number;
+  /** A number from 0 to below 1. */
+  readonly random: () => number;
+  /** Orders that fail: a part of their id. */
+  readonly failing?: string;
+  /** Acts that fail once. */
+  readonly failingAct?: UpgradeAct;
+}
+
+const version = { old: "0.1.0", new: "0.2.0" } as const;
+
+/** All that the machine sees and does. */
+export class UpgradeWorld {
+  readonly servers: Server[];
+  readonly #options: WorldOptions;
+  readonly #log: string[] = [];
+  upgrade: ControlPlaneUpgrade;
+  nowMs = 1_000;
+  schema = 1;
+  frozenBy: string | undefined;
+  leaseTtlMs = 6_000;
+  #act: ActResult | undefined;
+  #failedActs = new Set<UpgradeAct>();
+  #agents = { version: undefined as string | undefined, current: version.old as string };
+  /** The most servers that were away at a time. */
+  awayMax = 0;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.servers = Array.from({ length: options.serverCount }, (_, index) => ({
+      ...{ id: String(index + 1), name: `s${index + 1}`, version: version.old },
+      ...{ isAlive: true, isReady: true, isManager: index === 0 },
+      ...{ order: undefined, report: undefined },
+    }));
+    const isMigrating = options.strategy === "stop-all";
+    this.upgrade = newUpgrade(
+      {
+        ...{ id: "u1", by: "test", strategy: options.strategy, from: version.old },
+        to: { version: version.new, sha256: "0".repeat(64) },
+        schema: { from: 1, to: isMigrating ? 2 : 1 },
+        ...{ pauseAfter: [], startedAtMs: this.nowMs },
+      },
+      this.servers.map(({ id }) => id),
+    );
+  }
+
+  get agentVersion(): string {
+    return this.#agents.current;
+  }
+
+  /** The steps in the order in which they were begun. */
+  get log(): readonly string[] {
+    return this.#log;
+  }
+
+  facts(): UpgradeFacts {
+    const { version: wanted, current } = this.#agents;
+    return {
+      servers: this.servers,
+      schema: this.schema,
+      frozenBy: this.frozenBy,
+      transients: this.#options.random() < 0.5 ? ["process:api is migrating, for 2 s"] : [],
+      leaseTtlMsMin: this.leaseTtlMs,
+      agents: { version: wanted, total: 5, there: wanted === current ? 5 : 3, failed: [] },
+      act: this.#act,
+    };
+  }
+
+  /** One turn of the machine, and one of the world. */
+  turn(): void {
+    const decision = stepUpgrade(this.upgrade, this.facts(), this.nowMs);
+    if (decision.upgrade !== this.upgrade) {
+      this.#note(decision.upgrade);
+      this.#act = undefined;
+    }
+    this.upgrade = decision.upgrade;
+    for (const write of decision.writes) this.#write(write);
+    if (decision.act !== undefined) this.#do(decision.act.kind, decision.act.step);
+    this.nowMs += 1_000;
+    this.#live();
+  }
+
+  /** Until it needs a person, or is over. */
+  run(turnsMax = 2_000): void {
+    for (let turn = 0; turn < turnsMax; turn += 1) {
+      const { state } = this.upgrade;
+      if (state !== "running" && state !== "aborting") return;
+      this.turn();
+    }
+    throw new Error(`it does not end: ${JSON.stringify(this.upgrade)}`);
+  }
+
+  #note(next: ControlPlaneUpgrade): void {
+    for (const step of next.steps) {
+      const before = this.upgrade.steps.find(({ name }) => name === step.name);
+      if (before?.state !== step.state) this.#log.push(`${step.name}: ${step.state}`);
+    }
+  }
+
+  #write(write: UpgradeWrite): void {
+    switch (write.kind) {
+      case "order-server":
+        this.#server(write.server).order = write.order;
+        return;
+      case "forget-order":
+        this.#server(write.server).order = undefined;
+        return;
+      case "freeze":
+        this.frozenBy = this.upgrade.id;
+        return;
+      case "unfreeze":
+        this.frozenBy = undefined;
+        return;
+      case "announce-silence":
+        this.leaseTtlMs = write.ttlMs;
+        return;
+      case "end-silence":
+        this.leaseTtlMs = 6_000;
+        return;
+      case "upgrade-agents":
+        this.#agents.version = write.version;
+        return;
+      case "leave-agents":
+        this.#agents.version = undefined;
+        return;
+    }
+  }
+
+  #do(kind: UpgradeAct, name: string): void {
+    const fails = this.#options.failingAct === kind && !this.#failedActs.has(kind);
+    if (fails) this.#failedActs.add(kind);
+    else if (kind === "migrate") this.schema = this.upgrade.schema.to;
+    else if (kind === "restore") this.schema = this.upgrade.schema.from;
+    const outcome = fails ? "failed" : "done";
+    const backup = { server: "1", file: "/backup", sha256: "0".repeat(64) };
+    this.#act = { name, outcome, detail: kind, ...(kind === "backup" ? { backup } : {}) };
+  }
+
+  /** Each server gets on with its order, or does not yet. */
+  #live(): void {
+    for (const server of this.servers) {
+      const { order, report } = server;
+      const wantsSchema = server.version === version.new ? this.upgrade.schema.to : 1;
+      if (server.isAlive) server.isReady = wantsSchema === this.schema;
+      if (order === undefined || this.#options.random() < 0.5) continue;
+      const isNew = report?.id !== order.id;
+      const { id } = order;
+      const said = (state: NonNullable<Server["report"]>["state"]) => ({
+        id,
+        state,
+        detail: state,
+      });
+      if (isNew && this.#options.failing !== undefined && id.includes(this.#options.failing)) {
+        server.report = said("failed");
+      } else if (order.order === "prepare") server.report = said("prepared");
+      else if (isNew) this.#leave(server, said("switched"));
+      else if (report.state === "switched") {
+        server.version = order.package.version;
+        server.isAlive = true;
+        server.report = said("healthy");
+      }
+    }
+    this.#watchOver();
+    const away = this.servers.filter(({ isAlive }) => !isAlive).length;
+    this.awayMax = Math.max(this.awayMax, away);
+    if (this.#agents.version !== undefined && this.#options.random() < 0.3) {
+      this.#agents.current = this.#agents.version;
+    }
+  }
+
+  /** Agents are never without servers unawares. */
+  #watchOver(): void {
+    if (this.#options.strategy !== "stop-all") return;
+    if (this.servers.some(({ isReady }) => isReady)) return;
+    if (this.leaseTtlMs < 600_000) throw new Error("agents were not told of the silence");
+  }
+
+  #leave(server: Server, report: Server["report"]): void {
+    server.isAlive = false;
+    server.isReady = false;
+    server.report = report;
+    if (!server.isManager) return;
+    const next = this.servers.find(({ isAlive }) => isAlive) ?? server;
+    server.isManager = false;
+    next.isManager = true;
+  }
+
+  #server(id: string): Server {
+    const server = this.servers.find((each) => each.id === id);
+    if (server === undefined) throw new Error(`there is no server ${id}`);
+    return server;
+  }
+}
