@@ -3,14 +3,12 @@
  * that `holdfast status` does not load the server and an agent does not load what only a server needs.
  */
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { FlushableLog } from "./adapters/log/pino-log.ts";
-import { launcherVariable } from "./agent/launcher/places.ts";
-import type { LauncherState, RunningAgent } from "./agent/options.ts";
-import { type Launched, launchedBy } from "./agent/upgrade/launched.ts";
+import type { RunningAgent } from "./agent/options.ts";
 import { askSecret } from "./cli/ask-secret.ts";
 import { processBytes } from "./cli/bytes.ts";
 import { programVersion } from "./cli/commands/version.ts";
@@ -26,6 +24,13 @@ import type {
 } from "./cli/roles.ts";
 import { runCli } from "./cli/run-cli.ts";
 import type { Capacity } from "./core/model/capacity.ts";
+import {
+  type Launched,
+  type LauncherState,
+  launchedBy,
+  launcherStateOf,
+} from "./launcher/launched.ts";
+import { launcherVariable } from "./launcher/places.ts";
 import type { Log } from "./ports/log.ts";
 
 const interruption = new AbortController();
@@ -61,8 +66,13 @@ const roles: Roles = {
   joinNode: async (options) => (await import("./roles/join-role.ts")).joinNodeRole(options, io),
   recoverServer: async (options) =>
     (await import("./roles/recover-role.ts")).recoverServerRole(options, io),
+  createBackup: async (options) =>
+    (await import("./roles/backup-role.ts")).createBackupRole(options, io),
+  restoreBackup: async (options) =>
+    (await import("./roles/backup-role.ts")).restoreBackupRole(options, io),
+  launchServer: (options) => launch("server", options),
   runAgent,
-  launchAgent,
+  launchAgent: (options) => launch("agent", options),
   leaveAgent,
   runBalancer,
   runDemo: async (options) => {
@@ -109,8 +119,23 @@ async function runServer(options: ServerRunOptions): Promise<Outcome> {
       import("./server/start.ts"),
     ]);
   const { runServerOfDirectory } = await import("./roles/server-role.ts");
-  const openServerLog = () => openLog("server", options.log);
-  const initialised = await runServerOfDirectory(options, openServerLog, io.signal);
+  const { readServerSecrets } = await import("./setup/restore/server-secrets.ts");
+  const { saveBeforeMigration } = await import("./setup/save-before-migration.ts");
+  const { openServerConfig } = await import("./roles/server-config.ts");
+  const config = await openServerConfig(options);
+  if (!config.ok) return fail(1, config.error);
+  const openServerLog = async () => {
+    const log = await openLog("server", config.value.log);
+    config.value.follow(log);
+    return log;
+  };
+  const initialised = await runServerOfDirectory(options, {
+    openLog: openServerLog,
+    ownConfig: config.value.own,
+    launcher: launcherState,
+    addressGuard: [process.execPath, ...process.execArgv, addressGuardPath()],
+    signal: io.signal,
+  });
   if (initialised !== undefined) return initialised;
   const { dataDirectory, profile, listen = plainListen } = options;
   const { host, port } = listen;
@@ -118,7 +143,7 @@ async function runServer(options: ServerRunOptions): Promise<Outcome> {
   if (!place.ok) return fail(1, place.error.what, place.error.hint);
   const store = await openSqliteStore({ file: join(dataDirectory, "store.sqlite"), clock });
   if (!store.ok) return fail(1, store.error.message);
-  const log = await openLog("server", options.log);
+  const log = await openServerLog();
   const server = await startServer({
     store: store.value,
     clock,
@@ -126,8 +151,16 @@ async function runServer(options: ServerRunOptions): Promise<Outcome> {
     dataDirectory,
     listen: { host, port },
     version: programVersion,
+    ownConfig: config.value.own,
     initialSettings: profile === undefined ? undefined : { profile },
+    saveBefore: saveBeforeMigration({
+      dataDirectory,
+      clock,
+      version: programVersion,
+      serverId: "",
+    }),
     facades: [(await import("./compat/exchange/facade.ts")).exchangeFacade],
+    secrets: () => readServerSecrets(dataDirectory),
   });
   if (!server.ok) {
     await store.value.close();
@@ -206,26 +239,15 @@ function launcher(): Launched | undefined {
 }
 
 function launcherState(): LauncherState {
-  if (process.env[launcherVariable] === undefined) return "none";
-  return launcher() === undefined ? "lost" : "alive";
+  return launcherStateOf(process.env[launcherVariable], process.ppid);
 }
 
-/** Becomes the launcher: the same process, without anything of the command line in its memory. */
-function launchAgent({ dataDirectory }: AgentRunOptions): Promise<Outcome> {
-  const bundled = fileURLToPath(new URL("launcher.js", import.meta.url));
-  const source = fileURLToPath(new URL("agent/launcher/main.ts", import.meta.url));
-  const path = existsSync(bundled) ? bundled : source;
-  const given = process.argv.slice(2);
-  const at = given.findIndex((word, index) => word === "launch" && given[index - 1] === "agent");
-  // Resolved, so that all that look for the agent by its data directory name it in the same way.
-  const words = [...given.toSpliced(at, 1, "run"), "--data", resolve(dataDirectory)];
-  const main = fileURLToPath(import.meta.url);
-  const node = [...process.execArgv, "--disable-warning=ExperimentalWarning"];
-  const program = [process.execPath, ...node, path, resolve(dataDirectory), main, ...words];
-  if (process.execve === undefined) {
-    return Promise.resolve(fail(1, "this Node.js cannot launch an agent; it needs 24 or newer"));
-  }
-  return process.execve(process.execPath, program);
+async function launch(
+  role: "agent" | "server",
+  { dataDirectory }: { readonly dataDirectory: string },
+): Promise<Outcome> {
+  const { becomeLauncher } = await import("./roles/launch-role.ts");
+  return becomeLauncher({ role, dataDirectory, main: import.meta.url });
 }
 
 /** It was told to end by a signal. */
@@ -290,6 +312,12 @@ const endWords = {
   "leave-running":
     "ends: its workloads run on until an agent takes them over or the lease's deadline",
 } as const;
+
+function addressGuardPath(): string {
+  const bundled = fileURLToPath(new URL("address-guard.js", import.meta.url));
+  const source = fileURLToPath(new URL("address-guard/main.ts", import.meta.url));
+  return existsSync(bundled) ? bundled : source;
+}
 
 /** Bundled beside this file, or the source beside this source. */
 function guardPath(): string {

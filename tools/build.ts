@@ -12,14 +12,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type BuildResult, build, type OutputFile } from "esbuild";
+import { rollingFrom } from "../src/core/migrations/plan.ts";
+import type { SchemaFile } from "../src/wire/packages/package-file.ts";
 import { bundledPackages, licenseText } from "./licenses.ts";
 
 /** Entry points by the name of the file in dist/ that they become. */
 const entryPoints = {
   main: "src/main.ts",
   guard: "src/agent/guard/main.ts",
-  launcher: "src/agent/launcher/main.ts",
+  "address-guard": "src/address-guard/main.ts",
+  launcher: "src/launcher/main.ts",
   "fuzz-worker": "src/cli/fuzz/worker.ts",
   "demo-web": "src/demo/workloads/web.ts",
   "demo-worker": "src/demo/workloads/worker.ts",
@@ -47,6 +51,7 @@ export interface BuildOptions {
 export async function buildAll(options: BuildOptions): Promise<void> {
   const startedAt = new Date();
   const outputFolder = options.outputFolder ?? join(options.root, "dist");
+  const about = options.entryPoints === undefined ? await schemaOf(options.root) : undefined;
   const result = await build({
     absWorkingDir: options.root,
     entryPoints: { ...(options.entryPoints ?? entryPoints) },
@@ -65,8 +70,22 @@ export async function buildAll(options: BuildOptions): Promise<void> {
   });
   const packages = bundledPackages(options.root, Object.keys(result.metafile.inputs));
   const current = writeOutput(outputFolder, result, licenseText(packages), startedAt);
+  if (about !== undefined) {
+    const path = join(outputFolder, "schema.json");
+    writeInPlace(path, JSON.stringify(about), startedAt);
+    current.add(path);
+  }
   const keptForMs = options.keep === "none" ? Number.NEGATIVE_INFINITY : staleChunkMsMin;
   removeOthers(outputFolder, current, keptForMs);
+}
+
+/** What the program wants of the store: servers look at it before they are upgraded to the package. */
+async function schemaOf(root: string): Promise<SchemaFile> {
+  const path = pathToFileURL(join(root, "src/core/migrations/program.ts")).href;
+  const { programMigrations }: typeof import("../src/core/migrations/program.ts") = await import(
+    path
+  );
+  return { schema: programMigrations.schema, rollingFrom: rollingFrom(programMigrations) };
 }
 
 /** Chunks first and entry points last, each renamed into place, so that no half-written build is ever run. */
@@ -75,7 +94,7 @@ function writeOutput(
   result: BuildResult<{ write: false }>,
   licenses: string,
   startedAt: Date,
-): ReadonlySet<string> {
+): Set<string> {
   mkdirSync(outputFolder, { recursive: true });
   const isChunk = (file: OutputFile): boolean => file.path.includes("/chunk-");
   const ordered = [

@@ -113,11 +113,41 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
     { folders: adapterFolders, node: "allowed", packages: [], because: adapterReason },
   ],
   [
+    "backup",
+    {
+      folders: ["core", "ports", "wire"],
+      node: "allowed",
+      packages: ["zod"],
+      because:
+        "a backup is read and written by servers, by the command line and where nothing runs: it knows a store's port only",
+    },
+  ],
+  [
+    "adapters/address",
+    { folders: ["ports", "core"], node: "allowed", packages: [], because: adapterReason },
+  ],
+  [
+    "adapters/hooks",
+    { folders: ["ports", "core"], node: "allowed", packages: [], because: adapterReason },
+  ],
+  [
+    "address-guard",
+    {
+      folders: ["adapters/address", "agent/guard", "core", "ports"],
+      node: "allowed",
+      packages: [],
+      because:
+        "the guard of an address must be small and share nothing with the server that feeds it",
+    },
+  ],
+  [
     "setup",
     {
       folders: [
+        ...["adapters/address", "adapters/hooks"],
+        "backup",
         ...["adapters/certificates", "adapters/etcd", "stores/etcd", "stores/sqlite"],
-        ...["core", "ports", "runtime", "server", "wire"],
+        ...["core", "launcher", "packages", "ports", "runtime", "server", "wire"],
       ],
       node: "allowed",
       packages: ["zod"],
@@ -129,8 +159,9 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
     "roles",
     {
       folders: [
-        ...["adapters/certificates", "adapters/clock", "adapters/log"],
-        ...["agent", "cli", "client", "compat", "core"],
+        "backup",
+        ...["adapters/address", "adapters/certificates", "adapters/clock", "adapters/log"],
+        ...["agent", "cli", "client", "compat", "core", "launcher"],
         ...["ports", "runtime", "server", "setup", "wire"],
       ],
       node: "allowed",
@@ -152,7 +183,7 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
   [
     "server",
     {
-      folders: ["core", "runtime", "ports", "wire"],
+      folders: ["backup", "core", "runtime", "ports", "wire"],
       node: "allowed",
       packages: ["fastify", "@fastify/swagger", "fastify-type-provider-zod", "zod"],
       because: "stores and adapters are handed in by main.ts",
@@ -171,20 +202,30 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
   [
     "agent",
     {
-      folders: ["agent/guard", "agent/launcher", "core", "runtime", "ports", "wire"],
+      folders: ["agent/guard", "core", "launcher", "packages", "runtime", "ports", "wire"],
       node: "allowed",
       packages: ["zod"],
       because: "drivers and watchdogs are handed in by main.ts",
     },
   ],
   [
-    "agent/launcher",
+    "launcher",
     {
       folders: ["agent/guard", "core", "ports"],
       node: "allowed",
       packages: [],
       because:
-        "the launcher stays behind while versions of the agent come and go: it is small and has no libraries",
+        "the launcher stays behind while versions of agent and server come and go: it is small and has no libraries",
+    },
+  ],
+  [
+    "packages",
+    {
+      folders: ["core", "launcher", "wire"],
+      node: "allowed",
+      packages: [],
+      because:
+        "agents and servers unpack packages of Holdfast in the same way, wherever they come from",
     },
   ],
   [
@@ -238,7 +279,7 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
   [
     "cli",
     {
-      folders: ["balancer/config", "client", "sim", "wire", "core"],
+      folders: ["backup", "balancer/config", "client", "sim", "wire", "core"],
       node: "allowed",
       packages: ["commander", "yaml", "zod"],
       because:
@@ -260,5 +301,6 @@ export const importTable: ReadonlyMap<string, ImportRule> = new Map([
 export const compositionRoots: readonly string[] = [
   "main.ts",
   "agent/guard/main.ts",
-  "agent/launcher/main.ts",
+  "address-guard/main.ts",
+  "launcher/main.ts",
 ];

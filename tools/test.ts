@@ -3,7 +3,8 @@
  * `N passed, N failed`. `npm test -- PATTERN...` runs only files whose path contains a pattern, `--no-checks`
  * leaves the checks out.
  */
-import { globSync, writeFileSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { styleText } from "node:util";
 import { type CheckOutcome, runChecks } from "./checks.ts";
@@ -17,6 +18,18 @@ const endToEndTimeoutMs = 600_000;
 const filesAtOnce = 2;
 /** Begun first, so that nothing has to wait for them alone at the end. */
 const longFiles = ["test/stores/sqlite-crash.test.ts"];
+/** They wait for times to be over rather than work, or fill the machine: they run one after the other beside the others. */
+const waitingFiles = [
+  "test/backup/restored-cluster.test.ts",
+  "test/hooks/floating-address.test.ts",
+  "test/server/bundles/server-loss.test.ts",
+  "test/server/members/purge.test.ts",
+  "test/server/members/removal.test.ts",
+  "test/server-upgrade/apply.test.ts",
+  "test/server-upgrade/every-step.test.ts",
+  "test/server-upgrade/kills.test.ts",
+  "test/server-upgrade/stop-all.test.ts",
+];
 
 interface Tally {
   passedCount: number;
@@ -28,6 +41,7 @@ interface Tally {
 
 async function main(): Promise<void> {
   const tally: Tally = { passedCount: 0, failedCount: 0, skipped: [], failed: [] };
+  const cache = shareCompiled();
   const patterns = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
   try {
     for (const sentence of ensureDebianPackages()) say(sentence);
@@ -38,8 +52,17 @@ async function main(): Promise<void> {
   } catch (error: unknown) {
     say(`the test run itself failed: ${error instanceof Error ? error.stack : String(error)}`);
     countFailure(tally, "the test run itself");
+  } finally {
+    rmSync(cache, { recursive: true, force: true });
   }
   finish(tally);
+}
+
+/** The tests start thousands of processes: what one has compiled the next need not. */
+function shareCompiled(): string {
+  const cache = mkdtempSync(join(tmpdir(), "holdfast-test-compiled-"));
+  process.env["NODE_COMPILE_CACHE"] = cache;
+  return cache;
 }
 
 function testFiles(patterns: readonly string[]): readonly string[] {
@@ -53,13 +76,15 @@ function testFiles(patterns: readonly string[]): readonly string[] {
 /** End-to-end files kill processes by the clock: they get the machine for themselves. */
 async function runFiles(files: readonly string[], tally: Tally): Promise<void> {
   const isEndToEnd = (file: string): boolean => file.startsWith("test/e2e/");
-  const waiting = files.filter((file) => !isEndToEnd(file));
-  const worker = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+  const isWaiting = (file: string): boolean => waitingFiles.includes(file);
+  const beside = files.filter(isWaiting);
+  const others = files.filter((file) => !isEndToEnd(file) && !isWaiting(file));
+  const work = async (left: string[]): Promise<void> => {
+    for (let file = left.shift(); file !== undefined; file = left.shift()) {
       countFile(tally, await runTestFile(file, { root, timeoutMs: fileTimeoutMs }));
     }
   };
-  await Promise.all(Array.from({ length: filesAtOnce }, worker));
+  await Promise.all([work(beside), ...Array.from({ length: filesAtOnce }, () => work(others))]);
   for (const file of files.filter(isEndToEnd)) {
     countFile(tally, await runTestFile(file, { root, timeoutMs: endToEndTimeoutMs }));
   }

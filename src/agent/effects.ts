@@ -35,7 +35,7 @@ export function createEffects(options: EffectsOptions): (effect: AgentEffect) =>
     if ((await tracking.get(service)) === false) {
       // The manager takes "running" for "the guard watches it"; without the guard's word it is not said.
       options.dispatch({ kind: "report-answered", service, sequence, answer: "unknown" });
-    } else await calls.report(effect);
+    } else calls.report(effect);
   }
 
   async function remember(effect: EffectOf<"remember-failure">): Promise<void> {

@@ -6,11 +6,13 @@ import type { AgentUpgradeOrder } from "../wire/fleet/agent-upgrades.ts";
 import type { StoredServiceConfig } from "../wire/service-config.ts";
 import { agentInstructionOf } from "./assignments.ts";
 
+/** What the stream itself does not understand. */
+export type InboxMessage = Exclude<InstructionMessage, { kind: "lease-answer" }>;
 type Order = Extract<InstructionMessage, { kind: "log-request" | "exec-request" }>;
 
 export interface Inbox {
   /** `server` is the one that said it. */
-  take(message: InstructionMessage, server: string): void;
+  take(message: InboxMessage, server: string): void;
   /** The configuration that came with the service's present instruction. */
   configOf(service: ServiceId): StoredServiceConfig | undefined;
 }

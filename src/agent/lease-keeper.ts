@@ -3,6 +3,7 @@
  * counted from the sending of the request (S3).
  */
 import type { Epoch } from "../core/ids.ts";
+import { countedLease } from "../core/model/lease-change.ts";
 import { type LeaseTimes, runUntil } from "../core/model/times.ts";
 import type { Result } from "../core/result.ts";
 import { durationMs, type InstantMs, instantMs } from "../core/time.ts";
@@ -62,6 +63,8 @@ export interface LeaseKeeper {
   stop(): Promise<void>;
 }
 
+type LeaseRenewal = Pick<HeldLease, "epoch" | "leaseId"> & { readonly countsOnMs?: number };
+
 interface Holding extends HeldLease {
   times: LeaseTimes | undefined;
   /** Undefined until the first success of this process. */
@@ -87,8 +90,8 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
 
   function lose(why: string): void {
     if (held === undefined) return;
-    const { epoch, leaseId } = held;
-    previous = { epoch, leaseId };
+    const { epoch } = held;
+    previous = held;
     held = undefined;
     mayAsk = false; // `onLost` leads to `allowNew` once nothing of the epoch runs
     events.onLost(epoch, why);
@@ -96,13 +99,13 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
 
   /** Where a renewal was due again meanwhile, another server is asked for the same one. */
   async function ask(
-    renew: HeldLease | undefined,
+    renew: LeaseRenewal | undefined,
     limits: { readonly timeoutMs: number; readonly staggerMs?: number | undefined },
   ): Promise<CallAnswer<LeaseAnswer>> {
     const body = { incarnation: options.incarnation, ...(renew === undefined ? {} : { renew }) };
     return await servers.call(agentPaths.lease, body, leaseAnswerSchema, {
       ...limits,
-      lane: "lease",
+      lane: "renewal",
       stamp: () => clock.monotonicMs(),
     });
   }
@@ -116,9 +119,9 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       return 0;
     }
     const usualMs = lease.times === undefined ? firstTimeoutMs : lease.times.renewEveryMs * 2;
-    const { epoch, leaseId } = lease;
+    const { epoch, leaseId, countsOn } = lease;
     const answer = await ask(
-      { epoch, leaseId },
+      { epoch, leaseId, ...(countsOn === undefined ? {} : { countsOnMs: countsOn.ttlMs }) },
       {
         timeoutMs: Math.max(Math.min(usualMs, leftMs), 1),
         staggerMs: lease.times?.renewEveryMs,
@@ -139,14 +142,14 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     value: LeaseAnswer,
     sentAtMs: InstantMs,
   ): Promise<number> {
-    const times = timesOf(value);
-    const untilMs = runUntil(sentAtMs, times);
     const isFirst = lease.untilMs === undefined;
     if (value.epoch !== lease.epoch) {
       lose(`the server renewed epoch ${value.epoch} instead of ${lease.epoch}`);
       return 0;
     }
-    if (value.leaseId !== lease.leaseId) await changeLeaseId(lease, value.leaseId);
+    await countOn(lease, value);
+    const times = lease.countsOn ?? timesOf(value);
+    const untilMs = runUntil(sentAtMs, times);
     const begun = isFirst ? await options.guard.begin(lease.epoch, value.leaseId) : "accepted";
     if (begun === "refused" || (await feedGuard(untilMs)) === "refused") {
       if (held === lease && isFirst) lose("the guard refused it");
@@ -161,15 +164,26 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     lease.times = times;
     lease.untilMs = untilMs;
     feedOthers(untilMs);
-    events.onLease("renewed", factsOf(value, untilMs));
+    events.onLease("renewed", factsOf(value, times, untilMs));
     return nextTurn(sentAtMs, times);
   }
 
-  /** The server moved the same epoch to another store lease (a changed TTL). */
-  async function changeLeaseId(lease: Holding, leaseId: string): Promise<void> {
-    await options.saveLease({ epoch: lease.epoch, leaseId });
-    await options.guard.begin(lease.epoch, leaseId);
-    if (held === lease) held = Object.assign(lease, { leaseId });
+  /**
+   * The server moved the same epoch to another lease of the store (a changed TTL), or wants a shorter one: what is counted
+   * on is on the disk before it is said, so that no later life of this agent counts on more.
+   */
+  async function countOn(lease: Holding, value: LeaseAnswer): Promise<void> {
+    const shorter = value.shorter === undefined ? undefined : timesOf(value.shorter);
+    const counted = countedLease({ leaseId: value.leaseId, times: timesOf(value), shorter }, lease);
+    const isOther = counted.leaseId !== lease.leaseId;
+    if (!isOther && counted.countsOn === lease.countsOn) return;
+    const saved = await options.saveLease({ epoch: lease.epoch, ...counted });
+    if (isOther) await options.guard.begin(lease.epoch, counted.leaseId);
+    if (held !== lease) return;
+    // What is not on the disk is not said.
+    const unsaid = isOther ? undefined : lease.countsOn;
+    const countsOn = saved.ok ? counted.countsOn : unsaid;
+    held = Object.assign(lease, { leaseId: counted.leaseId, countsOn });
   }
 
   async function grantOnce(): Promise<number> {
@@ -190,7 +204,8 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   async function takeGrant(value: LeaseAnswer, sentAtMs: InstantMs): Promise<number> {
     const times = timesOf(value);
     const untilMs = runUntil(sentAtMs, times);
-    const lease: HeldLease = { epoch: value.epoch, leaseId: value.leaseId };
+    const { epoch, leaseId } = value;
+    const lease: HeldLease = { epoch, leaseId, countsOn: undefined };
     const saved = await options.saveLease(lease);
     if (!saved.ok) {
       log.write("error", `lease is of no use: ${saved.error}`);
@@ -207,7 +222,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     mayAsk = false;
     held = { ...lease, times, untilMs };
     feedOthers(untilMs);
-    events.onLease("granted", factsOf(value, untilMs));
+    events.onLease("granted", factsOf(value, times, untilMs));
     return nextTurn(sentAtMs, times);
   }
 
@@ -270,12 +285,17 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   };
 }
 
-function factsOf(value: LeaseAnswer, runUntilMs: InstantMs): LeaseFacts {
-  const { epoch, watchdogMs, operationsPerNode: operationCountMax } = value;
+function factsOf(
+  { epoch, operationsPerNode: operationCountMax }: LeaseAnswer,
+  { watchdogMs }: LeaseTimes,
+  runUntilMs: InstantMs,
+): LeaseFacts {
   return { epoch, runUntilMs, watchdogMs, operationCountMax };
 }
 
-function timesOf(value: LeaseAnswer): LeaseTimes {
+function timesOf(
+  value: Readonly<Record<"ttlMs" | "watchdogMs" | "renewEveryMs", number>>,
+): LeaseTimes {
   return {
     ttlMs: durationMs(value.ttlMs),
     watchdogMs: durationMs(value.watchdogMs),

@@ -3,15 +3,13 @@ import type { NodeId } from "../core/ids.ts";
 import type { Capacity } from "../core/model/capacity.ts";
 import type { LeavingKind } from "../core/model/node.ts";
 import type { Result } from "../core/result.ts";
+import type { LauncherState } from "../launcher/launched.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Watchdog } from "../ports/watchdog.ts";
 import type { WorkloadDriver, WorkloadListener } from "../ports/workload.ts";
 import type { CertificateAnswer } from "../runtime/certificate-rotation.ts";
 import type { ClientTls } from "./link/http.ts";
-
-/** `lost`: it has died, and the next one that is started takes over. */
-export type LauncherState = "alive" | "lost" | "none";
 
 export interface AgentOptions {
   readonly dataDirectory: string;

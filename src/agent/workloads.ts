@@ -273,8 +273,10 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
     async track(instanceId) {
       const copy = copies.get(instanceId);
       if (copy?.instance === undefined) return true; // nothing of it is alive
+      // The record of an adopted copy says so already: thousands of writes would take longer than the lease lasts.
+      const isRecorded = copy.tracked;
       copy.tracked = true;
-      await save(copy, true); // where that fails, the guard knows it all the same
+      if (!isRecorded) await save(copy, true); // where that fails, the guard knows it all the same
       if ((await guard.track(copy.instance)) === "refused") return false;
       driverOf(copy)?.tieLifeline(copy.instance);
       return true;

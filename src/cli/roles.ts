@@ -1,5 +1,7 @@
 /** The long-running parts that the command line starts; `main.ts` supplies them, each loaded when it is asked for. */
 import type { LeavingKind } from "../core/model/node.ts";
+import type { OfficeWishes } from "../wire/control-plane/office.ts";
+import type { ConfigSource } from "../wire/control-plane/server-config.ts";
 import type { Outcome } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 
@@ -11,6 +13,8 @@ export interface LogOptions {
   readonly level: LogLevel;
 }
 
+type OfficeField = "leaderHook" | "followerHook" | "hookTimeLimit" | "vip" | "vipInterface";
+
 export interface ServerRunOptions {
   readonly dataDirectory: string;
   /** Undefined: this machine alone, or of an initialised server all addresses, at the port that it was given. */
@@ -18,6 +22,12 @@ export interface ServerRunOptions {
   /** Profile of a cluster that is new; one that exists keeps its settings. */
   readonly profile: "fast" | "balanced" | "patient" | undefined;
   readonly log: LogOptions;
+  /** What it does as manager, otherwise than it has kept. */
+  readonly office: OfficeWishes;
+  /** Where its values were found; `default` of `office`: it is as it was kept. */
+  readonly origins: Readonly<
+    Record<"dataDirectory" | "listen" | "logLevel" | "logFormat" | OfficeField, ConfigSource>
+  >;
 }
 
 /** Paths of PEM files. */
@@ -40,6 +50,8 @@ export interface ServerInitOptions {
   readonly etcdFiles: CertificateFiles | undefined;
   readonly loadBalancer: string | undefined;
   readonly isolate: boolean;
+  /** What it does as manager; kept. */
+  readonly office: OfficeWishes;
   /** Whether it is to be started by systemd. */
   readonly units: "install" | "leave";
 }
@@ -58,6 +70,8 @@ export interface JoinOptions {
 export interface ServerJoinOptions extends JoinOptions {
   readonly host: string;
   readonly port: number;
+  /** What it does as manager; kept. */
+  readonly office: OfficeWishes;
 }
 
 export interface NodeJoinOptions extends JoinOptions {
@@ -71,6 +85,28 @@ export interface ServerRecoverOptions {
   readonly dataDirectory: string;
   /** Whether the person was asked already. */
   readonly assumeYes: boolean;
+}
+
+/** A backup on the machine of a server that does not run, or of its member of etcd. */
+export interface BackupCreateOptions {
+  readonly dataDirectory: string;
+  /** `-`: standard output. */
+  readonly to: string;
+  /** Encrypts it; undefined: it is not encrypted. */
+  readonly passphrase: string | undefined;
+}
+
+export interface BackupRestoreOptions {
+  readonly file: string;
+  readonly dataDirectory: string;
+  readonly engine: "embedded" | "etcd";
+  /** `replace`: a server that is there and does not run is put aside. */
+  readonly existing: "refuse" | "replace";
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  /** A person says that no agent can have a lease of the old life any more. */
+  readonly oldLife: "leases-over" | undefined;
+  readonly passphraseFile: string | undefined;
 }
 
 export interface AgentRunOptions {
@@ -135,12 +171,17 @@ export interface DemoOrder {
 /** Each runs until it is told to end, and gives the command's outcome. */
 export interface Roles {
   runServer(options: ServerRunOptions, io: CliIo): Promise<Outcome>;
+  /** Becomes the launcher, as `launchAgent` does. */
+  launchServer(options: ServerRunOptions, io: CliIo): Promise<Outcome>;
   /** Makes the first server of a control plane, or moves the one that is here to etcd. */
   initServer(options: ServerInitOptions, io: CliIo): Promise<Outcome>;
   joinServer(options: ServerJoinOptions, io: CliIo): Promise<Outcome>;
   joinNode(options: NodeJoinOptions, io: CliIo): Promise<Outcome>;
   /** Makes a cluster of one from what this server's member holds. */
   recoverServer(options: ServerRecoverOptions, io: CliIo): Promise<Outcome>;
+  createBackup(options: BackupCreateOptions, io: CliIo): Promise<Outcome>;
+  /** Makes a new cluster of one server from a backup. */
+  restoreBackup(options: BackupRestoreOptions, io: CliIo): Promise<Outcome>;
   runAgent(options: AgentRunOptions, io: CliIo): Promise<Outcome>;
   /** Becomes the launcher, which runs the agent and can put another version in its place; comes back with a failure only. */
   launchAgent(options: AgentRunOptions, io: CliIo): Promise<Outcome>;

@@ -104,6 +104,32 @@ export function waitForMaintenance(
   });
 }
 
+/** Waits until nothing runs on a flushed node but what stays there. */
+export function waitForFlush(
+  session: Session,
+  client: Client,
+  goal: {
+    readonly node: string;
+    readonly stays: ReadonlySet<string>;
+    readonly timeoutMs: number;
+  },
+): Promise<Result<number, Failure>> {
+  const services = new Map<string, ServiceResource>();
+  let isReady = false;
+  return waitUntil(session, client, {
+    subject: goal.node,
+    kinds: ["service"],
+    timeoutMs: goal.timeoutMs,
+    look: (update) => {
+      if (update.kind === "service") services.set(update.resource.id, update.resource);
+      else if (update.kind === "service-deleted") services.delete(update.id);
+      else if (update.kind === "ready") isReady = true;
+      const leaving = [...services.values()].filter(({ id }) => !goal.stays.has(id));
+      return Promise.resolve(ok(isReady ? leftOn(goal.node, leaving) : ""));
+    },
+  });
+}
+
 function missingFromOnline(node: NodeResource): string | undefined {
   return node.state === "maintenance" ? `${node.id} is still in maintenance` : undefined;
 }
@@ -113,12 +139,14 @@ function missingFromEmpty(
   services: ReadonlyMap<string, ServiceResource>,
 ): string | undefined {
   if (node.state !== "maintenance") return `${node.id} is ${node.state}`;
-  const left = [...services.values()].filter(
-    (service) => service.node === node.id && runsThere(service),
-  );
+  return leftOn(node.id, [...services.values()]);
+}
+
+function leftOn(node: string, services: readonly ServiceResource[]): string | undefined {
+  const left = services.filter((service) => service.node === node && runsThere(service));
   const [first] = left;
   if (first === undefined) return undefined;
-  return `${left.length} to move away from ${node.id}: ${first.id} is ${first.state}, ${first.reason}`;
+  return `${left.length} to move away from ${node}: ${first.id} is ${first.state}, ${first.reason}`;
 }
 
 /** What is stopped for good, in error or ignored stays where it is. */

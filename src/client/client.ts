@@ -14,9 +14,15 @@ import {
   clusterStatusSchema,
   type EventResource,
   eventResourceSchema,
+  type FreezeRequest,
+  type FreezeResource,
+  freezeResourceSchema,
   type GroupResource,
   groupResourceSchema,
+  type NodeModeAnswer,
+  type NodeModeRequest,
   type NodeResource,
+  nodeModeAnswerSchema,
   nodeResourceSchema,
   type RuleResource,
   ruleResourceSchema,
@@ -37,12 +43,13 @@ import {
 } from "../wire/settings.ts";
 import { type AccessRequests, accessRequests } from "./access.ts";
 import { type ApiResult, failure } from "./api-error.ts";
+import { type BackupRequests, backupRequests } from "./backups.ts";
 import { type BundleRequests, bundleRequests } from "./bundles.ts";
 import { type ControlPlaneRequests, controlPlaneRequests } from "./control-plane.ts";
 import { type ExecQuery, exec } from "./exec.ts";
-import { type FleetRequests, fleetRequests } from "./fleet.ts";
-import { type HaGroupRequests, haGroupRequests } from "./ha-groups.ts";
-import { type PolicyRequests, policyRequests } from "./policies.ts";
+import { type FleetRequests, fleetRequests } from "./fleet/fleet.ts";
+import { type HaGroupRequests, haGroupRequests } from "./fleet/ha-groups.ts";
+import { type PolicyRequests, policyRequests } from "./fleet/policies.ts";
 import {
   type ApiRequest,
   exchange,
@@ -51,6 +58,7 @@ import {
   ServerChoice,
   type TransportOptions,
 } from "./transport.ts";
+import { type UpgradeRequests, upgradeRequests } from "./upgrades.ts";
 import { type WatchOptions, type WatchUpdate, watch } from "./watch.ts";
 
 export interface ClientOptions {
@@ -96,11 +104,13 @@ export type LogStream = AsyncIterable<ApiResult<string>>;
 /** Every request of the API. A change that timed out may have been made (`ApiError.kind`). */
 export interface Client
   extends AccessRequests,
+    BackupRequests,
     BundleRequests,
     ControlPlaneRequests,
     FleetRequests,
     HaGroupRequests,
-    PolicyRequests {
+    PolicyRequests,
+    UpgradeRequests {
   readonly server: string;
   cluster(): Promise<ApiResult<ClusterStatus>>;
   settings(): Promise<ApiResult<Settings>>;
@@ -108,10 +118,14 @@ export interface Client
   changeSettings(change: SettingsChange): Promise<ApiResult<Settings>>;
   arming(): Promise<ApiResult<ArmingResource>>;
   putArming(request: ArmingRequest): Promise<ApiResult<ArmingResource>>;
+  freezeState(): Promise<ApiResult<FreezeResource>>;
+  freeze(request: FreezeRequest): Promise<ApiResult<FreezeResource>>;
+  unfreeze(): Promise<ApiResult<FreezeResource>>;
   nodes(): Promise<ApiResult<Page<NodeResource>>>;
   node(id: string): Promise<ApiResult<NodeResource>>;
   confirmOff(id: string): Promise<ApiResult<unknown>>;
   putMaintenance(id: string, wish: "on" | "off"): Promise<ApiResult<NodeResource>>;
+  orderNode(id: string, order: NodeModeRequest["order"]): Promise<ApiResult<NodeModeAnswer>>;
   /** Closes the node to services that do not tolerate the taint, or opens it again. */
   putTaint(id: string, taint: string, wish: "on" | "off"): Promise<ApiResult<NodeResource>>;
   removeNode(id: string): Promise<ApiResult<unknown>>;
@@ -161,8 +175,10 @@ export function createClient(options: ClientOptions): Client {
     ...placementRequests(send),
     ...serviceRequests(send),
     ...accessRequests(send),
+    ...backupRequests(transport, send),
     ...bundleRequests(transport, send),
     ...controlPlaneRequests(send),
+    ...upgradeRequests(send),
     ...fleetRequests(send),
     ...haGroupRequests(send),
     ...policyRequests(send),
@@ -201,12 +217,21 @@ type Send = <T>(schema: z.ZodType<T>, request: ApiRequest) => Promise<ApiResult<
 
 type ClusterRequests = Pick<
   Client,
-  "cluster" | "settings" | "putSettings" | "changeSettings" | "arming" | "putArming"
+  | "cluster"
+  | "settings"
+  | "putSettings"
+  | "changeSettings"
+  | "arming"
+  | "putArming"
+  | "freezeState"
+  | "freeze"
+  | "unfreeze"
 >;
 
 function clusterRequests(send: Send): ClusterRequests {
   const settings = { schema: settingsSchema, path: "/v1/settings" };
   const arming = { schema: armingResourceSchema, path: "/v1/arming" };
+  const freeze = { schema: freezeResourceSchema, path: "/v1/freeze" };
   return {
     cluster: () => send(clusterStatusSchema, { method: "GET", path: "/v1/cluster" }),
     settings: () => send(settings.schema, { method: "GET", path: settings.path }),
@@ -214,12 +239,15 @@ function clusterRequests(send: Send): ClusterRequests {
     changeSettings: (body) => send(settings.schema, { method: "PATCH", path: settings.path, body }),
     arming: () => send(arming.schema, { method: "GET", path: arming.path }),
     putArming: (body) => send(arming.schema, { method: "PUT", path: arming.path, body }),
+    freezeState: () => send(freeze.schema, { method: "GET", path: freeze.path }),
+    freeze: (body) => send(freeze.schema, { method: "PUT", path: freeze.path, body }),
+    unfreeze: () => send(freeze.schema, { method: "DELETE", path: freeze.path }),
   };
 }
 
 type NodeRequests = Pick<
   Client,
-  "nodes" | "node" | "confirmOff" | "putMaintenance" | "putTaint" | "removeNode"
+  "nodes" | "node" | "confirmOff" | "putMaintenance" | "orderNode" | "putTaint" | "removeNode"
 >;
 
 function nodeRequests(send: Send): NodeRequests {
@@ -234,6 +262,12 @@ function nodeRequests(send: Send): NodeRequests {
         method: "PUT",
         path: `${pathOf("nodes", id)}/maintenance`,
         body: { on: wish === "on" },
+      }),
+    orderNode: (id, order) =>
+      send(nodeModeAnswerSchema, {
+        method: "PUT",
+        path: `${pathOf("nodes", id)}/mode`,
+        body: { order },
       }),
     putTaint: (id, taint, wish) =>
       send(one, {

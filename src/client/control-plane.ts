@@ -1,6 +1,16 @@
 /** What the client can ask about the control plane itself: servers, the way in for others, the load balancer. */
 import * as z from "zod";
 import {
+  type ServerConfigResource,
+  type ServerSettingsChange,
+  serverConfigListSchema,
+  serverConfigResourceSchema,
+} from "../wire/control-plane/server-config.ts";
+import {
+  type StoreSchemaResource,
+  storeSchemaResourceSchema,
+} from "../wire/control-plane/store-schema.ts";
+import {
   type CreatedJoinToken,
   createdJoinTokenSchema,
   type JoinTokenResource,
@@ -23,7 +33,15 @@ const anyAnswer = z.unknown();
 export interface ControlPlaneRequests {
   /** The servers of the control plane, as far as they answer. */
   servers(): Promise<ApiResult<z.output<typeof serverListSchema>>>;
+  /** Which schema the store has, and which the server that answers wants. */
+  storeSchema(): Promise<ApiResult<StoreSchemaResource>>;
   removeServer(id: string): Promise<ApiResult<unknown>>;
+  /** What each server has of its own. */
+  serverConfigs(): Promise<ApiResult<z.output<typeof serverConfigListSchema>>>;
+  changeServerConfig(
+    id: string,
+    change: ServerSettingsChange,
+  ): Promise<ApiResult<ServerConfigResource>>;
   loadBalancer(): Promise<ApiResult<z.output<typeof loadBalancerSchema>>>;
   /** `null`: there is none any more. */
   putLoadBalancer(address: string | null): Promise<ApiResult<z.output<typeof loadBalancerSchema>>>;
@@ -45,7 +63,16 @@ export function controlPlaneRequests(send: Send): ControlPlaneRequests {
   const place = (name: string, id: string): string => `/v1/${name}/${encodeURIComponent(id)}`;
   return {
     servers: () => send(serverListSchema, { method: "GET", path: "/v1/servers" }),
+    storeSchema: () => send(storeSchemaResourceSchema, { method: "GET", path: "/v1/schema" }),
     removeServer: (id) => send(anyAnswer, { method: "DELETE", path: place("servers", id) }),
+    serverConfigs: () =>
+      send(serverConfigListSchema, { method: "GET", path: "/v1/server-configs" }),
+    changeServerConfig: (id, body) =>
+      send(serverConfigResourceSchema, {
+        method: "PATCH",
+        path: place("server-configs", id),
+        body,
+      }),
     loadBalancer: () => send(loadBalancerSchema, { method: "GET", path: "/v1/load-balancer" }),
     putLoadBalancer: (loadBalancer) =>
       send(loadBalancerSchema, {

@@ -35,6 +35,12 @@ export const mutantNames = [
   "S8-overcommit",
   /** A manager places services on nodes whose taints they do not tolerate. */
   "S8-untolerated",
+  /** A manager places services on nodes that a person has disabled, flushed or put offline. */
+  "S8-not-enabled",
+  /** A manager fences a node that a person has put offline. */
+  "S8-offline-watched",
+  /** A manager recovers services although a person has frozen the cluster, failover included. */
+  "S8-frozen-failover",
   /** A manager takes services away from their volumes. */
   "S8-unbound",
   /** A manager forgets who waits for a node when one comes. */

@@ -7,6 +7,7 @@ import type { NodeJoinOptions, ServerJoinOptions } from "../cli/roles.ts";
 import { joinNode } from "../setup/join/join-node.ts";
 import { joinServer } from "../setup/join/join-server.ts";
 import { checkHost, checkServerName } from "../setup/place/names.ts";
+import { keepOffice } from "./keep-office.ts";
 import { startUnit } from "./start-unit.ts";
 
 /** Makes this machine another server. */
@@ -18,6 +19,8 @@ export async function joinServerRole(options: ServerJoinOptions, io: CliIo): Pro
   const wanted = { ...options, host: host.value, clock, version: programVersion };
   const joined = await joinServer(wanted);
   if (!joined.ok) return fail(1, joined.error);
+  const kept = await keepOffice(options, io);
+  if (!kept.ok) return kept;
   const { id, isNew } = joined.value;
   const next = isNew
     ? "; it enters when it is started, one server after the other"

@@ -19,6 +19,7 @@ import {
 import { openEngine } from "../setup/engine/open-engine.ts";
 import { engineOf } from "../setup/init-server.ts";
 import { type EtcdEngine, moveToEtcd } from "../setup/move/move-to-etcd.ts";
+import { notFrozen } from "../setup/not-frozen.ts";
 import {
   addressesOf,
   type ServerIdentity,
@@ -150,8 +151,12 @@ async function noteAndTarget(
   const note = { action: "server.move", subject: "control-plane", detail: "to etcd" };
   const entry = await auditByHand({ ...options, store }, note);
   if (!entry.ok) return entry;
-  const written = await store.txn({ compare: [], then: [entry.value] });
-  return written.ok ? await targetOf(options, places) : err(written.error.message);
+  const thawed = await notFrozen(store, options.clock.wallMs());
+  if (!thawed.ok) return thawed;
+  const written = await store.txn({ compare: [thawed.value], then: [entry.value] });
+  if (!written.ok) return err(written.error.message);
+  if (!written.value.succeeded) return err("the cluster was frozen just now");
+  return await targetOf(options, places);
 }
 
 /** Undefined: a member of this server's own. */

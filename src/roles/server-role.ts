@@ -8,9 +8,14 @@ import type { CliIo } from "../cli/io.ts";
 import type { ServerInitOptions, ServerRunOptions } from "../cli/roles.ts";
 import { exchangeFacade } from "../compat/exchange/facade.ts";
 import { ok } from "../core/result.ts";
+import type { LauncherState } from "../launcher/launched.ts";
+import type { OwnConfig } from "../server/own-config/own-config.ts";
 import { loadCertificates } from "../setup/engine/given-certificates.ts";
 import { initServer } from "../setup/init-server.ts";
+import { officeOf } from "../setup/office/office-file.ts";
+import { openOffice } from "../setup/office/open-office.ts";
 import { checkHost, checkServerName } from "../setup/place/names.ts";
+import { completeRestore } from "../setup/restore/restore-switch.ts";
 import { runInitialisedServer } from "../setup/run-server.ts";
 import {
   addressesOf,
@@ -18,20 +23,42 @@ import {
   type ServerIdentity,
   serverPlaces,
 } from "../setup/server-files.ts";
+import { keepOffice } from "./keep-office.ts";
 import { moveServer } from "./move-role.ts";
 import { startUnit } from "./start-unit.ts";
+
+/** What `main.ts` has for it. */
+export interface ServerRunParts {
+  readonly openLog: () => Promise<FlushableLog>;
+  readonly ownConfig: OwnConfig;
+  /** Whether a launcher looks after this process now. */
+  readonly launcher: () => LauncherState;
+  /** Executable and arguments of the guard of a floating address. */
+  readonly addressGuard: readonly string[];
+  readonly signal: AbortSignal;
+}
 
 /** A server whose data directory was initialised; undefined: it was not, so that it is run in the plain way. */
 export async function runServerOfDirectory(
   options: ServerRunOptions,
-  openLog: () => Promise<FlushableLog>,
-  signal: AbortSignal,
+  { openLog, ownConfig, launcher, addressGuard, signal }: ServerRunParts,
 ): Promise<Outcome | undefined> {
   const { dataDirectory, listen, profile } = options;
+  const restored = await completeRestore(dataDirectory);
+  if (!restored.ok) return fail(1, restored.error);
   const identity = await readIdentity(serverPlaces(dataDirectory));
   if (!identity.ok) return fail(1, identity.error);
-  if (identity.value === undefined) return undefined;
+  if (identity.value === undefined) return withoutOffice(options);
+  const settings = await officeOf(dataDirectory, options.office);
+  if (!settings.ok) return fail(1, settings.error);
   const log = await openLog();
+  const server = identity.value;
+  const parts = { server, dataDirectory, guardCommand: addressGuard, clock, log };
+  const office = await openOffice({ ...parts, settings: settings.value });
+  if (!office.ok) {
+    log.flush();
+    return fail(1, office.error);
+  }
   const ended = await runInitialisedServer({
     dataDirectory,
     identity: identity.value,
@@ -39,12 +66,23 @@ export async function runServerOfDirectory(
     initialSettings: profile === undefined ? undefined : { profile },
     facades: [exchangeFacade],
     version: programVersion,
+    ownConfig,
+    launcher,
+    office: office.value,
     clock,
     log,
     signal,
   });
+  await office.value.close();
   log.flush();
   return ended.ok ? done : fail(1, ended.error, "its log says more");
+}
+
+/** A server that was never initialised is one of a kind: nobody else could be manager in its place. */
+function withoutOffice({ office }: ServerRunOptions): Outcome | undefined {
+  if (Object.values(office).every((wish) => wish === undefined)) return undefined;
+  const what = "hooks and a floating address are for a server that was initialised";
+  return fail(2, what, "run first: holdfast server init");
 }
 
 /** Makes the first server, or moves the one that is here to etcd. */
@@ -60,6 +98,8 @@ export async function initServerRole(options: ServerInitOptions, io: CliIo): Pro
   const plan = { ...options, host: host.value, etcdCertificates, clock };
   const made = await initServer(plan);
   if (!made.ok) return fail(1, made.error);
+  const kept = await keepOffice(options, io);
+  if (!kept.ok) return kept;
   const { identity } = made.value;
   switch (made.value.kind) {
     case "already": {

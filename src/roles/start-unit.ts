@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { done, fail, type Outcome } from "../cli/failure.ts";
 import type { CliIo } from "../cli/io.ts";
+import { unitOfficeOf } from "../setup/office/office-file.ts";
 import { installUnit, startWords, type UnitKind } from "../setup/units.ts";
 
 /** Tells the person what was done. */
@@ -17,7 +18,8 @@ export async function startUnit(
     io.stdout.write(`start it with: holdfast ${startWords[kind]} --data ${dataDirectory}\n`);
     return done;
   }
-  const installed = await installUnit({ kind, dataDirectory, program: programPath() });
+  const office = kind === "server" ? await unitOfficeOf(dataDirectory) : undefined;
+  const installed = await installUnit({ kind, dataDirectory, program: programPath(), office });
   if (!installed.ok) {
     return fail(
       1,

@@ -39,6 +39,8 @@ export interface ElectionOptions {
   readonly untilUnreachable?:
     | ((serverId: string, signal: AbortSignal) => Promise<boolean>)
     | undefined;
+  /** How long the office must be vacant before this server stands for it; default: it stands at once. */
+  readonly standBackMs?: (() => number) | undefined;
   /** Defaults: the constants above; tests make them shorter. */
   readonly ttlMs?: number | undefined;
   readonly renewEveryMs?: number | undefined;
@@ -76,12 +78,23 @@ async function candidate(
   const read = await store.get(keys.manager);
   if (!read.ok) return failed(read.error);
   const { entry } = read.value;
-  if (entry === undefined) return await stand(options);
+  if (entry === undefined) {
+    return (await othersGoFirst(options)) ? "again" : await stand(options);
+  }
   const { serverId } = readRecord(managerRecordSchema, entry.key, entry.value);
   const { createRevision } = entry;
   // An earlier life of this server, whose place is taken: it cannot come back.
   if (serverId === options.serverId) return await depose(options, { serverId, createRevision });
   return await untilOver(options, { serverId, createRevision, revision: read.value.revision });
+}
+
+/** Leaves a vacant office to others for a while; whether one of them has taken it. */
+async function othersGoFirst(options: ElectionOptions): Promise<boolean> {
+  const waitMs = options.standBackMs?.() ?? 0;
+  if (waitMs <= 0) return false;
+  await pause(options.clock, waitMs, options.signal);
+  const read = await options.store.get(keys.manager);
+  return options.signal.aborted || !read.ok || read.value.entry !== undefined;
 }
 
 interface Incumbent {

@@ -3,8 +3,10 @@
  * conditional on the election (S5) and on the epochs that the effects rest on (S4).
  */
 import { assertNever } from "../core/assert.ts";
+import type { Reason } from "../core/explain/reason.ts";
 import type { FleetEffect } from "../core/fleet/effect.ts";
-import type { EpochCondition, ManagerEffect, NodeTransition } from "../core/manager/effect.ts";
+import type { ManagerEffect, NodeTransition } from "../core/manager/effect.ts";
+import type { EpochCondition } from "../core/model/epoch-condition.ts";
 import { isMoving, isPlaced, type ServiceStatus } from "../core/model/service.ts";
 import { mutated } from "../core/mutation.ts";
 import type { InstantMs } from "../core/time.ts";
@@ -152,6 +154,9 @@ class DraftBuilder {
         return undefined;
       case "purge-node":
         return this.#purgeNode(effect);
+      case "end-freeze":
+        this.#endFreeze(effect.reason);
+        return undefined;
       case "put-arming-state":
       case "put-rejected-rules":
       case "announce":
@@ -163,8 +168,12 @@ class DraftBuilder {
   }
 
   #addFleet(effect: FleetEffect): string | undefined {
-    const { fleet, now } = this.#options;
-    const part = fleetPartOf(effect, { mirror: fleet, now });
+    const { fleet, mirror, now } = this.#options;
+    const part = fleetPartOf(effect, {
+      mirror: fleet,
+      now,
+      compareEpoch: (condition) => compareEpoch(condition, mirror),
+    });
     if (!part.ok) return part.error;
     for (const compare of part.value.compare) this.#compares.set(compare.key, compare);
     for (const operation of part.value.operations) this.#operations.set(operation.key, operation);
@@ -275,6 +284,17 @@ class DraftBuilder {
     return undefined;
   }
 
+  /** A freeze that was made or changed in the meantime stays. */
+  #endFreeze(reason: Reason): void {
+    const { mirror, now } = this.#options;
+    const stored = mirror.freeze();
+    if (stored?.untilMs === undefined || now < stored.untilMs) return;
+    const key = keys.freeze;
+    this.#compares.set(key, { kind: "modified-at", key, revision: stored.revision });
+    this.#delete(key);
+    this.#event({ kind: "cluster", subject: "cluster", reason });
+  }
+
   /** What concerns the cluster as a whole. */
   #tell(effect: TellingEffect): void {
     switch (effect.kind) {
@@ -291,7 +311,7 @@ class DraftBuilder {
       case "announce": {
         const { subject, reason } = effect;
         const isOfRule = reason.code === "rule-rejected" || reason.code === "rule-in-force";
-        const kind = isOfRule ? "rule" : "cluster";
+        const kind = isOfRule ? "rule" : reason.code === "node-mode" ? "node" : "cluster";
         this.#event({ kind, subject, reason });
         return;
       }

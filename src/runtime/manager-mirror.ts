@@ -12,6 +12,7 @@ import {
   armingStateRecordSchema,
   commandRecordSchema,
   epochRecordSchema,
+  freezeRecordSchema,
   groupRecordSchema,
   keys,
   leaseRecordSchema,
@@ -28,6 +29,7 @@ import {
 import {
   clusterSettingsOf,
   commandOf,
+  freezeOf,
   nameIn,
   nodeIdIn,
   readRecord,
@@ -46,6 +48,7 @@ export const managerPrefixes: readonly string[] = [
   keys.rules,
   keys.arming,
   keys.armingState,
+  keys.freeze,
   keys.epochs,
   keys.nodes,
   keys.nodeStates,
@@ -81,7 +84,15 @@ export interface MirroredNode {
   readonly revision: StoreRevision;
 }
 
+/** A freeze that is in the store, in force or not. */
+export interface MirroredFreeze {
+  readonly untilMs: number | undefined;
+  readonly revision: StoreRevision;
+}
+
 export interface ManagerMirror {
+  /** Undefined: the cluster is not frozen. */
+  freeze(): MirroredFreeze | undefined;
   /** The store's epoch of a node; undefined: it has none yet, which counts as 0. */
   epochOf(node: NodeId): MirroredEpoch | undefined;
   serviceOf(service: ServiceId): MirroredService | undefined;
@@ -99,6 +110,7 @@ export function createManagerMirror(): ManagerMirror {
   const services = new Map<ServiceId, MirroredService>();
   const commands = new Map<ServiceId, MirroredCommand>();
   const nodes = new Map<NodeId, MirroredNode>();
+  let freeze: MirroredFreeze | undefined;
 
   function remember(entry: StoredEntry): void {
     if (entry.key.startsWith(keys.epochs)) {
@@ -113,6 +125,9 @@ export function createManagerMirror(): ManagerMirror {
     } else if (entry.key.startsWith(keys.nodes)) {
       const { identity } = readRecord(nodeRecordSchema, entry.key, entry.value);
       nodes.set(nodeIdIn(entry.key, keys.nodes), { identity, revision: entry.modRevision });
+    } else if (entry.key === keys.freeze) {
+      const { untilMs } = readRecord(freezeRecordSchema, entry.key, entry.value);
+      freeze = { untilMs, revision: entry.modRevision };
     }
   }
 
@@ -121,9 +136,11 @@ export function createManagerMirror(): ManagerMirror {
     if (key.startsWith(keys.services)) services.delete(serviceIdIn(key, keys.services));
     if (key.startsWith(keys.commands)) commands.delete(serviceIdIn(key, keys.commands));
     if (key.startsWith(keys.nodes)) nodes.delete(nodeIdIn(key, keys.nodes));
+    if (key === keys.freeze) freeze = undefined;
   }
 
   return {
+    freeze: () => freeze,
     epochOf: (node) => epochs.get(node),
     serviceOf: (service) => services.get(service),
     commandOf: (service) => commands.get(service),
@@ -210,6 +227,16 @@ const meanings: readonly (readonly [string, Meaning])[] = [
         return { kind: "arming-changed", mode };
       },
       deleted: () => ({ kind: "arming-changed", mode: "armed" }),
+    },
+  ],
+  [
+    keys.freeze,
+    {
+      put(key, value) {
+        const freeze = freezeOf(readRecord(freezeRecordSchema, key, value));
+        return { kind: "freeze-changed", freeze };
+      },
+      deleted: () => ({ kind: "freeze-changed", freeze: undefined }),
     },
   ],
   [

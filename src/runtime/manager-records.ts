@@ -2,6 +2,7 @@
 import { assert, assertNever, InvariantError } from "../core/assert.ts";
 import type { Reason } from "../core/explain/reason.ts";
 import { epochOf, type NodeId, type ServiceId } from "../core/ids.ts";
+import type { Freeze } from "../core/model/freeze.ts";
 import type { NodeRegistration } from "../core/model/node.ts";
 import type { Rule } from "../core/model/rule.ts";
 import type {
@@ -18,6 +19,7 @@ import type { JsonValue } from "../ports/store.ts";
 import type { RuleConfig } from "../wire/placement.ts";
 import type {
   CommandRecord,
+  FreezeRecord,
   NodeRecord,
   ReportRecord,
   ServiceRecord,
@@ -56,6 +58,16 @@ function recordsOf(value: object): WeakMap<object, unknown> {
   return records;
 }
 
+/** A freeze as the core takes it. */
+export function freezeOf({ by, reason, untilMs, failover }: FreezeRecord): Freeze {
+  return {
+    by,
+    because: reason,
+    untilMs: untilMs === undefined ? undefined : instantMs(untilMs),
+    failover: failover ? "goes-on" : "held",
+  };
+}
+
 /** A record as the store takes it: fields that are undefined are left out. */
 export function jsonOf(record: object): JsonValue {
   return JSON.parse(JSON.stringify(record)) as JsonValue; // what JSON.parse makes is JSON
@@ -84,8 +96,8 @@ export function clusterSettingsOf(settings: Settings): ClusterSettings {
 
 /** The node as the manager sees it. */
 export function registrationOf(record: NodeRecord): NodeRegistration {
-  const { node, confirmedOffEpoch, maintenance, capacity, taints } = record;
-  return { id: node, confirmedOffEpoch, maintenance, capacity, taints };
+  const { node, confirmedOffEpoch, maintenance, mode, capacity, taints } = record;
+  return { id: node, confirmedOffEpoch, maintenance, mode, capacity, taints };
 }
 
 /** The rule as the core takes it. */

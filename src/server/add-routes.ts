@@ -1,6 +1,7 @@
 /** All routes of a server, in scopes of those who call them. */
 import { guardRoutes } from "./access/guard-routes.ts";
 import { createPasswordDesk } from "./access/password-desk.ts";
+import { backupRoutes } from "./backup/backup-routes.ts";
 import type { ServerContext } from "./context.ts";
 import type { App } from "./http/app.ts";
 import type { Facade } from "./http/facade.ts";
@@ -12,9 +13,13 @@ import { agentRoutes } from "./routes/agent-routes.ts";
 import { armingRoutes } from "./routes/arming-routes.ts";
 import { bundleRoutes, peerBundleRoutes } from "./routes/bundles-routes.ts";
 import { clusterRoutes } from "./routes/cluster-routes.ts";
+import { configRoutes } from "./routes/control-plane/config-routes.ts";
+import { freezeRoutes } from "./routes/control-plane/freeze-routes.ts";
 import { joinRoutes, joinTokenRoutes } from "./routes/control-plane/join-routes.ts";
 import { peerRoutes } from "./routes/control-plane/peer-routes.ts";
+import { schemaRoutes } from "./routes/control-plane/schema-routes.ts";
 import { serverRoutes } from "./routes/control-plane/servers-routes.ts";
+import { upgradeRoutes } from "./routes/control-plane/upgrade-routes.ts";
 import { eventRoutes } from "./routes/events-routes.ts";
 import { execRoutes } from "./routes/exec-routes.ts";
 import { agentUpgradeRoutes } from "./routes/fleet/agent-upgrade-routes.ts";
@@ -37,6 +42,7 @@ export function addRoutes(app: App, context: ServerContext, facades: readonly Fa
     clusterRoutes(people, context);
     settingsRoutes(people, context);
     armingRoutes(people, context);
+    freezeRoutes(people, context);
     nodeRoutes(people, context);
     groupRoutes(people, context);
     fleetRoutes(people, context);
@@ -50,8 +56,12 @@ export function addRoutes(app: App, context: ServerContext, facades: readonly Fa
     userRoutes(people, context, desk);
     sessionRoutes(people, context, desk);
     serverRoutes(people, context);
+    configRoutes(people, context);
+    schemaRoutes(people, context);
+    upgradeRoutes(people, context);
     joinTokenRoutes(people, context);
     bundleRoutes(people, context);
+    backupRoutes(people, context);
   });
   app.register(async (scope) => {
     const peers = scope as App; // as above

@@ -85,6 +85,26 @@ export async function writeAdminToken(
   });
 }
 
+/** The text of a file of the server's own; undefined: there is none. */
+export async function readOwnFile(path: string): Promise<Result<string | undefined, string>> {
+  return await attempt(`cannot read "${path}"`, async () => await readIfThere(path));
+}
+
+/** Replaces a file of the server's own, for its owner only; it is on the disk, and whole, when this returns. */
+export async function writeOwnFile(path: string, text: string): Promise<Result<void, string>> {
+  return await attempt(`cannot write "${path}"`, async () => {
+    const draft = `${path}.new`;
+    const file = await open(draft, "w", 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  });
+}
+
 async function replaceFile(path: string, text: string, mode: number): Promise<void> {
   const draft = `${path}.new`;
   await writeFile(draft, text, { mode });

@@ -1,6 +1,7 @@
 /** Starts a control-plane server on an open store, and stops it in order. */
 import type { AddressInfo } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import type { ServerSecrets } from "../backup/item.ts";
 import { assert } from "../core/assert.ts";
 import { sentenceOfSystemError } from "../core/explain/system-error.ts";
 import { err, ok, type Result } from "../core/result.ts";
@@ -9,8 +10,6 @@ import type { Log } from "../ports/log.ts";
 import type { MemberAdmin } from "../ports/members.ts";
 import type { LeaseId, Store, StoreError } from "../ports/store.ts";
 import { type ElectionOptions, runElection } from "../runtime/election.ts";
-import { createManagerDesk } from "../runtime/manager-desk.ts";
-import { type ManagerOptions, runManager } from "../runtime/manager-loop.ts";
 import { pause } from "../runtime/manager-pulse.ts";
 import type { SettingsInput } from "../wire/settings.ts";
 import { addRoutes } from "./add-routes.ts";
@@ -18,9 +17,9 @@ import { createAgentRelays } from "./agents/agent-relays.ts";
 import { createInstructionHub } from "./agents/instruction-hub.ts";
 import { openBundles } from "./bundles/bundles.ts";
 import type { BundleKeeper } from "./bundles/keeper.ts";
+import { type PackageSource, packageSource } from "./bundles/package-source.ts";
 import type { ServerContext } from "./context.ts";
 import type { ControlPlane } from "./control-plane/control-plane.ts";
-import { runKeeper } from "./control-plane/keeper/keeper.ts";
 import { keepPresence, openPresence, type Presence } from "./control-plane/presence.ts";
 import { registerServer } from "./control-plane/registration.ts";
 import { createServerReach, type ServerReach } from "./control-plane/server-reach.ts";
@@ -29,11 +28,17 @@ import { prepareCluster } from "./first-start.ts";
 import { type App, createApp, type TlsCredentials } from "./http/app.ts";
 import type { Facade } from "./http/facade.ts";
 import { createStreamSet } from "./http/sse.ts";
+import type { OfficeParts } from "./office/duties.ts";
+import { dutiesOf, leadOffice } from "./office/lead-office.ts";
+import type { OwnConfig } from "./own-config/own-config.ts";
+import { type ToldConfig, tellConfig } from "./own-config/tell-config.ts";
+import { ownHealth } from "./own-health.ts";
 import { createReadiness } from "./readiness.ts";
+import { openSchema, programOf, type SchemaOptions } from "./schema/open-schema.ts";
 import { type ToldPlace, tellPlace } from "./tell-place.ts";
 import { type ClusterView, openClusterView, type RunningView } from "./view/cluster-view.ts";
 
-export interface ServerOptions {
+export interface ServerOptions extends Pick<SchemaOptions, "migrations" | "check" | "saveBefore"> {
   /** Open; the server does not close it. */
   readonly store: Store;
   readonly clock: Clock;
@@ -53,6 +58,12 @@ export interface ServerOptions {
   readonly controlPlane?: ControlPlaneOptions | undefined;
   /** Interfaces of other systems that it has besides its own; default: none. */
   readonly facades?: readonly Facade[] | undefined;
+  /** What it has of its own, for people to see and change; default: nothing that they could. */
+  readonly ownConfig?: OwnConfig | undefined;
+  /** What goes with the office of manager on this machine; default: nothing. Whoever opened it closes it. */
+  readonly office?: OfficeParts | undefined;
+  /** What a backup holds of the server's own files; default: none of them. */
+  readonly secrets?: (() => Promise<Result<ServerSecrets, string>>) | undefined;
   /** Times of the election; default: the election's own. */
   readonly election?: Pick<ElectionOptions, "ttlMs" | "renewEveryMs"> | undefined;
 }
@@ -73,6 +84,12 @@ export interface RunningServer {
   /** Takes other certificates for connections that begin from now on. The error says why it keeps what it has. */
   setTls(tls: TlsCredentials): Result<void, string>;
   readonly serverId: string;
+  /** Packages of Holdfast that this server can get. */
+  readonly packages: PackageSource;
+  /** Whether it takes its full part; the error says what is missing. */
+  health(): Promise<Result<void, string>>;
+  /** Is manager no more, nor a candidate; it goes on serving. Resolves when another one may be manager. */
+  stepDown(): Promise<void>;
   /** Stops accepting, ends streams, steps down as manager. Idempotent. The store stays open. */
   close(): Promise<void>;
   /** Resolves when it was closed; rejects when it stopped by itself: its store ended, or a bug. */
@@ -81,9 +98,20 @@ export interface RunningServer {
 
 /** Starts a server. The error is one line for the operator. */
 export async function startServer(options: ServerOptions): Promise<Result<RunningServer, string>> {
-  const { dataDirectory, clock, log, store } = options;
-  const directory = await prepareDirectory(dataDirectory);
+  const directory = await prepareDirectory(options.dataDirectory);
   if (!directory.ok) return directory;
+  const schema = await openSchema(options);
+  if (!schema.ok) return schema;
+  if (schema.value.kind === "wait") return err(schema.value.because);
+  const { store, untilClosed } = schema.value;
+  return await startOn({ ...options, store }, untilClosed);
+}
+
+async function startOn(
+  options: ServerOptions,
+  untilClosed: Parts["untilClosed"],
+): Promise<Result<RunningServer, string>> {
+  const { dataDirectory, clock, log, store } = options;
   const kept = await readServerId(dataDirectory);
   if (!kept.ok) return kept;
   const serverId = options.serverId ?? kept.value;
@@ -108,7 +136,9 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
     stop.abort();
     return bundles;
   }
-  const context = contextOf(options, { serverId, running: running.value, bundles: bundles.value });
+  const certificatePem = () => tls.current?.certificatePem;
+  const parts = { serverId, running: running.value, bundles: bundles.value, certificatePem };
+  const context = contextOf(options, parts);
   const app = await createApp({ ...context, tls: options.controlPlane?.tls });
   addRoutes(app, context, options.facades ?? []);
   const listening = await listen(app, options);
@@ -125,13 +155,14 @@ export async function startServer(options: ServerOptions): Promise<Result<Runnin
   await place.told;
   const { done: viewDone } = running.value;
   const { value: lease } = registered;
-  return ok(run(options, { context, app, url, stop, tls, viewDone, lease, place }));
+  return ok(run(options, { context, app, url, stop, tls, viewDone, lease, place, untilClosed }));
 }
 
 interface ContextParts {
   readonly serverId: string;
   readonly running: RunningView;
   readonly bundles: BundleKeeper;
+  readonly certificatePem: () => string | undefined;
 }
 
 function contextOf(options: ServerOptions, parts: ContextParts): ServerContext {
@@ -139,25 +170,36 @@ function contextOf(options: ServerOptions, parts: ContextParts): ServerContext {
   const { store, clock, log, version, answers = "trusted" } = options;
   const { view } = running;
   const hub = createInstructionHub(view);
-  const advertisedUrl = options.controlPlane?.controlPlane.self.url;
-  return {
+  const controlPlane = options.controlPlane?.controlPlane;
+  const advertisedUrl = controlPlane?.self.url;
+  const base = {
     store,
     clock,
     log: log.with({ component: "server" }),
     view,
-    readiness: createReadiness({ store, clock, view }),
     serverId,
+    controlPlane,
+  };
+  return {
+    ...base,
+    office: dutiesOf(base, options.office),
+    readiness: createReadiness({ store, clock, view }),
     version,
+    schema: programOf(options).migrations.schema,
     streams: createStreamSet(),
     instructions: hub,
     bundles,
     relays: createAgentRelays({ store, clock, view, hub, advertisedUrl }),
-    controlPlane: options.controlPlane?.controlPlane,
     reach: reachOf(options, view),
     members: options.controlPlane?.admin,
+    dataDirectory: options.dataDirectory,
+    secrets: options.secrets ?? noSecrets,
+    certificatePem: parts.certificatePem,
     answers,
   };
 }
+
+const noSecrets = () => Promise.resolve(ok({ files: [], cluster: undefined }));
 
 function reachOf(
   { controlPlane, clock }: ServerOptions,
@@ -194,10 +236,11 @@ async function register(
 
 /** Only where others can be managers does anybody look whether it is there. */
 async function presenceOf(
-  { store }: ServerOptions,
+  { store, version }: ServerOptions,
   { engine, self }: ControlPlane,
 ): Promise<Result<Presence, StoreError> | undefined> {
-  return engine === "etcd" ? await openPresence(store, self.id) : undefined;
+  if (engine !== "etcd") return undefined;
+  return await openPresence(store, { serverId: self.id, version });
 }
 
 /** Without it nobody could tell whose member of the store it is. */
@@ -217,8 +260,8 @@ async function memberIdOf(
 }
 
 /** A member whose quorum is there answers within moments. */
-const memberAttemptsMax = 20;
-const memberAgainMs = 500;
+const memberAttemptsMax = 100;
+const memberAgainMs = 100;
 
 async function listen(app: App, options: ServerOptions): Promise<Result<string, string>> {
   const { host, port } = options.listen;
@@ -255,14 +298,18 @@ interface Parts {
   /** Of its sign of life. */
   readonly lease: LeaseId | undefined;
   readonly place: ToldPlace;
+  /** Rejects when another server has brought the store to a schema that is not this one's. */
+  untilClosed(signal: AbortSignal): Promise<void>;
 }
 
-/** The manager, and beside it the keeper of the servers, for one time of office. */
-async function lead(context: ServerContext, options: ManagerOptions): Promise<void> {
-  const desk = createManagerDesk();
-  // Whoever waits for the manager to write something must not wait for ever.
-  const managing = runManager({ ...options, desk }).finally(() => desk.close());
-  await Promise.all([managing, runKeeper({ context, desk, term: options.term })]);
+/** Others hear of it, and it hears of what they want, for as long as it runs. */
+function tellOwnConfig(
+  { ownConfig, store, clock, log }: ServerOptions,
+  { view, serverId, controlPlane }: ServerContext,
+): ToldConfig | undefined {
+  if (ownConfig === undefined) return undefined;
+  const name = controlPlane?.self.name ?? serverId;
+  return tellConfig({ store, clock, log, view, config: ownConfig, serverId, name });
 }
 
 function run(options: ServerOptions, parts: Parts): RunningServer {
@@ -271,6 +318,8 @@ function run(options: ServerOptions, parts: Parts): RunningServer {
   const { serverId } = context;
   const resign = new AbortController();
   const managerLog = options.log.with({ component: "manager" });
+  const duties = context.office;
+  duties?.begin();
   const election = runElection({
     ...options.election,
     store,
@@ -279,13 +328,16 @@ function run(options: ServerOptions, parts: Parts): RunningServer {
     log: managerLog,
     signal: resign.signal,
     untilUnreachable: context.reach?.untilUnreachable,
-    lead: (term) => lead(context, { store, clock, log: managerLog, term }),
+    standBackMs: () => duties?.standBackMs() ?? 0,
+    lead: (term) => leadOffice(context, { store, clock, log: managerLog, term }),
   });
   const { lease } = parts;
+  const self = { store, clock, serverId, version: options.version, log: managerLog };
   const presence =
     lease === undefined
       ? Promise.resolve()
-      : keepPresence({ store, clock, log: managerLog, serverId, lease, signal: resign.signal });
+      : keepPresence({ ...self, lease, signal: resign.signal });
+  const toldConfig = tellOwnConfig(options, context);
   let closing: Promise<void> | undefined;
   // In this order: nobody new comes in, those inside are sent out, the office is free, the view ends.
   const shutDown = async () => {
@@ -294,9 +346,11 @@ function run(options: ServerOptions, parts: Parts): RunningServer {
     context.relays.closeAll();
     await context.bundles.close();
     await app.close();
+    duties?.stopping();
     resign.abort();
     // A bug in the manager is told by `closed`; here it only must not keep the rest open.
-    await Promise.allSettled([election, presence]);
+    await Promise.allSettled([election, presence, election.then(() => duties?.ended())]);
+    await toldConfig?.end();
     stop.abort();
     await parts.viewDone;
     await parts.place.end();
@@ -309,6 +363,7 @@ function run(options: ServerOptions, parts: Parts): RunningServer {
     election,
     presence,
     context.bundles.done,
+    parts.untilClosed(stop.signal),
     parts.viewDone.then((end) => {
       if (!end.ok && closing === undefined) throw new Error(end.error.message);
     }),
@@ -317,13 +372,22 @@ function run(options: ServerOptions, parts: Parts): RunningServer {
   });
   // Whoever waits for `closed` hears of it; without anybody it must not end the process a second time.
   closed.catch(() => undefined);
-  const setTls = (tls: TlsCredentials): Result<void, string> => {
-    const { server } = app;
-    // The app's type knows plain HTTP only; with certificates it was made as an HTTPS server.
-    if (!(server instanceof TlsServer)) return err("this server speaks plain HTTP");
-    const swapped = options.controlPlane?.swapCertificate(server, tls) ?? ok(undefined);
-    if (swapped.ok) parts.tls.current = tls;
-    return swapped;
+  const setTls = (tls: TlsCredentials) => showTls(options, parts, tls);
+  const stepDown = async () => {
+    duties?.stopping();
+    resign.abort();
+    await Promise.allSettled([election]); // a bug in the manager is told by `closed`
   };
-  return { url, serverId, setTls, close, closed };
+  const health = () => ownHealth(context);
+  const packages = packageSource(context);
+  return { url, serverId, packages, health, setTls, stepDown, close, closed };
+}
+
+function showTls(options: ServerOptions, parts: Parts, tls: TlsCredentials): Result<void, string> {
+  const { server } = parts.app;
+  // The app's type knows plain HTTP only; with certificates it was made as an HTTPS server.
+  if (!(server instanceof TlsServer)) return err("this server speaks plain HTTP");
+  const swapped = options.controlPlane?.swapCertificate(server, tls) ?? ok(undefined);
+  if (swapped.ok) parts.tls.current = tls;
+  return swapped;
 }

@@ -4,9 +4,13 @@
  */
 import { swapCertificate } from "../adapters/certificates/hot-swap.ts";
 import { openPkiDirectory } from "../adapters/certificates/pki-directory.ts";
+import { isStatementOf } from "../adapters/certificates/statement.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { PkiDirectory } from "../ports/certificates.ts";
+import { untilSchema, type WaitingContext } from "../server/schema/until-schema.ts";
 import { type RunningServer, startServer } from "../server/start.ts";
+import { schemaActs } from "../server/upgrade/waiting/acts.ts";
+import { runWaitingCarrier } from "../server/upgrade/waiting/carrier.ts";
 import { openCredentials, type ServerCredentials } from "./engine/credentials.ts";
 import { type OpenEngine, openEngine } from "./engine/open-engine.ts";
 import { applyFirstPlan } from "./first-plan.ts";
@@ -15,9 +19,12 @@ import { openLocalControlPlane } from "./local-control-plane.ts";
 import { createMover, type Mover } from "./move/mover.ts";
 import { listenHostsOf } from "./place/machine.ts";
 import { completeRecovery } from "./recover/recovery-switch.ts";
+import { readServerSecrets } from "./restore/server-secrets.ts";
 import type { RunServerOptions } from "./run-options.ts";
+import { saveBeforeMigration } from "./save-before-migration.ts";
 import { readEngine, type ServerPlaces, type StoreEngine, serverPlaces } from "./server-files.ts";
 import { runSideTasks } from "./side-tasks.ts";
+import { followServerOrders, type OrderFollower } from "./upgrade/follow-orders.ts";
 
 interface Parts {
   readonly options: RunServerOptions;
@@ -29,6 +36,8 @@ interface Parts {
 /** Why one round of serving ended. */
 type RoundEnd =
   | { readonly kind: "asked" }
+  /** The launcher is to start another version. */
+  | { readonly kind: "handed-over" }
   | { readonly kind: "moved"; readonly engine: OpenEngine };
 
 /** Resolves when it was told to end and has. The error is one line for the operator. */
@@ -63,7 +72,7 @@ async function serveUntilAsked(parts: Parts, stored: StoreEngine): Promise<Resul
     entering = undefined;
     await engine.close();
     if (!end.ok) return end;
-    if (end.value.kind === "asked") return ok(undefined);
+    if (end.value.kind !== "moved") return ok(undefined);
     engine = end.value.engine;
   }
 }
@@ -97,6 +106,10 @@ async function serve(
   engine: OpenEngine,
   entering: Entering = notEntering,
 ): Promise<Result<RoundEnd, string>> {
+  const ready = await waitForSchema(parts, engine);
+  if (!ready.ok || ready.value !== "ready") await entering.givenUp();
+  if (!ready.ok) return ready;
+  if (ready.value !== "ready") return ok({ kind: ready.value });
   const mover = createMover(engine, engineOptionsOf(parts));
   const server = await start(parts, engine, mover);
   if (!server.ok) {
@@ -110,8 +123,63 @@ async function serve(
     ? await serveUntilEnd(parts, engine, { mover, server: server.value })
     : registered;
   await mover.end();
+  // Others decide from now on, while those that are inside here are still served.
+  const isReplaced = end.ok && end.value.kind === "handed-over";
+  if (isReplaced && engine.engine === "etcd") await server.value.stepDown();
   await server.value.close();
   return end;
+}
+
+/** Nothing is written before the store has the shape that this program writes. */
+async function waitForSchema(
+  parts: Parts,
+  { store, ended }: OpenEngine,
+): Promise<Result<"ready" | "asked" | "handed-over", string>> {
+  const { options, credentials } = parts;
+  return await untilSchema({
+    ...options,
+    store,
+    storeEnded: ended,
+    serverId: options.identity.id,
+    saveBefore: saveBeforeMigration({ ...options, serverId: options.identity.id }),
+    listen: listenOf(options),
+    tls: credentials.api(),
+    whileWaiting: (context) => {
+      const { handOver, ended: ordersEnded } = followWhileWaiting(parts, context);
+      const carried = carryWhileWaiting(parts, context);
+      const all = Promise.all([ordersEnded, carried, options.whileWaiting?.(context)]);
+      return { handOver, ended: all.then(() => undefined) };
+    },
+  });
+}
+
+/** A server on trial proves itself by waiting for the schema that it was promised; it can also be told to go back. */
+function followWhileWaiting(
+  { options, credentials }: Parts,
+  { store, schema, signal }: WaitingContext,
+): OrderFollower {
+  const { identity, clock, log, dataDirectory, version, launcher = () => "none" } = options;
+  return followServerOrders({
+    ...{ store, clock, log, dataDirectory, version, launcher, signal },
+    serverId: identity.id,
+    isSigned: (statement, signature) =>
+      isStatementOf(credentials.api().authorityPem, statement, signature),
+    packages: undefined,
+    health: () => Promise.resolve(err(`it waits for schema ${schema} of the store`)),
+    waitsForSchema: schema,
+  });
+}
+
+/** Whoever of those that wait is elected brings the store to the schema that they wait for. */
+function carryWhileWaiting({ options }: Parts, { store, signal }: WaitingContext): Promise<void> {
+  const { clock, log, identity, version, migrations, check } = options;
+  const common = { store, clock, serverId: identity.id };
+  const acts = schemaActs({ ...common, version, migrations, check });
+  return runWaitingCarrier({ ...common, log, acts, signal });
+}
+
+function listenOf({ listen, identity }: RunServerOptions): NonNullable<RunServerOptions["listen"]> {
+  return listen ?? { host: listenHostsOf(identity.host).api, port: identity.port };
 }
 
 async function start(
@@ -143,11 +211,16 @@ async function start(
     clock,
     log,
     dataDirectory: options.dataDirectory,
-    listen: options.listen ?? { host: listenHostsOf(identity.host).api, port: identity.port },
+    listen: listenOf(options),
     serverId: identity.id,
     version: options.version,
+    migrations: options.migrations,
+    check: options.check,
+    ownConfig: options.ownConfig,
+    office: options.office,
     initialSettings: options.initialSettings,
     facades: options.facades,
+    secrets: () => readServerSecrets(options.dataDirectory),
     controlPlane: {
       controlPlane: controlPlane.value,
       tls: credentials.api(),
@@ -170,6 +243,7 @@ async function serveUntilEnd(
   const { signal } = parts.options;
   const stop = new AbortController();
   const tasks = runSideTasks({ ...parts, engine, server, signal: stop.signal });
+  const orders = followOrders(parts, engine, { mover, server, signal: stop.signal });
   const asked = Promise.withResolvers<RoundEnd>();
   const onAsked = (): void => asked.resolve({ kind: "asked" });
   signal.addEventListener("abort", onAsked, { once: true });
@@ -177,6 +251,7 @@ async function serveUntilEnd(
   try {
     return await Promise.race([
       asked.promise.then(ok),
+      orders.handOver.then(() => ok({ kind: "handed-over" as const })),
       mover.moved.then((next) => ok({ kind: "moved" as const, engine: next })),
       engine.ended.then((why) => err(why ?? "the store was closed")),
       server.closed.then(() => err("the server ended by itself")),
@@ -188,5 +263,24 @@ async function serveUntilEnd(
     signal.removeEventListener("abort", onAsked);
     stop.abort();
     await tasks.ended;
+    await orders.ended;
   }
+}
+
+/** What the cluster wants of this server's own program. */
+function followOrders(
+  { options, credentials }: Parts,
+  { store }: OpenEngine,
+  { mover, server, signal }: Serving & { readonly signal: AbortSignal },
+): OrderFollower {
+  const { identity, clock, log, dataDirectory, version, launcher = () => "none" } = options;
+  return followServerOrders({
+    ...{ store, clock, log, dataDirectory, version, launcher, signal },
+    serverId: identity.id,
+    isSigned: (statement, signature) =>
+      isStatementOf(credentials.api().authorityPem, statement, signature),
+    packages: server.packages,
+    health: server.health,
+    busy: () => (mover.status().state === "going-on" ? "its store is being moved" : undefined),
+  });
 }

@@ -98,6 +98,16 @@ export function readIdentity(
   return readJson(places.identityFile, identitySchema);
 }
 
+/** An identity from the text of its file. */
+export function parseIdentity(text: string): Result<ServerIdentity, string> {
+  try {
+    const parsed = identitySchema.safeParse(JSON.parse(text));
+    return parsed.success ? ok(parsed.data) : err("it is not what holdfast writes");
+  } catch {
+    return err("it is not JSON");
+  }
+}
+
 /** Which engine holds the truth; undefined: the directory was never initialised to its end. */
 export function readEngine(places: ServerPlaces): Promise<Result<StoreEngine | undefined, string>> {
   return readJson(places.engineFile, engineSchema);
@@ -119,7 +129,8 @@ export function writeEngine(
   return writeJson(places.engineFile, engine);
 }
 
-async function readJson<T>(
+/** A file that Holdfast has written; undefined: it is not there. */
+export async function readJson<T>(
   path: string,
   schema: z.ZodType<T>,
 ): Promise<Result<T | undefined, string>> {
@@ -140,7 +151,8 @@ async function readJson<T>(
   }
 }
 
-async function writeJson(path: string, value: unknown): Promise<Result<void, string>> {
+/** Replaces a file in one step, for its owner only. */
+export async function writeJson(path: string, value: unknown): Promise<Result<void, string>> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await replaceFile(path, `${JSON.stringify(value, undefined, 2)}\n`, 0o600);

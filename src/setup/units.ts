@@ -13,8 +13,17 @@ export interface UnitOptions {
   readonly dataDirectory: string;
   /** The executable `holdfast`. */
   readonly program: string;
+  /** A server that holds a floating address needs rights for it, and one with hooks time to end. */
+  readonly office?: UnitOffice | undefined;
   /** Default: `/etc/systemd/system`. */
   readonly folder?: string | undefined;
+}
+
+/** What a server's unit has to allow besides. */
+export interface UnitOffice {
+  readonly hasAddress: boolean;
+  /** 0: it has no hooks. */
+  readonly hookTimeLimitMs: number;
 }
 
 /** `started`: systemd runs it now. `written`: systemd does not run here; `command` starts it by hand. */
@@ -22,8 +31,8 @@ export type UnitOutcome =
   | { readonly kind: "started"; readonly unit: string }
   | { readonly kind: "written"; readonly unit: string; readonly command: string };
 
-/** Commands that run them; an agent with a launcher can be upgraded by a management policy. */
-export const startWords = { server: "server run", agent: "agent launch" } as const;
+/** Commands that run them; what has a launcher can be upgraded by the cluster. */
+export const startWords = { server: "server launch", agent: "agent launch" } as const;
 
 /** There while systemd is the machine's first process. */
 const systemdMark = "/run/systemd/system";
@@ -60,8 +69,8 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** The text of a unit. */
-export function unitText({ kind, dataDirectory, program }: UnitOptions): string {
-  const lines = kind === "server" ? serverLines(dataDirectory) : agentLines;
+export function unitText({ kind, dataDirectory, program, office }: UnitOptions): string {
+  const lines = kind === "server" ? serverLines(dataDirectory, office) : agentLines;
   return `[Unit]
 Description=Holdfast ${kind}
 Wants=network-online.target
@@ -76,14 +85,23 @@ WantedBy=multi-user.target
 `;
 }
 
-/** A server touches nothing but its data directory, and needs no right of the superuser's. */
-function serverLines(dataDirectory: string): readonly string[] {
+/**
+ * A server touches nothing but its data directory, and needs no right of the superuser's. Its launcher alone is told to
+ * end, and passes it on: a second signal would end the server at once.
+ */
+function serverLines(
+  dataDirectory: string,
+  office: UnitOffice = { hasAddress: false, hookTimeLimitMs: 0 },
+): readonly string[] {
+  const stopSeconds = stopSecondsMin + Math.ceil(office.hookTimeLimitMs / 1_000);
+  const rights = office.hasAddress ? "CAP_NET_ADMIN CAP_NET_RAW" : "";
   return [
     "Restart=always",
     "RestartSec=500ms",
-    "TimeoutStopSec=30",
+    "KillMode=mixed",
+    `TimeoutStopSec=${stopSeconds}`,
     "LimitNOFILE=131072",
-    "CapabilityBoundingSet=",
+    `CapabilityBoundingSet=${rights}`,
     "NoNewPrivileges=yes",
     "ProtectSystem=strict",
     `ReadWritePaths=${quoted(dataDirectory)}`,
@@ -96,6 +114,9 @@ function serverLines(dataDirectory: string): readonly string[] {
     "RestrictSUIDSGID=yes",
   ];
 }
+
+/** For a server to end in an orderly way; the hooks' time comes on top. */
+const stopSecondsMin = 30;
 
 /**
  * Guard and workloads outlive an agent that is started again; services that move away first need their time; and a

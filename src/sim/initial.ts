@@ -51,8 +51,11 @@ function recordsOf(plan: Plan): readonly Operation[] {
     const record = { version: 1, state, sinceMs: 0, reason: { code: "added" } };
     put(`${keys.nodeStates}${node}`, record);
   }
-  for (const node of plan.nodes.filter((one) => initial.maintenance?.includes(one.node))) {
-    put(`${keys.nodes}${node.node}`, { ...Object(nodeRecordOf(node)), maintenance: true });
+  for (const node of plan.nodes) {
+    const maintenance = initial.maintenance?.includes(node.node) === true;
+    const mode = initial.modes?.find((one) => one.node === node.node)?.mode ?? "enabled";
+    if (!maintenance && mode === "enabled") continue;
+    put(`${keys.nodes}${node.node}`, { ...Object(nodeRecordOf(node)), maintenance, mode });
   }
   for (const service of plan.services.filter(({ id }) => initial.removing?.includes(id))) {
     put(`${keys.services}${service.id}`, {
@@ -125,7 +128,7 @@ function resume({ engine, driver, machineOf }: StartOptions, plan: NodePlan, epo
   const machine = machineOf(node);
   const times = timesOf(engine.plan.settings);
   const leaseId = engine.store.grantLease(times.ttlMs);
-  machine.disk.lease = { epoch, leaseId };
+  machine.disk.lease = { epoch, leaseId, countsOn: undefined };
   machine.bootAtStart((guard) => {
     writeLease(engine, { node, epoch, leaseId, incarnation: machine.incarnation });
     guard.begin(epoch, leaseId);

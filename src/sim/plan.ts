@@ -5,6 +5,7 @@
 import type { Properties } from "../core/constraints/constraint.ts";
 import type { Epoch, NodeId, ServiceId } from "../core/ids.ts";
 import type { Capacity } from "../core/model/capacity.ts";
+import type { NodeMode, NodeOrder } from "../core/model/node-mode.ts";
 import type { PlacementGroup, Rule } from "../core/model/rule.ts";
 import type { RequestedState } from "../core/model/service.ts";
 import type { StatusRecord } from "../wire/records.ts";
@@ -154,12 +155,21 @@ export type Action =
       readonly count: number;
     }
   | { readonly kind: "maintenance"; readonly node: NodeId; readonly on: boolean }
+  /** A person disables, flushes or enables the node, or puts it offline. */
+  | { readonly kind: "node-mode"; readonly node: NodeId; readonly order: NodeOrder }
   | { readonly kind: "confirm-off"; readonly node: NodeId }
   /** A person closes the node to services that do not tolerate this, or opens it again. */
   | { readonly kind: "taint"; readonly node: NodeId; readonly name: string; readonly on: boolean }
   /** A person takes the node out of the cluster. */
   | { readonly kind: "remove-node"; readonly node: NodeId }
   | { readonly kind: "arming"; readonly mode: "armed" | "freeze" | "ignore" }
+  /** A person has all other persons' changes refused; undefined `forMs`: until it is taken back. */
+  | {
+      readonly kind: "freeze";
+      readonly failover: "goes-on" | "held";
+      readonly forMs: number | undefined;
+    }
+  | { readonly kind: "unfreeze" }
   | { readonly kind: "request"; readonly service: ServiceId; readonly state: RequestedState }
   | {
       readonly kind: "move";
@@ -205,6 +215,8 @@ export interface InitialState {
   readonly running: readonly { readonly service: ServiceId; readonly node: NodeId }[];
   /** Nodes for which a person had asked for maintenance. */
   readonly maintenance?: readonly NodeId[];
+  /** Nodes that a person had disabled, flushed or put offline. */
+  readonly modes?: readonly { readonly node: NodeId; readonly mode: NodeMode }[];
   /** What a person had asked for; undefined: armed. */
   readonly arming?: "armed" | "freeze" | "ignore";
   /** Services that a person had removed and that are not stopped yet. */

@@ -28,6 +28,12 @@ export const joinAnswerSchema = z.object({
   haGroup: z.string().optional(),
 });
 
+const leaseTimesFields = {
+  ttlMs: durationField,
+  watchdogMs: durationField,
+  renewEveryMs: durationField,
+};
+
 /**
  * `POST /v1/agent/lease`. Without `renew`: asks for a new lease and epoch; refused with `conflict` while the
  * node's old lease lives (its detail says how to go on: wait). With `renew`: keeps that one alive, or
@@ -35,15 +41,22 @@ export const joinAnswerSchema = z.object({
  */
 export const leaseRequestSchema = z.strictObject({
   incarnation: z.string().min(8).max(100),
-  renew: z.strictObject({ leaseId: z.string().max(100), epoch: epochSchema }).optional(),
+  renew: z
+    .strictObject({
+      leaseId: z.string().max(100),
+      epoch: epochSchema,
+      /** It counts on no more than this of the lease that it names, and never will; absent: on all of it. */
+      countsOnMs: durationField.optional(),
+    })
+    .optional(),
 });
 export const leaseAnswerSchema = z.object({
   leaseId: z.string(),
   epoch: epochSchema,
   /** The times that hold from now on; the TTL is the granted lease's own. */
-  ttlMs: durationField,
-  watchdogMs: durationField,
-  renewEveryMs: durationField,
+  ...leaseTimesFields,
+  /** The times that the lease would rather have: an agent that counts on no more may have them. */
+  shorter: z.object(leaseTimesFields).optional(),
   /** Starts, stops and moves that may go on at a time. */
   operationsPerNode: z.int().min(1),
 });
@@ -112,14 +125,24 @@ const execOrderSchema = z.object({
 export const agentOrderSchema = z.discriminatedUnion("kind", [logOrderSchema, execOrderSchema]);
 export type AgentOrder = z.output<typeof agentOrderSchema>;
 
+/** What a request to `POST /v1/agent/lease` would have been answered; `id` is the line's that asked. */
+export const leaseAnswerMessageSchema = z.object({
+  kind: z.literal("lease-answer"),
+  id: z.int(),
+  status: z.int(),
+  body: z.unknown(),
+});
+export type LeaseAnswerMessage = z.output<typeof leaseAnswerMessageSchema>;
+
 /** Base address of the server that waits for the answer; undefined: the one that says it. */
 const answerTo = { answerTo: z.url({ protocol: /^https?$/ }).optional() };
 
 /**
- * `GET /v1/agent/instructions`: server-sent events. First `snapshot` with all instructions of the node, then
- * `instruction` for each that changes, `gone` for a service that is no longer the node's, `servers` when there are
+ * `POST /v1/agent/instructions`: the answer is server-sent events. First `snapshot` with all instructions of the node,
+ * then `instruction` for each that changes, `gone` for a service that is no longer the node's, `servers` when there are
  * others, `agent-upgrade` for the agent itself, and what persons want of it: `log-request`, `exec-request`. A comment
- * line every few seconds shows that the stream lives. An agent leaves out what it does not know.
+ * line every few seconds shows that the stream lives. An agent leaves out what it does not know. The body goes on for as
+ * long as the answer: lines of the agent (`agentLineSchema`), each answered by a `lease-answer`. It may be left out.
  */
 export const instructionMessageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("snapshot"), instructions: z.array(instructionSchema) }),
@@ -130,8 +153,16 @@ export const instructionMessageSchema = z.discriminatedUnion("kind", [
   logOrderSchema.extend(answerTo),
   execOrderSchema.extend(answerTo),
   agentUpgradeMessageSchema,
+  leaseAnswerMessageSchema,
 ]);
 export type InstructionMessage = z.output<typeof instructionMessageSchema>;
+
+/** Content type of the lines: one JSON text each. */
+export const agentLinesContentType = "application/x-ndjson";
+/** Longest line, in characters. */
+export const agentLineLengthMax = 4_096;
+/** `lease`: what `POST /v1/agent/lease` takes; an agent at rest needs no second connection then. */
+export const agentLineSchema = z.strictObject({ id: z.int().min(1), lease: leaseRequestSchema });
 
 /**
  * `POST /v1/agent/confirm`: is this still the instruction for the service, and is this node's lease of this epoch

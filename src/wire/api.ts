@@ -5,6 +5,7 @@ import { verdicts } from "../core/explain/why.ts";
 import { armingStates } from "../core/manager/effect.ts";
 import { armingModes } from "../core/manager/event.ts";
 import { agentModes, nodeStates } from "../core/model/node.ts";
+import { nodeModes, nodeOrders } from "../core/model/node-mode.ts";
 import { managerStates, reportResults, requestedStates } from "../core/model/service.ts";
 import { checkGrant, grantFields } from "./access.ts";
 import { propertyValueSchema } from "./fleet/common.ts";
@@ -99,6 +100,33 @@ export const armingResourceSchema = z.object({
 });
 export type ArmingResource = z.output<typeof armingResourceSchema>;
 
+/** Longest time of a freeze that ends by itself, and of its reason. */
+const freezeForMsMax = 30 * 24 * 3_600_000;
+const freezeReasonMax = 1_000;
+
+/** `PUT /v1/freeze`: from now on nobody changes anything. A freeze that there is already is replaced. */
+export const freezeRequestSchema = z.strictObject({
+  /** It ends by itself after so long; undefined: when it is taken back. */
+  forMs: z.int().min(1_000).max(freezeForMsMax).optional(),
+  /** For those who are refused. */
+  reason: z.string().max(freezeReasonMax).optional(),
+  /** Lost nodes are fenced and their services recovered all the same. */
+  failover: z.boolean().default(true),
+});
+export type FreezeRequest = z.input<typeof freezeRequestSchema>;
+
+/** `GET /v1/freeze`: whether the cluster is frozen, and by whom. Revision 0: it is not. */
+export const freezeResourceSchema = z.object({
+  revision: z.int(),
+  frozen: z.boolean(),
+  by: z.string().optional(),
+  reason: z.string().optional(),
+  sinceMs: z.number().optional(),
+  untilMs: z.number().optional(),
+  failover: z.boolean(),
+});
+export type FreezeResource = z.output<typeof freezeResourceSchema>;
+
 /** `PUT /v1/nodes/{id}/maintenance` */
 export const maintenanceRequestSchema = z.strictObject({ on: z.boolean() });
 
@@ -121,6 +149,8 @@ export const nodeResourceSchema = z.object({
   constraint: z.string().optional(),
   /** A person asked for maintenance. */
   maintenance: z.boolean(),
+  /** What a person wants of it as a whole. */
+  mode: z.enum(nodeModes).default("enabled"),
   /** What its agent is about to do. */
   agentMode: z.enum(agentModes),
   /** What it has for services; undefined: its agent does not say. */
@@ -134,6 +164,16 @@ export const nodeResourceSchema = z.object({
   reason: z.string(),
 });
 export type NodeResource = z.output<typeof nodeResourceSchema>;
+
+/** `PUT /v1/nodes/{id}/mode` */
+export const nodeModeRequestSchema = z.strictObject({ order: z.enum(nodeOrders) });
+export type NodeModeRequest = z.output<typeof nodeModeRequestSchema>;
+/** Its answer. */
+export const nodeModeAnswerSchema = nodeResourceSchema.extend({
+  /** Of a node that was flushed: what cannot leave it now, and why. */
+  staying: z.array(z.object({ service: z.string(), because: z.string() })),
+});
+export type NodeModeAnswer = z.output<typeof nodeModeAnswerSchema>;
 
 /** Something that happened, with its reason as a sentence. */
 export const eventResourceSchema = z.object({
@@ -162,8 +202,14 @@ export const clusterStatusSchema = z.object({
   settings: settingsSchema,
   times: z.object({ ttlMs: z.number(), watchdogMs: z.number(), renewEveryMs: z.number() }),
   arming: armingResourceSchema,
+  /** Undefined: a server of an earlier version, which knows of none. */
+  freeze: freezeResourceSchema.optional(),
   /** Rules that the manager ignores, each with the reason as a sentence. */
   rejectedRules: z.array(z.object({ rule: z.string(), because: z.string() })),
+  /** Why the backup that is due by itself has not been made; absent: nothing is wrong. */
+  backupWarning: z.string().optional(),
+  /** Versions that do not fit together, each as a sentence; absent: they do. */
+  versionWarnings: z.array(z.string()).optional(),
   nodes: z.array(nodeResourceSchema),
   services: z.array(serviceResourceSchema),
 });

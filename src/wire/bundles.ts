@@ -23,6 +23,13 @@ export const bundleNameSchema: z.ZodString = z
     'use letters, digits and "._+~:@-", beginning with a letter or digit, and no SHA-256',
   );
 
+/** What a package of Holdfast wants of the store; absent in one of before there were schema versions. */
+const packageSchemaFields = {
+  schema: z.int().min(1).optional(),
+  /** From this schema on its migrations let servers be upgraded one after the other. */
+  rollingFrom: z.int().min(1).optional(),
+};
+
 /** `bundles/<sha256>`: there to be kept on every server. */
 export const bundleRecordSchema = z.object({
   ...version,
@@ -33,8 +40,8 @@ export const bundleRecordSchema = z.object({
   /** Who pushed it. */
   by: z.string(),
   atMs: z.number(),
-  /** It is a package of Holdfast itself, which agents can be upgraded to. */
-  package: z.object({ version: z.string() }).optional(),
+  /** It is a package of Holdfast itself, which agents and servers can be upgraded to. */
+  package: z.object({ version: z.string(), ...packageSchemaFields }).optional(),
   /** Of a package: the cluster's authority vouches for it. */
   signature: z.string().optional(),
 });

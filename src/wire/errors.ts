@@ -92,6 +92,18 @@ export const errorKinds = {
     exitCode: 5,
     hint: "look at the current state and decide anew",
   },
+  "version-skew": {
+    status: 409,
+    title: "Versions do not fit",
+    exitCode: 5,
+    hint: "see what the servers run with: holdfast server list",
+  },
+  frozen: {
+    status: 503,
+    title: "The cluster is frozen",
+    exitCode: 5,
+    hint: "wait until that is over, or end it with: holdfast cluster unfreeze",
+  },
   "stale-epoch": {
     status: 409,
     title: "Epoch is over",

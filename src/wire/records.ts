@@ -8,6 +8,7 @@ import { roleNames } from "../core/access/permissions-table.ts";
 import { armingStates } from "../core/manager/effect.ts";
 import { armingModes } from "../core/manager/event.ts";
 import { agentModes, nodeStates } from "../core/model/node.ts";
+import { nodeModes } from "../core/model/node-mode.ts";
 import { managerStates, reportResults } from "../core/model/service.ts";
 import { agentOrderSchema } from "./agent-protocol.ts";
 import { exchangeNodeSchema } from "./exchange-node.ts";
@@ -22,11 +23,16 @@ import { settingsSchema } from "./settings.ts";
 /** None of these is the beginning of another one. */
 export const keys = {
   settings: "settings",
+  schema: "schema",
+  migration: "migration",
+  migrationBefore: "before-migration/",
   manager: "manager",
+  officeAddress: "office-address",
   groups: "groups/",
   rules: "rules/",
   arming: "arming-mode",
   armingState: "arming-state",
+  freeze: "freeze",
   rejectedRules: "rejected-rules",
   relations: "relations",
   nodes: "nodes/",
@@ -50,10 +56,14 @@ export const keys = {
   agentOrders: "agent-orders/",
   servers: "servers/",
   serverCounter: "server-counter",
+  serverConfigs: "server-configs/",
+  serverConfigOrders: "server-config-orders/",
   serverLeases: "server-leases/",
   lostServers: "lost-servers/",
   serverRemovals: "server-removals/",
   removedServers: "removed-servers/",
+  serverUpgrades: "server-upgrades/",
+  serverUpgradeReports: "server-upgrade-reports/",
   joins: "joins/",
   joinTokens: "join-tokens/",
   revocations: "revocations/",
@@ -67,6 +77,10 @@ export const keys = {
   rollouts: "rollouts/",
   rolloutOrders: "rollout-orders/",
   upgradeSlots: "upgrade-slots/",
+  systemUpgrade: "system-upgrade",
+  silence: "silence",
+  backupSchedule: "backup-schedule",
+  backupRun: "backup-run",
   policies: "policies/",
   agentUpgrades: "agent-upgrades/",
   agentUpgradeReports: "agent-upgrade-reports/",
@@ -94,6 +108,8 @@ export const nodeRecordSchema = z.object({
   confirmedOffEpoch: epochSchema,
   /** A person asked for maintenance. */
   maintenance: z.boolean().default(false),
+  /** What a person wants of the node as a whole. */
+  mode: z.enum(nodeModes).default("enabled"),
   /** What the node has for services; undefined: its agent does not say. */
   capacity: capacitySchema.optional(),
   /** It takes only services that tolerate all of these; sorted by name. */
@@ -191,6 +207,20 @@ export const armingStateRecordSchema = z.object({
   reason: reasonSchema,
 });
 export type ArmingStateRecord = z.output<typeof armingStateRecordSchema>;
+
+/** `freeze`: people change nothing while it is there; one whose time is over counts as none, and the manager deletes it. */
+export const freezeRecordSchema = z.object({
+  ...version,
+  /** A person, or the upgrade that froze the cluster for its own time. */
+  by: z.string(),
+  reason: z.string().optional(),
+  sinceMs: z.number(),
+  /** By the wall clock of whoever looks; undefined: until it is taken back. */
+  untilMs: z.number().optional(),
+  /** Lost nodes are fenced and their services recovered all the same. */
+  failover: z.boolean(),
+});
+export type FreezeRecord = z.output<typeof freezeRecordSchema>;
 
 /** `rejected-rules`: rules that the manager ignores, each with a sentence for people. */
 export const rejectedRulesRecordSchema = z.object({

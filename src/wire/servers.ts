@@ -48,7 +48,12 @@ export const joinRecordSchema = z.object({
 export type JoinRecord = z.output<typeof joinRecordSchema>;
 
 /** `server-leases/<id>`: hangs on a lease that the server renews; while the key is there the server lives. */
-export const serverLeaseRecordSchema = z.object({ ...version, id: z.string() });
+export const serverLeaseRecordSchema = z.object({
+  ...version,
+  id: z.string(),
+  /** Of the program that lives. */
+  serverVersion: z.string().optional(),
+});
 export type ServerLeaseRecord = z.output<typeof serverLeaseRecordSchema>;
 
 /** `lost-servers/<id>`: the manager's word that nothing is heard of the server, since when, and why it is kept. */
@@ -122,6 +127,16 @@ export type ControlPlaneRecord = z.output<typeof controlPlaneRecordSchema>;
 /** `solo`: the embedded store. `error`: it does not answer. */
 export const memberRoles = ["solo", "leader", "follower", "learner", "error"] as const;
 
+/** What an upgrade asks of a server's machine. */
+const serverMachineSchema = z.object({
+  /** By its own wall clock, when it said so. */
+  wallMs: z.number(),
+  /** For its data directory; absent: that cannot be told. */
+  diskFreeBytes: z.number().optional(),
+  /** Until when its certificate is in time; absent: it has none. */
+  certificateUntilMs: z.number().optional(),
+});
+
 /** `GET /v1/server`: what a server says of itself; it needs no leader. */
 export const ownStatusSchema = z.object({
   id: z.string(),
@@ -138,6 +153,11 @@ export const ownStatusSchema = z.object({
   health: z.enum(["ok", "cut-off"]),
   /** Why it is not well, for a person. */
   because: z.string().optional(),
+  /** How its last hook ended, and where it has the floating address, for a person. */
+  office: z.string().optional(),
+  /** Of the cluster's settings as it knows them; 0: nobody has ever changed them. */
+  settingsRevision: z.int().optional(),
+  machine: serverMachineSchema.optional(),
 });
 export type OwnStatus = z.output<typeof ownStatusSchema>;
 
@@ -154,6 +174,9 @@ export const serverResourceSchema = z.object({
   /** Entries of the log that it is behind the foremost. */
   behind: z.int().optional(),
   version: z.string().optional(),
+  office: z.string().optional(),
+  settingsRevision: z.int().optional(),
+  machine: serverMachineSchema.optional(),
   /** One that was taken out is in no list any more. */
   health: z.enum(["ok", "cut-off", "starting", "unreachable"]),
   because: z.string().optional(),
@@ -165,7 +188,18 @@ export const serverReachSchema = z.object({ unreached: z.array(z.string()) });
 export type ServerReachAnswer = z.output<typeof serverReachSchema>;
 
 /** `GET /v1/servers` */
-export const serverListSchema = z.object({ items: z.array(serverResourceSchema) });
+export const serverListSchema = z.object({
+  items: z.array(serverResourceSchema),
+  /** Whether they are all the same; absent where a server of an earlier version answers. */
+  alike: z
+    .object({
+      versions: z.boolean(),
+      configuration: z.boolean(),
+      /** Both for a person: who differs in what. */
+      sentences: z.array(z.string()),
+    })
+    .optional(),
+});
 
 /** `GET` and `PUT /v1/load-balancer` */
 export const loadBalancerSchema = z.strictObject({ loadBalancer: hostAndPortSchema.nullable() });

@@ -12,14 +12,14 @@ import {
   withAttempt,
   withInstalled,
   withOrder,
-} from "../../src/agent/launcher/plan.ts";
+} from "../../src/launcher/plan.ts";
 import {
   fileText,
   type LaunchState,
   parseHealthy,
   parseOrder,
   parseState,
-} from "../../src/agent/launcher/state.ts";
+} from "../../src/launcher/state.ts";
 
 const order = {
   id: "u1",
@@ -54,6 +54,16 @@ test("withOrder() with a version that is not there runs what ran before, and say
     [refused.trial?.phase, refused.trial?.detail],
     ["rolled-back", "it is not on this machine"],
   );
+});
+
+test("withOrder() of the installed package runs it in its own place, and can go back from there", () => {
+  const good = confirmed(withAttempt(trying));
+  const home = { ...order, id: "u3", version: "0.1.0", sha256: "" };
+  const back = withOrder(good, home, undefined, "installed");
+  assert.deepEqual([back.running, back.trial?.from, back.trial?.to], ["", "0.2.0", "0.1.0"]);
+  assert.deepEqual(reread(back), back);
+  assert.deepEqual([...neededVersions(back)].sort(), ["0.1.0", "0.2.0"]);
+  assert.equal(rolledBack(back, "no good").running, "0.2.0");
 });
 
 test("withAttempt() counts starts, whatever ended them, and gives the version up after the last", () => {

@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { createAuthority } from "../../src/adapters/certificates/authority.ts";
 import { isStatementOf, signStatement } from "../../src/adapters/certificates/statement.ts";
-import { unpack } from "../../src/agent/upgrade/unpack.ts";
+import { unpack } from "../../src/packages/unpack.ts";
 import { packageContents } from "../../src/server/bundles/package-facts.ts";
 import { packageStatement } from "../../src/wire/packages/package-file.ts";
 
@@ -117,7 +117,7 @@ const refused: readonly (readonly [string, Buffer, RegExp])[] = [
   [
     "needs a newer Node.js",
     gzipSync(tarOf([{ ...aboutEntry, content: about.replace(">=20", ">=99") }, mainEntry])),
-    /needs Node\.js 99 or newer, and this agent runs with v24/,
+    /needs Node\.js 99 or newer, and this machine runs it with v24/,
   ],
   [
     "would write beside its folder",

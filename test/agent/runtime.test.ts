@@ -26,6 +26,32 @@ describe("startAgent()", { concurrency: false }, () => {
       assert.equal(world.running().length, 1);
     }));
 
+  test("renews over the stream of instructions, without a connection of its own", () =>
+    withWorld(async (world) => {
+      await world.start();
+      const { record } = world.server;
+      await until("renewals over the stream", () => record.lineCount >= 5);
+      const before = record.renewalCount - record.lineCount;
+      await until("more of them", () => record.lineCount >= 10);
+      assert.equal(record.renewalCount - record.lineCount, before, "and none beside it");
+      world.server.dropStreams();
+      const { epoch } = record;
+      const { lineCount } = record;
+      await until("renewals over the next stream", () => record.lineCount >= lineCount + 5);
+      assert.equal(record.epoch, epoch, "its lease was never lost");
+    }));
+
+  test("leaves a server whose stream does not answer renewals, and keeps its lease", () =>
+    withWorld(async (world) => {
+      await world.start();
+      const { record, control } = world.server;
+      await until("renewals over the stream", () => record.lineCount >= 3);
+      control.linesDown = true;
+      const { renewalCount, epoch } = record;
+      await until("renewals beside it", () => record.renewalCount >= renewalCount + 5);
+      assert.equal(record.epoch, epoch, "its lease was never lost");
+    }));
+
   test("starts nothing for an instruction of another epoch or another node", () =>
     withWorld(async (world) => {
       await world.start();

@@ -12,6 +12,7 @@ import type { Scope } from "../e2e/harness/cluster.ts";
 import { root } from "../e2e/harness/program.ts";
 import { type CrowdResult, measureCrowd } from "./agents/measure.ts";
 import { measureApi } from "./api.ts";
+import { backupServiceCount, measureBackup } from "./backup.ts";
 import { deploymentCount, measureConstraints, nodeCount } from "./constraints.ts";
 import { measureFailovers } from "./failover.ts";
 import { measureIdle, serviceCount } from "./idle.ts";
@@ -19,6 +20,7 @@ import { measureManagers } from "./manager.ts";
 import { measureRollout } from "./rollout.ts";
 import { type Spread, spreadOf, togetherBytes } from "./sample.ts";
 import { measureSimulator } from "./simulator.ts";
+import { measureRolling, measureStopAll, type UpgradeTimes } from "./upgrade.ts";
 
 interface Goal {
   readonly name: string;
@@ -49,6 +51,9 @@ interface Bench {
 const benches: readonly Bench[] = [
   { name: "manager", run: benchManager },
   { name: "constraints", run: benchConstraints },
+  { name: "backup", run: benchBackup },
+  { name: "upgrade-rolling", run: benchRolling },
+  { name: "upgrade-stop-all", run: benchStopAll },
   { name: "simulator", run: benchSimulator },
   { name: "idle", run: benchIdle },
   { name: "agents", run: benchAgents },
@@ -108,7 +113,7 @@ async function benchManager(context: BenchContext): Promise<BenchResult> {
 
 /** Agents that one server carries; each needs two open files of it, of which the system may allow fewer. */
 async function benchAgents(context: BenchContext): Promise<BenchResult> {
-  const mostAgents = Math.floor((openFilesMax() - 400) / 2);
+  const mostAgents = openFilesMax() - 400; // one connection each
   const sizes = [
     { agentCount: 100, profile: "balanced", isGoal: false },
     { agentCount: 1_000, profile: "balanced", isGoal: true },
@@ -197,6 +202,76 @@ async function benchConstraints(): Promise<BenchResult> {
     { name: `${deployments}: worst`, unit: "ms", measured: spread.worst, goal: 20 },
   ];
   return { values, goals };
+}
+
+async function benchBackup({ scope }: BenchContext): Promise<BenchResult> {
+  const values = await measureBackup(scope.diagnostic);
+  const { createMs, stallMsMax, sizeBytes, restoreEmbeddedMs, restoreEtcdMs } = values;
+  const name = `backup of ${backupServiceCount} services`;
+  const goals: Goal[] = [
+    { name, unit: "ms", measured: createMs, goal: 5_000 },
+    { name: `${name}: longest stall`, unit: "ms", measured: stallMsMax, goal: undefined },
+    { name: `${name}: size`, unit: "MB", measured: sizeBytes / 1_000_000, goal: undefined },
+    { name: `${name}: restore`, unit: "ms", measured: restoreEmbeddedMs, goal: 20_000 },
+  ];
+  if (restoreEtcdMs !== undefined) {
+    const restore = `${name}: restore, etcd`;
+    goals.push({ name: restore, unit: "ms", measured: restoreEtcdMs, goal: 20_000 });
+  }
+  return { values, goals };
+}
+
+/** The worst of all rounds is held to the goals. */
+async function benchRolling(context: BenchContext): Promise<BenchResult> {
+  const values = await inOwnScope(context, measureRolling);
+  const name = "rolling upgrade";
+  const worst = (figure: (times: UpgradeTimes) => number): number =>
+    Math.max(...values.map(figure));
+  const wallMs = worst((times) => times.wallMs);
+  const withoutManagerMs = worst((times) => times.withoutManagerMs);
+  const goals: Goal[] = [
+    { name: `${name}: in all`, unit: "ms", measured: wallMs, goal: undefined },
+    ...(["reads", "writes"] as const).flatMap((calls) => [
+      {
+        ...{ name: `${name}: API unavailable, ${calls}`, unit: "ms" as const, goal: 3_000 },
+        measured: worst((times) => times[calls].unavailableMs),
+      },
+      {
+        ...{ name: `${name}: longest of the ${calls}`, unit: "ms" as const, goal: undefined },
+        measured: worst((times) => times[calls].longestMs),
+      },
+    ]),
+    { name: `${name}: no manager`, unit: "ms", measured: withoutManagerMs, goal: undefined },
+    ...serviceGoals(name, values),
+  ];
+  return { values, goals };
+}
+
+async function benchStopAll(context: BenchContext): Promise<BenchResult> {
+  const values = await inOwnScope(context, measureStopAll);
+  if (typeof values === "string") {
+    console.error(`the stop-all upgrade is left out: the servers refuse it: ${values}`);
+    return { values, goals: [] };
+  }
+  const name = "stop-all upgrade";
+  const { wallMs, withoutManagerMs, reads } = values;
+  const goals: Goal[] = [
+    { name: `${name}: in all`, unit: "ms", measured: wallMs, goal: undefined },
+    { name: `${name}: no manager`, unit: "ms", measured: withoutManagerMs, goal: 30_000 },
+    { name: `${name}: no reads`, unit: "ms", measured: reads.unavailableMs, goal: undefined },
+    ...serviceGoals(name, [values]),
+  ];
+  return { values, goals };
+}
+
+/** A service answers all the while, and is the same process. */
+function serviceGoals(name: string, values: readonly UpgradeTimes[]): readonly Goal[] {
+  const silentMs = Math.max(...values.map(({ services }) => services.failedMs));
+  const restarted = values.reduce((sum, times) => sum + times.restarted, 0);
+  return [
+    { name: `${name}: services without answer`, unit: "ms", measured: silentMs, goal: 0 },
+    { name: `${name}: services restarted`, unit: "x", measured: restarted, goal: 0 },
+  ];
 }
 
 /** Speeds are goals from below. */

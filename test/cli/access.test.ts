@@ -68,7 +68,7 @@ test("login keeps the token in a file of mode 0600, which all commands use until
   assert.match(self.out, /^you are +alice$/m);
   assert.match(self.out, /^role +operator$/m);
   assert.match(self.out, /node\.maintenance/);
-  const refused = await user("cluster settings set profile=fast");
+  const refused = await user("config set profile=fast");
   assert.equal(refused.code, 5);
   assert.match(refused.err, /"settings\.change".*alice, operator/);
   assert.equal((await user("logout")).code, 0);

@@ -55,7 +55,7 @@ test("every listing prints the API's answer as JSON and YAML", async (context) =
     "node show node1",
     "events",
     "why process:api",
-    "cluster settings show",
+    "config show",
   ];
   for (const command of commands) {
     const asJson = await bench.run([...command.split(" "), "-o", "json"]);

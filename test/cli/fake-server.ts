@@ -116,6 +116,7 @@ export class FakeServer {
       agentVersion: "0.1.0",
       properties: { rack: "a" },
       maintenance: false,
+      mode: "enabled",
       agentMode: "active",
       taints: [],
       services: [],
@@ -183,6 +184,10 @@ export class FakeServer {
       }
       case "settings": {
         this.#settingsRoute(request, response);
+        return;
+      }
+      case "server-configs": {
+        json(response, 200, { items: [] });
         return;
       }
       case "nodes": {

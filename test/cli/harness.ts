@@ -8,6 +8,8 @@ import type { CliIo } from "../../src/cli/io.ts";
 import type {
   AgentLeaveOptions,
   AgentRunOptions,
+  BackupCreateOptions,
+  BackupRestoreOptions,
   BalancerRunOptions,
   DemoRunOptions,
   NodeJoinOptions,
@@ -37,6 +39,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Told all of standard output whenever something was added to it. */
   readonly onOutput?: (all: string) => void;
+  /** The same of standard error. */
+  readonly onErrorOutput?: (all: string) => void;
+  /** Default: `nowMs`, always. */
+  readonly clock?: () => number;
 }
 
 export interface Started {
@@ -45,7 +51,10 @@ export interface Started {
   readonly joinServer: ServerJoinOptions[];
   readonly joinNode: NodeJoinOptions[];
   readonly recover: ServerRecoverOptions[];
+  readonly backups: BackupCreateOptions[];
+  readonly restores: BackupRestoreOptions[];
   readonly agent: AgentRunOptions[];
+  readonly launchServer: ServerRunOptions[];
   readonly launch: AgentRunOptions[];
   readonly leave: AgentLeaveOptions[];
   readonly balancer: BalancerRunOptions[];
@@ -80,7 +89,10 @@ export async function createBench(context: TestContext): Promise<Bench> {
     joinServer: [],
     joinNode: [],
     recover: [],
+    backups: [],
+    restores: [],
     agent: [],
+    launchServer: [],
     launch: [],
     leave: [],
     balancer: [],
@@ -119,6 +131,7 @@ async function run(parts: Parts, words: readonly string[], options: RunOptions):
     }),
     stderr: stream((text) => {
       err += text;
+      options.onErrorOutput?.(err);
     }),
     bytes: {
       input: () => undefined,
@@ -142,7 +155,7 @@ async function run(parts: Parts, words: readonly string[], options: RunOptions):
     ask: () => Promise.resolve(options.answer),
     askSecret: () => Promise.resolve(secrets.shift()),
     readStandardInput: () => Promise.resolve(options.input ?? ""),
-    nowMs: () => nowMs,
+    nowMs: options.clock ?? (() => nowMs),
   };
   const code = await runCli(words, io, rolesOf(started));
   return { code, out, err };
@@ -161,7 +174,10 @@ function rolesOf(started: Started): Roles {
     joinServer: keep(started.joinServer),
     joinNode: keep(started.joinNode),
     recoverServer: keep(started.recover),
+    createBackup: keep(started.backups),
+    restoreBackup: keep(started.restores),
     runAgent: keep(started.agent),
+    launchServer: keep(started.launchServer),
     launchAgent: keep(started.launch),
     leaveAgent: keep(started.leave),
     runBalancer: keep(started.balancer),

@@ -132,25 +132,36 @@ test("rule add of node-affinity is what why tells", async (t) => {
   assert.equal(asJson.inForce, true);
 });
 
-test("cluster settings set changes what it names, and show prints what set takes", async (t) => {
+test("config set changes what it names, and config show says what is in force and why", async (t) => {
   const bench = await createCluster(t);
-  await outOf(bench, "cluster settings set scheduler=static autoRebalance.margin=0.2 suspectMs=5s");
-  const shown = await outOf(bench, "cluster settings show");
-  const lines = shown.trimEnd().split("\n");
-  assert.ok(lines.includes("profile=patient"), shown);
-  assert.ok(lines.includes("scheduler=static"));
-  assert.ok(lines.includes("autoRebalance=on"));
-  assert.ok(lines.includes("autoRebalance.margin=0.2"));
-  assert.ok(lines.includes("suspectMs=5s"));
-  assert.ok(lines.includes("admission=off"));
-  assert.ok(!shown.includes("admission.losses"), "what is off has no fields");
-  const all = lines.filter((line) => !line.startsWith("profile=")).join(" ");
-  const again = await outOf(bench, `cluster settings set ${all}`);
-  assert.match(again, /^profile=patient {2}\(with times of its own\)$/m);
-  const back = await outOf(bench, "cluster settings set profile=balanced autoRebalance=off");
+  await outOf(bench, "config set scheduler=static autoRebalance.margin=0.2 suspectMs=5s");
+  const rows = async () => {
+    const lines = (await outOf(bench, "config show")).trimEnd().split("\n");
+    return lines.map((line) => line.split(/ +/).join(" "));
+  };
+  const shown = await rows();
+  for (const row of [
+    "profile patient set",
+    "times.ttlMs 1m profile",
+    "scheduler static set",
+    "autoRebalance on set",
+    "autoRebalance.margin 0.2 set",
+    "autoRebalance.holdRounds 3 default",
+    "suspectMs 5s set",
+    "coldStartMs 1m profile",
+    "admission off default",
+  ]) {
+    assert.ok(shown.includes(row), `${row} in ${shown.join("; ")}`);
+  }
+  assert.ok(!shown.join().includes("admission.losses"), "what is off has no fields");
+  const words = (row: string): string => row.split(" ").slice(0, 2).join("=");
+  const all = shown.slice(1).filter((row) => !row.startsWith("profile "));
+  await outOf(bench, `config set ${all.map(words).join(" ")}`);
+  assert.ok((await rows()).includes("times.ttlMs 1m set"), "all that show prints, set takes");
+  const back = await outOf(bench, "config set profile=balanced autoRebalance=off");
   assert.match(back, /^profile=balanced\ntimes\.ttlMs=6s$/m);
   assert.match(back, /^autoRebalance=off\nroundMs/m);
-  const unsafe = await bench.run("cluster settings set times.ttlMs=3s");
+  const unsafe = await bench.run("config set times.ttlMs=3s");
   assert.equal(unsafe.code, 2);
   assert.match(unsafe.err, /times\.watchdogMs: is missing/);
 });
@@ -294,7 +305,7 @@ test("apply of services that wait for each other tells the cycle", async (t) => 
 
 test("a warning about capacity is printed beside what was done", async (t) => {
   const bench = await createCluster(t);
-  await outOf(bench, "cluster settings set admission.losses=2 admission.action=warn");
+  await outOf(bench, "config set admission.losses=2 admission.action=warn");
   const ran = await bench.run("service set process:a --memory 1G");
   assert.equal(ran.code, 0, ran.err);
   assert.match(ran.out, /^process:a is changed/);

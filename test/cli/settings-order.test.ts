@@ -73,6 +73,24 @@ test("connect() takes the token from flag, environment, file, the admin's file, 
   );
 });
 
+const noOffice = {
+  address: undefined,
+  followerHook: undefined,
+  hookTimeLimitMs: undefined,
+  leaderHook: undefined,
+};
+const defaultOrigins = {
+  dataDirectory: "default",
+  followerHook: "default",
+  hookTimeLimit: "default",
+  leaderHook: "default",
+  listen: "default",
+  logFormat: "default",
+  logLevel: "default",
+  vip: "default",
+  vipInterface: "default",
+};
+
 test("server run takes flags before environment before server.yaml before defaults", async (context) => {
   const bench = await createBench(context);
   await bench.run(["server", "run"], { environment: {} });
@@ -100,24 +118,43 @@ test("server run takes flags before environment before server.yaml before defaul
   await bench.run(["server", "run", ...flags], { environment });
   assert.deepEqual(bench.started.server, [
     {
+      office: noOffice,
+      origins: defaultOrigins,
       dataDirectory: "/var/lib/holdfast",
       listen: undefined,
       profile: undefined,
       log: { format: "json", level: "info" },
     },
     {
+      office: noOffice,
+      origins: { ...defaultOrigins, dataDirectory: "file", listen: "file", logLevel: "file" },
       dataDirectory: "/file",
       listen: { host: "10.0.0.1", port: 1 },
       profile: "patient",
       log: { format: "json", level: "warn" },
     },
     {
+      office: noOffice,
+      origins: {
+        ...defaultOrigins,
+        dataDirectory: "environment",
+        listen: "environment",
+        logLevel: "file",
+      },
       dataDirectory: "/environment",
       listen: { host: "::1", port: 2 },
       profile: "fast",
       log: { format: "json", level: "warn" },
     },
     {
+      office: noOffice,
+      origins: {
+        ...defaultOrigins,
+        dataDirectory: "flag",
+        listen: "flag",
+        logFormat: "flag",
+        logLevel: "file",
+      },
       dataDirectory: "/flag",
       listen: { host: "0.0.0.0", port: 0 },
       profile: "balanced",

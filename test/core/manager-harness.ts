@@ -76,6 +76,7 @@ export function registration(
     id: nodeId(name),
     confirmedOffEpoch: epochOf(0),
     maintenance: false,
+    mode: "enabled",
     capacity: undefined,
     taints: [],
     ...patch,

@@ -7,10 +7,13 @@ import assert from "node:assert/strict";
 import { epochOf, type ServiceId } from "../../src/core/ids.ts";
 import type { ArmingMode } from "../../src/core/manager/event.ts";
 import { whyInputOf } from "../../src/core/manager/why-input.ts";
+import type { Freeze } from "../../src/core/model/freeze.ts";
 import type { AgentMode } from "../../src/core/model/node.ts";
+import type { NodeMode } from "../../src/core/model/node-mode.ts";
 import type { PlacementGroup, Rule } from "../../src/core/model/rule.ts";
 import { isPlaced, type Service, type ServiceCommand } from "../../src/core/model/service.ts";
 import type { ClusterSettings } from "../../src/core/model/settings.ts";
+import { instantMs } from "../../src/core/time.ts";
 import { nodeId, service } from "./manager-harness.ts";
 import type { WorldNode } from "./world/node.ts";
 
@@ -21,6 +24,9 @@ const healRounds = 60;
 const quietRounds = 15;
 
 export class World extends WorldStore {
+  /** What a person wants of nodes when all faults are over; of others: that they are enabled. */
+  readonly modesAfterHealing = new Map<string, NodeMode>();
+
   // What can happen to nodes.
 
   changeNode(node: WorldNode): void {
@@ -36,6 +42,7 @@ export class World extends WorldStore {
     node.registered = false;
     node.up = false;
     node.maintenance = false;
+    node.personMode = "enabled";
     node.confirmedOff = 0;
     this.send({ kind: "node-removed", node: nodeId(node.name) });
   }
@@ -249,6 +256,13 @@ export class World extends WorldStore {
     this.send({ kind: "arming-changed", mode });
   }
 
+  /** A person freezes the cluster for a while; undefined: or ends that. */
+  freeze(freeze: Pick<Freeze, "failover"> | undefined, forMs?: number): void {
+    const untilMs = forMs === undefined ? undefined : instantMs(this.nowMs + forMs);
+    this.frozen = freeze && { by: "person", because: undefined, untilMs, ...freeze };
+    this.send({ kind: "freeze-changed", freeze: this.frozen });
+  }
+
   /** Time passes, at most until the manager wants to be woken. */
   tick(): void {
     if (this.wakeAtMs === undefined) return;
@@ -279,13 +293,19 @@ export class World extends WorldStore {
     }
     if (absent !== undefined) this.confirmOff(absent);
     for (const node of this.nodes) {
-      if (node === absent) continue;
+      if (node === absent) {
+        node.personMode = "enabled";
+        this.changeNode(node);
+        continue;
+      }
       this.join(node);
       this.tellMode(node, "active");
       node.maintenance = false;
+      node.personMode = this.modesAfterHealing.get(node.name) ?? "enabled";
       this.changeNode(node);
     }
     this.arm("armed");
+    this.freeze(undefined);
     let countBefore = 0;
     for (let round = 0; round < healRounds; round += 1) {
       if (round === healRounds - quietRounds) countBefore = this.statusCount;

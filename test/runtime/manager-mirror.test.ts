@@ -124,6 +124,7 @@ const cases: readonly Case[] = [
         id: "node1",
         confirmedOffEpoch: 2,
         maintenance: false,
+        mode: "enabled",
         capacity: undefined,
         taints: [],
       },

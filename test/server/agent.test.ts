@@ -10,6 +10,7 @@ import {
   eventually,
   type Harness,
   type Json,
+  openInstructions,
   openStream,
   send,
   serviceBody,
@@ -91,20 +92,44 @@ test("renewLease() keeps the epoch alive and refuses another epoch or agent", as
   assert.equal(otherAgent.json["code"], "stale-epoch");
 });
 
-test("renewLease() takes over longer times at once and shorter ones at the next grant", async (t) => {
+test("a renewal takes over longer times at once, shorter ones when the agent counts on no more", async (t) => {
   const harness = await startHarness(t);
   const agent = await harness.agent("node1");
-  await harness.call("PUT", "/v1/settings", { body: { profile: "fast" } });
-  const shorter = await agent.post("/v1/agent/lease", renewal(agent));
-  assert.equal(shorter.json["ttlMs"], 6_000);
+  const renew = async (leaseId: string, countsOnMs?: number) => {
+    const { incarnation, epoch } = agent;
+    const wish = { incarnation, renew: { leaseId, epoch, countsOnMs } };
+    const { json, status } = await agent.post("/v1/agent/lease", wish);
+    assert.equal(status, 200, JSON.stringify(json));
+    const { ttlMs, shorter, leaseId: answered } = json;
+    return { ttlMs, shorterMs: shorter?.["ttlMs"], leaseId: String(answered) };
+  };
   await harness.call("PUT", "/v1/settings", { body: { profile: "patient" } });
-  const longer = await agent.post("/v1/agent/lease", renewal(agent));
-  assert.equal(longer.json["ttlMs"], 60_000);
-  assert.equal(longer.json["epoch"], agent.epoch);
-  assert.notEqual(longer.json["leaseId"], agent.leaseId);
-  const unaware = await agent.post("/v1/agent/lease", renewal(agent));
-  assert.equal(unaware.status, 200, "an agent that missed the answer goes on");
+  const longer = await renew(agent.leaseId);
+  assert.equal(longer.ttlMs, 60_000);
+  assert.notEqual(longer.leaseId, agent.leaseId);
+  await harness.call("PUT", "/v1/settings", { body: { profile: "fast" } });
+  const asked = await renew(longer.leaseId);
+  assert.deepEqual(asked, { ttlMs: 60_000, shorterMs: 3_000, leaseId: longer.leaseId });
+  const notEnough = await renew(longer.leaseId, 6_000);
+  assert.deepEqual(notEnough, asked, "it still counts on more than the new time");
+  const ofAnother = await renew("4711", 3_000);
+  assert.deepEqual(ofAnother, asked, "what was said of another lease says nothing of this one");
+  const shorter = await renew(longer.leaseId, 3_000);
+  assert.deepEqual([shorter.ttlMs, shorter.shorterMs], [3_000, undefined]);
+  assert.notEqual(shorter.leaseId, longer.leaseId);
+  const unaware = await renew(longer.leaseId, 3_000);
+  assert.deepEqual(unaware, shorter, "an agent that missed the answer goes on");
   assert.equal((await harness.call("GET", "/v1/nodes/node1")).json["leased"], true);
+});
+
+test("a lease of which an agent said that it counts on less is not the one that is long again", async (t) => {
+  const harness = await startHarness(t);
+  const agent = await harness.agent("node1");
+  const { incarnation, epoch, leaseId } = agent;
+  const renew = { leaseId, epoch, countsOnMs: 3_000 };
+  const { json } = await agent.post("/v1/agent/lease", { incarnation, renew });
+  assert.equal(json["ttlMs"], 6_000);
+  assert.notEqual(json["leaseId"], leaseId, "what it said of that one may arrive late");
 });
 
 test("releaseLease() ends the lease of its epoch, of no other, and is idempotent", async (t) => {
@@ -182,8 +207,8 @@ test("a released lease moves the services to another node under a new epoch", as
   const first = await harness.agent("node1");
   await place(harness);
   const second = await harness.agent("node2");
-  const oldStream = await openStream(harness.server.url, "/v1/agent/instructions", first);
-  const newStream = await openStream(harness.server.url, "/v1/agent/instructions", second);
+  const oldStream = await openInstructions(harness.server.url, first);
+  const newStream = await openInstructions(harness.server.url, second);
   t.after(() => {
     oldStream.close();
     newStream.close();
@@ -217,8 +242,8 @@ test("confirm-off is refused while the node holds a lease, and sets its epoch af
 test("InstructionHub closes the older stream of the same node", async (t) => {
   const harness = await startHarness(t);
   const agent = await harness.agent("node1");
-  const older = await openStream(harness.server.url, "/v1/agent/instructions", agent);
-  const newer = await openStream(harness.server.url, "/v1/agent/instructions", agent);
+  const older = await openInstructions(harness.server.url, agent);
+  const newer = await openInstructions(harness.server.url, agent);
   t.after(() => newer.close());
   await newer.until("the snapshot", (message) => message.event === "snapshot");
   await eventually("the older one ends", () => older.ended());
@@ -235,7 +260,7 @@ test("GET /v1/services/:id/logs pipes what the agent sends, and says when it can
     String(away.json["detail"]),
     /agent of node "node1" (is not connected|has not answered)/,
   );
-  const stream = await openStream(harness.server.url, "/v1/agent/instructions", agent);
+  const stream = await openInstructions(harness.server.url, agent);
   t.after(() => stream.close());
   const reading = harness.call("GET", `${path}/logs?lines=7`);
   const wish = await stream.until("the request", (message) => message.event === "log-request");
@@ -261,7 +286,7 @@ test("LogRelay ends the agent's upload when the reader goes away", async (t) => 
   const harness = await startHarness(t);
   const agent = await harness.agent("node1");
   await place(harness);
-  const stream = await openStream(harness.server.url, "/v1/agent/instructions", agent);
+  const stream = await openInstructions(harness.server.url, agent);
   t.after(() => stream.close());
   const reader = openStream(harness.server.url, `${path}/logs?follow=true`, {
     token: harness.adminToken,

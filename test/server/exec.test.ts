@@ -6,7 +6,7 @@ import {
   eventually,
   type Harness,
   listOf,
-  openStream,
+  openInstructions,
   serviceBody,
   startHarness,
 } from "./harness.ts";
@@ -75,7 +75,7 @@ test("POST /v1/agent/exec/:requestId takes the answer of the asked node's agent 
   const harness = await withService(t);
   const other = await harness.agent("node2");
   const token = await harness.agentToken("node1");
-  const stream = await openStream(harness.server.url, "/v1/agent/instructions", { token });
+  const stream = await openInstructions(harness.server.url, { token });
   t.after(() => stream.close());
   await stream.until("the snapshot", ({ event }) => event === "snapshot");
   const asked = harness.call("POST", "/v1/services/process:a/exec", {

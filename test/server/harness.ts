@@ -171,6 +171,8 @@ export interface StreamReader {
   /** Resolves with the first message, from the beginning, that satisfies; fails after 10 s. */
   until(what: string, isWanted: (message: ReadMessage) => boolean): Promise<ReadMessage>;
   readonly ended: () => boolean;
+  /** Sends more of the body, where the request has one that goes on. */
+  write(text: string): void;
   close(): void;
 }
 
@@ -178,15 +180,22 @@ export interface StreamReader {
 export function openStream(
   url: string,
   path: string,
-  options: { readonly token: string; readonly headers?: Readonly<Record<string, string>> },
+  options: {
+    readonly token: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly method?: "POST";
+    /** The body goes on until the stream is closed. */
+    readonly hasBody?: boolean;
+  },
 ): Promise<StreamReader> {
+  const { method = "GET" } = options;
   const messages: ReadMessage[] = [];
   let text = "";
   let rest = "";
   let ended = false;
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${options.token}`, ...options.headers };
-    const call = request(`${url}${path}`, { headers, agent: false }, (response) => {
+    const call = request(`${url}${path}`, { headers, agent: false, method }, (response) => {
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
         text += chunk;
@@ -211,12 +220,22 @@ export function openStream(
           if (found === undefined) throw new Error(what);
           return found;
         },
+        write: (more) => void call.write(more),
         close: () => call.destroy(),
       });
     });
     call.on("error", reject);
-    call.end();
+    if (options.hasBody === true) call.flushHeaders();
+    else call.end();
   });
+}
+
+/** The instructions of the node that the token is of, for an agent that asks for nothing itself. */
+export function openInstructions(
+  url: string,
+  { token }: { readonly token: string },
+): Promise<StreamReader> {
+  return openStream(url, "/v1/agent/instructions", { token, method: "POST" });
 }
 
 function messageIn(block: string): ReadMessage {

@@ -7,7 +7,7 @@ import {
   eventually,
   type Harness,
   listOf,
-  openStream,
+  openInstructions,
   serviceBody,
   startHarness,
 } from "./harness.ts";
@@ -238,15 +238,24 @@ test("DELETE /v1/nodes/:id is for a node whose lease is over; its machine is tur
   const alive = await harness.call("DELETE", "/v1/nodes/node1");
   assert.equal(alive.json["code"], "refused");
   await agent.post("/v1/agent/release", { epoch: agent.epoch, leaseId: agent.leaseId });
+  const key = "agent-upgrade-reports/node1";
+  const said = { version: 1, id: "u1", state: "success", detail: "", agentVersion: "1", atMs: 1 };
+  const written = await harness.store.txn({
+    compare: [],
+    then: [{ kind: "put", key, value: said }],
+  });
+  assert.ok(written.ok);
   assert.equal((await harness.call("DELETE", "/v1/nodes/node1")).status, 204);
   assert.equal((await harness.call("GET", "/v1/nodes/node1")).status, 404);
+  const left = await harness.store.get(key);
+  assert.ok(left.ok && left.value.entry === undefined, "what its agent said goes with it");
   const words = { agentVersion: "1", properties: {} };
   const back = await agent.post("/v1/agent/join", words);
   assert.equal(back.json["code"], "not-allowed");
   assert.match(String(back.json["detail"]), /"node1" was taken out of the cluster.*empty its/);
   const lease = await agent.post("/v1/agent/lease", { incarnation: agent.incarnation });
   assert.match(String(lease.json["detail"]), /was taken out of the cluster/);
-  const listening = await openStream(harness.server.url, "/v1/agent/instructions", agent);
+  const listening = await openInstructions(harness.server.url, agent);
   const made = await harness.call("POST", "/v1/tokens", { body: { role: "agent", node: "node1" } });
   const token = String(made.json["token"]);
   const again = await agent.post("/v1/agent/join", words);

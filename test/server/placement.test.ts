@@ -230,3 +230,47 @@ test("DELETE /v1/rules/:name compares If-Match and forgets the rule", async (t) 
   assert.equal((await harness.call("DELETE", path, { headers: { "if-match": etag } })).status, 204);
   assert.equal((await harness.call("DELETE", path)).status, 404);
 });
+
+test("GET /v1/upgrade/check names the services that strict rules leave no other node", async (t) => {
+  const harness = await startCluster(t);
+  const boundOnes = async (): Promise<readonly string[]> => {
+    const { json } = await harness.call("GET", "/v1/upgrade/check");
+    const found = listOf(json["findings"]).filter(({ code }) => String(code) === "bound");
+    return found.map(({ subject, detail }) => `${String(subject)}: ${String(detail)}`);
+  };
+  for (const node of ["node1", "node2", "node3"]) {
+    await eventually(`${node} is online`, async () => {
+      return String((await harness.call("GET", `/v1/nodes/${node}`)).json["state"]) === "online";
+    });
+  }
+  for (const [name, node] of [
+    ["a", "node1"],
+    ["b", "node2"],
+    ["c", "node3"],
+  ] as const) {
+    await addService(harness, name, { node });
+    await eventually(`${name} is on ${node}`, async () => {
+      const { json } = await harness.call("GET", `/v1/services/process:${name}`);
+      return String(json["node"]) === node;
+    });
+  }
+  await put(harness, "rules", apart);
+  assert.deepEqual(await boundOnes(), [], "the third node is free for both");
+  await put(harness, "rules", { ...apart, services: ["process:a", "process:b", "process:c"] });
+  const found = await boundOnes();
+  assert.equal(found.length, 3);
+  assert.match(
+    found.join("; "),
+    /process:a: it can run nowhere else: on every other node is one of those that it never runs beside: process:b, process:c/,
+  );
+  await harness.call("DELETE", "/v1/rules/apart");
+  const only = {
+    ...{ name: "only", type: "node-affinity", services: ["process:a"], strict: true },
+    nodes: [{ node: "node1" }],
+  };
+  assert.equal((await put(harness, "rules", only)).status, 201);
+  assert.match(
+    (await boundOnes()).join("; "),
+    /process:a: it can run nowhere else: only leaves it/,
+  );
+});

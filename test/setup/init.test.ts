@@ -22,7 +22,7 @@ test("server init leaves keys and tokens that only their owner can read, and say
   const made = await holdfast(await initWords(data, "--load-balancer", "balancer.example:7440"));
   assert.equal(made.code, 0, made.stderr);
   assert.match(made.stdout, /server 1 "one" is initialised on the embedded store/);
-  assert.match(made.stdout, /start it with: holdfast server run --data/);
+  assert.match(made.stdout, /start it with: holdfast server launch --data/);
   const publicFiles = /\.crt$|\.crl$/;
   for (const entry of readdirSync(data, { recursive: true, withFileTypes: true })) {
     if (entry.isSymbolicLink()) continue;

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { installUnit, unitText } from "../../src/setup/units.ts";
 import { temporaryFolder } from "./support/command.ts";
 
-const startWords = { server: "server run", agent: "agent launch" };
+const startWords = { server: "server launch", agent: "agent launch" };
 const kinds = ["server", "agent"] as const;
 
 test("installUnit() writes the unit where systemd does not run, and says how it is started by hand", async (t) => {
@@ -47,7 +47,10 @@ test("unitText() quotes what systemd would read otherwise", () => {
     dataDirectory: '/srv/a b"100%',
     program: "/opt/50%/holdfast",
   });
-  assert.match(text, /^ExecStart=\/opt\/50%%\/holdfast server run --data "\/srv\/a b\\"100%%"$/m);
+  assert.match(
+    text,
+    /^ExecStart=\/opt\/50%%\/holdfast server launch --data "\/srv\/a b\\"100%%"$/m,
+  );
   assert.match(text, /^ReadWritePaths="\/srv\/a b\\"100%%"$/m);
 });
 

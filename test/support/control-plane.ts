@@ -44,6 +44,8 @@ export interface ControlPlaneTestOptions {
   readonly engine?: "etcd" | "embedded";
   /** What runs servers in the place of `holdfast server run`: a source file and its words. */
   readonly runner?: readonly string[];
+  /** What runs servers: words of the command line, or a main file and its words; default `server run`. */
+  readonly serverWords?: readonly string[];
   /** What runs agents: words of the command line; default `agent run`. */
   readonly agentWords?: readonly string[];
   /** Of the new cluster; default `fast`. */
@@ -102,7 +104,7 @@ export class TestProcess {
   /** Starts the process, and does not wait for it. */
   start(): void {
     const [name = "", value = ""] = this.#mark.split("=");
-    const program = this.#words[0]?.endsWith(".ts") === true ? [] : [mainPath];
+    const program = /\.[jt]s$/.test(this.#words[0] ?? "") ? [] : [mainPath];
     this.#process = startProcess({
       command: [process.execPath, ...program, ...this.#words, "--data", this.dataDirectory],
       environment: { ...this.#env, [name]: value },
@@ -348,9 +350,9 @@ export class TestControlPlane {
     place: { readonly id: string; readonly name: string; readonly port: number },
     dataDirectory: string,
   ): TestServer {
-    const { env = {}, profile = "fast" } = this.#options;
+    const { env = {}, profile = "fast", serverWords = ["server", "run"] } = this.#options;
     const listen = ["--listen", `${host}:${place.port}`, "--log-level", "debug"];
-    const words = this.#options.runner ?? ["server", "run", "--profile", profile, ...listen];
+    const words = this.#options.runner ?? [...serverWords, "--profile", profile, ...listen];
     const server = new TestServer(place, dataDirectory, words, env);
     this.servers.push(server);
     return server;

@@ -136,8 +136,9 @@ class LightAgent {
     const { server, signal } = this.#parts;
     while (!signal.aborted) {
       await new Promise<void>((resolve) => {
-        const headers = { ...this.#headers(), accept: "text/event-stream" };
-        const asked = request(`${server}${agentPaths.instructions}`, { headers, signal });
+        const headers = { authorization: `Bearer ${this.#token}`, accept: "text/event-stream" };
+        const options = { method: "POST", headers, signal };
+        const asked = request(`${server}${agentPaths.instructions}`, options);
         asked.on("error", () => resolve());
         asked.on("response", (response) => {
           response.setEncoding("utf8");

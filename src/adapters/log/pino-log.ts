@@ -21,6 +21,8 @@ export interface PinoLogOptions {
 /** A log with the means to write out what still waits, before the process ends. */
 export interface FlushableLog extends Log {
   flush(): void;
+  /** From now on lines below it are left out. */
+  setLevel(level: LogLevel): void;
 }
 
 /** Makes a log on standard output. */
@@ -48,7 +50,13 @@ export function createPinoLog(options: PinoLogOptions): FlushableLog {
     { write },
   );
   const log = logOf(logger, { component: options.component });
-  return { ...log, flush: () => flushQuietly(destination) };
+  return {
+    ...log,
+    flush: () => flushQuietly(destination),
+    setLevel: (level) => {
+      logger.level = level;
+    },
+  };
 }
 
 function flushQuietly(destination: { flushSync(): void } | undefined): void {

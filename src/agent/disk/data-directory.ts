@@ -8,20 +8,28 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as z from "zod";
 import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
-import type { NodeId } from "../../core/ids.ts";
+import type { Epoch, NodeId } from "../../core/ids.ts";
+import type { CountedLease } from "../../core/model/lease-change.ts";
 import { err, ok, type Result } from "../../core/result.ts";
+import { durationMs } from "../../core/time.ts";
 import { epochSchema, nodeIdSchema } from "../../wire/ids.ts";
 import { lifelinePathIn } from "../guard/lifeline.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
 import { readMaybe, removeFile, writeDurably } from "./files.ts";
 
+const durationField = z.number().positive().transform(durationMs);
 const leaseFileSchema = z.object({
   version: z.literal(1),
   epoch: epochSchema,
   leaseId: z.string(),
+  countsOn: z
+    .object({ ttlMs: durationField, watchdogMs: durationField, renewEveryMs: durationField })
+    .optional(),
 });
-/** A lease as the agent found or was granted it. */
-export type HeldLease = Pick<z.output<typeof leaseFileSchema>, "epoch" | "leaseId">;
+/** A lease as the agent found or was granted it, and what it counts on of it. */
+export interface HeldLease extends CountedLease {
+  readonly epoch: Epoch;
+}
 
 const nodeFileSchema = z.object({
   version: z.literal(1),
@@ -92,11 +100,11 @@ async function readAll(path: string, lock: DirectoryLock): Promise<Result<DataDi
     agentId: agentId.value,
     bootId,
     lifelinePath: lifelinePathIn(path),
-    lease: lease.value,
+    lease: lease.value && { ...lease.value, countsOn: lease.value.countsOn },
     node: node.value?.node,
     servers: servers.value?.servers ?? [],
-    saveLease: ({ epoch, leaseId }) =>
-      writeDurably(leasePath, JSON.stringify({ version: 1, epoch, leaseId })),
+    saveLease: ({ epoch, leaseId, countsOn }) =>
+      writeDurably(leasePath, JSON.stringify({ version: 1, epoch, leaseId, countsOn })),
     dropLease: () => removeFile(leasePath),
     saveNode: (value) => writeDurably(nodePath, JSON.stringify({ version: 1, node: value })),
     saveServers: (urls) =>

@@ -106,16 +106,21 @@ export function searchFamilies(
     look() {
       const lines = allLines();
       const found = new Map<number, ProcessLine>();
+      const foundSessions = new Set<number>();
+      const add = (line: ProcessLine): void => {
+        found.set(line.pid, line);
+        foundSessions.add(line.sessionId);
+      };
       for (const line of lines.values()) {
         const instanceId = line.alive ? markOf(line.pid, agentId) : undefined;
-        if (instanceId !== undefined && roots.has(instanceId)) found.set(line.pid, line);
+        if (instanceId !== undefined && roots.has(instanceId)) add(line);
       }
       for (const { pid, startTicks } of roots.values()) {
         const root = lines.get(pid);
-        if (root?.startTicks === startTicks) found.set(pid, root);
+        if (root?.startTicks === startTicks) add(root);
         else if (root !== undefined) sessions.delete(pid); // the number is somebody else's now
         // While a session has members its number is not given out again, so a known one stays known.
-        if ([...found.values()].some((line) => line.sessionId === pid)) sessions.add(pid);
+        if (foundSessions.has(pid)) sessions.add(pid);
       }
       for (const line of lines.values())
         if (sessions.has(line.sessionId)) found.set(line.pid, line);

@@ -1,14 +1,19 @@
-/** Reads the manager's instructions as server-sent events, and goes to the next server when a stream dies. */
-import type { IncomingMessage } from "node:http";
+/**
+ * Reads the manager's instructions as server-sent events, and goes to the next server when a stream dies. While one is
+ * open, the lease is renewed over it.
+ */
+import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import {
+  agentLinesContentType,
   agentPaths,
-  type InstructionMessage,
   instructionMessageSchema,
 } from "../../wire/agent-protocol.ts";
+import type { InboxMessage } from "../inbox.ts";
 import { createPause } from "../pause.ts";
 import { openRequest } from "./http.ts";
+import { createLeaseChannel, type LeaseChannel } from "./lease-channel.ts";
 import type { Servers } from "./servers.ts";
 
 export interface InstructionStreamOptions {
@@ -16,7 +21,7 @@ export interface InstructionStreamOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** `server` is the one that said it. */
-  readonly onMessage: (message: InstructionMessage, server: string) => void;
+  readonly onMessage: (message: InboxMessage, server: string) => void;
 }
 
 export interface InstructionStream {
@@ -76,47 +81,62 @@ function readStream(
   signal: AbortSignal,
 ): Promise<StreamEnd> {
   return new Promise((resolve) => {
+    const { servers } = options;
     let heard = false;
     let why = "the server closed it";
-    const outgoing = openRequest(options.servers.streams, {
+    const outgoing = openRequest(servers.streams, {
       server,
       path: agentPaths.instructions,
-      token: options.servers.token,
-      method: "GET",
-      headers: { accept: "text/event-stream" },
+      token: servers.token,
+      method: "POST",
+      headers: { accept: "text/event-stream", "content-type": agentLinesContentType },
       signal,
     });
+    const channel = createLeaseChannel(server, (line) => outgoing.write(line));
     // Calls find out sooner than the silence of a stream that the server is gone, or cut off from its store.
-    const forget = options.servers.onFailure((failed) => {
+    const forget = servers.onFailure((failed) => {
       if (failed === server) outgoing.destroy(new Error("it does not answer calls"));
     });
-    outgoing.setTimeout(silenceMsMax, () => outgoing.destroy(new Error("it was silent too long")));
+    const silence = endSilent(outgoing);
     outgoing.on("error", (error) => {
       why = error.message;
     });
     outgoing.on("close", () => {
       forget();
+      clearTimeout(silence);
+      servers.setChannel(undefined);
+      channel.end();
       resolve({ heard, why });
     });
     outgoing.on("response", (incoming) => {
       incoming.on("error", (error) => {
         why = error.message;
       });
+      incoming.on("close", () => outgoing.destroy());
       if (incoming.statusCode !== 200) {
         why = `HTTP status ${incoming.statusCode}`;
         incoming.destroy();
         return;
       }
+      incoming.on("data", () => silence.refresh());
       readEvents(incoming, (data) => {
+        // Not before the snapshot is here, which may take long on a slow line.
+        if (!heard) servers.setChannel(channel);
         heard = true;
-        handData(data, server, options);
+        handData(data, options, channel);
       });
     });
-    outgoing.end();
+    outgoing.flushHeaders();
   });
 }
 
-function handData(data: string, server: string, options: InstructionStreamOptions): void {
+/** Not the socket's own time-out: that would count what is sent, too. */
+function endSilent(outgoing: ClientRequest): NodeJS.Timeout {
+  return setTimeout(() => outgoing.destroy(new Error("it was silent too long")), silenceMsMax);
+}
+
+function handData(data: string, options: InstructionStreamOptions, channel: LeaseChannel): void {
+  const { server } = channel;
   let value: unknown;
   try {
     value = JSON.parse(data);
@@ -125,8 +145,10 @@ function handData(data: string, server: string, options: InstructionStreamOption
     return;
   }
   const parsed = instructionMessageSchema.safeParse(value);
-  if (parsed.success) options.onMessage(parsed.data, server);
-  else options.log.write("warn", `a message of ${server} is not understood and is left out`);
+  if (!parsed.success) {
+    options.log.write("warn", `a message of ${server} is not understood and is left out`);
+  } else if (parsed.data.kind === "lease-answer") channel.take(parsed.data);
+  else options.onMessage(parsed.data, server);
 }
 
 /** Calls back with the joined `data:` lines of each event. */
@@ -135,7 +157,9 @@ function readEvents(incoming: IncomingMessage, onData: (data: string) => void): 
   let data: string[] = [];
   incoming.setEncoding("utf8");
   incoming.on("data", (chunk: string) => {
-    const lines = (rest + chunk).split("\n");
+    const lines = chunk.split("\n");
+    // Only the new part is searched: the line of a long snapshot comes in hundreds of parts.
+    lines[0] = rest + (lines[0] ?? "");
     rest = lines.pop() ?? "";
     for (const raw of lines) {
       const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;

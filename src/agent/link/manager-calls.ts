@@ -5,6 +5,7 @@ import type { Epoch } from "../../core/ids.ts";
 import type { LeavingKind } from "../../core/model/node.ts";
 import type { Log } from "../../ports/log.ts";
 import { agentPaths, confirmAnswerSchema, modeAnswerSchema } from "../../wire/agent-protocol.ts";
+import { createReportQueue } from "./report-queue.ts";
 import { anyAnswerSchema, type Servers } from "./servers.ts";
 
 export interface ManagerCallsOptions {
@@ -21,7 +22,8 @@ type EffectOf<Kind extends AgentEffect["kind"]> = Extract<AgentEffect, { kind: K
 
 export interface ManagerCalls {
   confirm(effect: EffectOf<"confirm">): Promise<void>;
-  report(effect: EffectOf<"report">): Promise<void>;
+  /** Sends it in its turn, if the lease is the same by then. */
+  report(effect: EffectOf<"report">): void;
   putMode(effect: EffectOf<"put-mode">): Promise<void>;
 }
 
@@ -32,7 +34,27 @@ export function createManagerCalls(options: ManagerCallsOptions): ManagerCalls {
   const { servers, log, dispatch } = options;
   let modeRefusal = "";
 
+  async function sendReport({ service, sequence, content }: EffectOf<"report">): Promise<void> {
+    // What waited until the agent's end, or its lease's, is nobody's to hear any more.
+    if (servers.signal.aborted || content.epoch !== options.epochOf()) {
+      dispatch({ kind: "report-answered", service, sequence, answer: "refused" });
+      return;
+    }
+    const body = { service, ...content };
+    const answer = await servers.call(agentPaths.report, body, anyAnswerSchema, limits);
+    const isRefused = answer.kind === "refused" && answer.code === "stale-epoch";
+    const otherwise = isRefused ? "refused" : "unknown";
+    if (answer.kind !== "ok") {
+      const sentence = `report "${content.result}" was not taken: ${answer.detail}`;
+      log.write("info", sentence, { service });
+    }
+    const word = answer.kind === "ok" ? "accepted" : otherwise;
+    dispatch({ kind: "report-answered", service, sequence, answer: word });
+  }
+
   return {
+    report: createReportQueue(sendReport),
+
     async confirm({ service, uid, epoch }) {
       const body = { service, uid, epoch };
       const answer = await servers.call(agentPaths.confirm, body, confirmAnswerSchema, limits);
@@ -40,19 +62,6 @@ export function createManagerCalls(options: ManagerCallsOptions): ManagerCalls {
       const otherwise = answer.kind === "unreachable" ? "unknown" : "not-current";
       const word = isCurrent ? "current" : otherwise;
       dispatch({ kind: "confirm-answered", service, uid, epoch, answer: word });
-    },
-
-    async report({ service, sequence, content }) {
-      const body = { service, ...content };
-      const answer = await servers.call(agentPaths.report, body, anyAnswerSchema, limits);
-      const isRefused = answer.kind === "refused" && answer.code === "stale-epoch";
-      const otherwise = isRefused ? "refused" : "unknown";
-      if (answer.kind !== "ok") {
-        const sentence = `report "${content.result}" was not taken: ${answer.detail}`;
-        log.write("info", sentence, { service });
-      }
-      const word = answer.kind === "ok" ? "accepted" : otherwise;
-      dispatch({ kind: "report-answered", service, sequence, answer: word });
     },
 
     async putMode({ mode, sequence }) {

@@ -2,6 +2,7 @@
 
 import { setMaxListeners } from "node:events";
 import * as z from "zod";
+import type { Result } from "../../core/result.ts";
 import type { JsonValue } from "../../ports/store.ts";
 import { type Asked, askInTurn } from "./ask-in-turn.ts";
 import {
@@ -9,8 +10,10 @@ import {
   type Connections,
   createConnections,
   type HttpAnswer,
+  type PostOptions,
   postJson,
 } from "./http.ts";
+import { createLeaseWay, type LeaseChannel, type LeaseWay } from "./lease-channel.ts";
 
 /** For answers of which only the status counts. */
 export const anyAnswerSchema: z.ZodUnknown = z.unknown();
@@ -25,8 +28,11 @@ export type CallAnswer<T> =
 export interface CallOptions {
   /** For one server. */
   readonly timeoutMs: number;
-  /** `lease`: over connections of its own, so that it waits for no report, however many there are. */
-  readonly lane?: "lease";
+  /**
+   * `lease`: over connections of its own, so that it waits for no report, however many there are. `renewal`: over the
+   * stream of instructions where that leads to the server, else as `lease`.
+   */
+  readonly lane?: "lease" | "renewal";
   /** Asked right before the request goes to a server: each has its own. */
   readonly stamp?: () => number;
   /** After so long without an answer the next server is asked too; only for what may be asked twice. */
@@ -46,6 +52,8 @@ export interface Servers {
   setUrls(urls: readonly string[]): void;
   /** Connections that begin from now on show this certificate. */
   setTls(tls: ClientTls): void;
+  /** A way for renewals to its server, while it is open; undefined: there is none. */
+  setChannel(channel: LeaseChannel | undefined): void;
   /** Calls back when a server did not answer as it should. The returned function ends it. */
   onFailure(listener: (server: string) => void): () => void;
   /** Posts to the server that answered last, then to the others. */
@@ -82,6 +90,7 @@ export function createServers(options: ServersOptions): Servers {
   const underWay = new Set<(left: string) => void>();
   let urls = options.urls;
   let preferred = urls[0] ?? "";
+  const leaseWay = createLeaseWay();
   /** Another one answers: what still waits for the one before is asked there, too. */
   const prefer = (server: string): void => {
     if (server === preferred || !urls.includes(server)) return;
@@ -89,10 +98,7 @@ export function createServers(options: ServersOptions): Servers {
     preferred = server;
     for (const leave of [...underWay]) leave(left);
   };
-  const onFailure = (listener: (server: string) => void): (() => void) => {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  };
+  const allConnections = [lanes.usual, lanes.lease, streams];
   return {
     token,
     streams,
@@ -105,11 +111,14 @@ export function createServers(options: ServersOptions): Servers {
       if (!urls.includes(preferred)) preferred = urls[0] ?? "";
     },
     setTls(fresh) {
-      for (const connections of [lanes.usual, lanes.lease, streams]) connections.useTls(fresh);
+      for (const connections of allConnections) connections.useTls(fresh);
     },
-    onFailure,
+    setChannel: leaseWay.use,
+    onFailure: (listener) => listenTo(listeners, listener),
     async call(path, body, schema, { timeoutMs, lane, stamp, staggerMs }) {
       const text = JSON.stringify(body);
+      const connections = lanes[lane === undefined ? "usual" : "lease"];
+      const way = lane === "renewal" ? leaseWay : undefined;
       const ask = async (server: string, signal: AbortSignal): Promise<Asked<Stamped>> => {
         const given = new AbortController();
         const onLeft = (left: string): void => {
@@ -119,14 +128,13 @@ export function createServers(options: ServersOptions): Servers {
         const sentAt = stamp?.() ?? 0;
         const either = AbortSignal.any([controller.signal, signal, given.signal]);
         const target = { server, path, token, body: text, timeoutMs, signal: either };
-        const answer = await postJson(lanes[lane ?? "usual"], target);
+        const answer = await postOver(way, target, connections);
         underWay.delete(onLeft);
         if (answer.ok && isDefinite(answer.value.status)) {
           return { kind: "definite", value: { answer: answer.value, sentAt } };
         }
         if (given.signal.aborted) return { kind: "abandoned" };
-        const why = answer.ok ? problemIn(answer.value).detail : answer.error;
-        return { kind: "failed", why };
+        return { kind: "failed", why: answer.ok ? problemIn(answer.value).detail : answer.error };
       };
       const onFailed = (server: string): void => tellAll(listeners, server);
       const asked = await askInTurn({ servers: inTurn(urls, preferred), staggerMs, ask, onFailed });
@@ -136,9 +144,27 @@ export function createServers(options: ServersOptions): Servers {
     },
     close() {
       controller.abort();
-      for (const connections of [lanes.usual, lanes.lease, streams]) connections.destroy();
+      for (const connections of allConnections) connections.destroy();
     },
   };
+}
+
+/** Over the stream of instructions where that leads there, else as a request of its own in what is left of the time. */
+async function postOver(
+  way: LeaseWay | undefined,
+  target: PostOptions,
+  connections: Connections,
+): Promise<Result<HttpAnswer, string>> {
+  const askedAtMs = performance.now();
+  const answer = await way?.ask(target);
+  if (answer !== undefined) return answer;
+  const timeoutMs = Math.max(1, target.timeoutMs - (performance.now() - askedAtMs));
+  return await postJson(connections, { ...target, timeoutMs });
+}
+
+function listenTo<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 function tellAll(listeners: ReadonlySet<(server: string) => void>, server: string): void {

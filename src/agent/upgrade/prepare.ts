@@ -1,18 +1,18 @@
 /** Brings a version of Holdfast onto this machine: fetched, verified, and unpacked beside the others. */
-import { mkdir, rm, statfs } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import { err, ok, type Result } from "../../core/result.ts";
+import { versionFolder, versionsFolder } from "../../launcher/places.ts";
+import { isPrepared } from "../../packages/prepared.ts";
+import { makeRoom } from "../../packages/room.ts";
+import { unpack } from "../../packages/unpack.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { AgentUpgradeOrder } from "../../wire/fleet/agent-upgrades.ts";
 import { packageStatement } from "../../wire/packages/package-file.ts";
-import { readMaybe } from "../disk/files.ts";
-import { originFile, versionFolder, versionsFolder } from "../launcher/places.ts";
 import type { Servers } from "../link/servers.ts";
 import { createPause } from "../pause.ts";
 import { download } from "./download.ts";
-import { unpack } from "./unpack.ts";
 
 export interface PrepareOptions {
   readonly servers: Servers;
@@ -31,23 +31,11 @@ const retryMsMin = 500;
 const retryMsMax = 30_000;
 /** Wrong content so often is no passing trouble of one server. */
 const wrongMax = 5;
-/** Beside the package itself, for what it unpacks to and for everything else on the disk. */
-const unpackedShare = 6;
-const spareBytes = 67_108_864;
-
-/** Whether the version is here, from exactly this package. */
-export async function isPrepared(
-  dataDirectory: string,
-  { version, sha256 }: Pick<AgentUpgradeOrder["package"], "version" | "sha256">,
-): Promise<boolean> {
-  const origin = await readMaybe(join(versionFolder(dataDirectory, version), originFile));
-  return origin.ok && origin.value?.trim() === sha256;
-}
 
 /** Tries until it is here; the error says what no further attempt can change, or that the signal has ended it. */
 export async function prepare(options: PrepareOptions): Promise<Result<void, string>> {
   const { dataDirectory, wanted, isSigned } = options;
-  if (await isPrepared(dataDirectory, wanted)) return ok(undefined);
+  if (isPrepared(dataDirectory, wanted)) return ok(undefined);
   const { version, sha256, sizeBytes, signature } = wanted;
   if (sizeBytes === undefined) return err(`no server keeps the package of version ${version}`);
   if (isSigned === undefined) {
@@ -68,21 +56,6 @@ export async function prepare(options: PrepareOptions): Promise<Result<void, str
     return await unpack({ file, folder, version, sha256, nodeVersion: process.version });
   } finally {
     await rm(file, { force: true }).catch(() => undefined); // the next download replaces it
-  }
-}
-
-async function makeRoom(dataDirectory: string, sizeBytes: number): Promise<Result<void, string>> {
-  const folder = versionsFolder(dataDirectory);
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const { bavail, bsize } = await statfs(folder);
-    const neededBytes = sizeBytes * (1 + unpackedShare) + spareBytes;
-    if (bavail * bsize >= neededBytes) return ok(undefined);
-    return err(
-      `there are ${bavail * bsize} bytes free for ${folder}, and ${neededBytes} are needed`,
-    );
-  } catch (error: unknown) {
-    return err(`cannot use ${folder}: ${sentenceOfSystemError(error)}`);
   }
 }
 

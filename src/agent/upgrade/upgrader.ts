@@ -3,14 +3,14 @@
  * and says how far it is. What was decided before a crash or a restart is on the disk; what is told twice is done once.
  */
 import type { AgentUpgradeState } from "../../core/fleet/model/agent-upgrade.ts";
+import type { LauncherState } from "../../launcher/launched.ts";
+import { healthyPath, orderPath, statePath } from "../../launcher/places.ts";
+import { fileText, type LaunchState, parseState, type Trial } from "../../launcher/state.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { AgentUpgradeOrder } from "../../wire/fleet/agent-upgrades.ts";
 import { readMaybe, removeFile, writeDurably } from "../disk/files.ts";
-import { healthyPath, orderPath, statePath } from "../launcher/places.ts";
-import { fileText, type LaunchState, parseState, type Trial } from "../launcher/state.ts";
 import type { Servers } from "../link/servers.ts";
-import type { LauncherState } from "../options.ts";
 import { createPause } from "../pause.ts";
 import { prepare } from "./prepare.ts";
 import { createUpgradeReports, type ReportOutcome } from "./reports.ts";

@@ -1,14 +1,14 @@
-/** `cluster ...`: what concerns all nodes and services: suspending the cluster's own decisions, and its settings. */
+/** `cluster ...`: what concerns all nodes and services: suspending the cluster's own decisions. */
 import { Argument, type Command } from "commander";
 import * as z from "zod";
 import type { Client } from "../../client/client.ts";
 import type { ArmingResource } from "../../wire/api.ts";
 import { argumentAt, type CommandContext } from "../command-context.ts";
-import { done, failOfApi, type Outcome, usage } from "../failure.ts";
+import { done, failOfApi, type Outcome } from "../failure.ts";
 import { formatSpan } from "../format/quantity.ts";
-import { parseSettingWords, settingsHelp, settingsText } from "../input/setting-words.ts";
 import type { Session } from "../session.ts";
 import { waitForArming } from "../wait-cluster.ts";
+import { addFreezeCommands } from "./freeze.ts";
 import { addWaitFlags, waitFlagsOf } from "./service/change.ts";
 
 const disarmHelp = `
@@ -28,21 +28,7 @@ export function addClusterCommands(program: Command, context: CommandContext): v
   context.handle(disarm, disarmCluster);
   const arm = cluster.command("arm").description("take all decisions up again");
   context.handle(arm, armCluster);
-  addSettingsCommands(cluster, context);
-}
-
-function addSettingsCommands(cluster: Command, context: CommandContext): void {
-  const settings = cluster.command("settings").description("settings of the whole cluster");
-  context.handle(settings.command("show").description("the settings in force"), showSettings);
-  const set = settings
-    .command("set")
-    .description("change settings; the others stay as they are")
-    .argument("<key=value...>")
-    .addHelpText(
-      "after",
-      `\nKeys:\n${settingsHelp()}\nExample:\n  holdfast cluster settings set profile=fast admission.losses=1`,
-    );
-  context.handle(set, setSettings);
+  addFreezeCommands(cluster, context);
 }
 
 const disarmSchema = z.object({ reason: z.string().optional() });
@@ -98,26 +84,5 @@ async function armCluster(session: Session): Promise<Outcome> {
   const answer = await client.value.putArming({ mode: "armed" });
   if (!answer.ok) return failOfApi(answer.error);
   session.print(answer.body, () => textOfArming(answer.value));
-  return done;
-}
-
-async function showSettings(session: Session): Promise<Outcome> {
-  const client = await session.client();
-  if (!client.ok) return client;
-  const answer = await client.value.settings();
-  if (!answer.ok) return failOfApi(answer.error);
-  session.print(answer.body, () => settingsText(answer.value));
-  return done;
-}
-
-async function setSettings(session: Session, values: readonly string[]): Promise<Outcome> {
-  const change = parseSettingWords(values);
-  if (!change.ok) return change;
-  if (Object.keys(change.value).length === 0) return usage("nothing to set is given");
-  const client = await session.client();
-  if (!client.ok) return client;
-  const answer = await client.value.changeSettings(change.value);
-  if (!answer.ok) return failOfApi(answer.error);
-  session.print(answer.body, () => settingsText(answer.value));
   return done;
 }

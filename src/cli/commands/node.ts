@@ -9,6 +9,7 @@ import { oneLine } from "../format/text-width.ts";
 import type { Session } from "../session.ts";
 import { waitForMaintenance } from "../wait-cluster.ts";
 import { addNodeSet } from "./fleet/node-set.ts";
+import { addNodeModes } from "./node-mode.ts";
 import { addNodeJoin } from "./server/node-join.ts";
 import { addWaitFlags, waitFlagsOf } from "./service/change.ts";
 
@@ -33,6 +34,7 @@ export function addNodeCommands(program: Command, context: CommandContext): void
     .argument("<node>");
   addWaitFlags(maintenance);
   context.handle(maintenance, setMaintenance);
+  addNodeModes(node, context);
   const taint = node
     .command("taint")
     .description("close a node to services that do not tolerate the taint; they move away")
@@ -67,17 +69,23 @@ export function nodesTable(session: Session, nodes: readonly NodeResource[]): st
     return "no nodes yet; print the command for a new one with: holdfast join-script --node\n";
   }
   const isAnyTainted = nodes.some(({ taints }) => taints.length > 0);
+  const isAnyNotEnabled = nodes.some(({ mode }) => mode !== "enabled");
   const rows = nodes.map((node) => [
     node.id,
     session.colours.nodeState(node.state),
+    ...(isAnyNotEnabled ? [node.mode] : []),
     ...(isAnyTainted ? [node.taints.join(",") || "-"] : []),
     String(node.epoch),
     String(node.services.length),
     formatSpan(session.io.nowMs() - node.sinceMs),
     node.reason,
   ]);
+  const modes = isAnyNotEnabled ? ["MODE"] : [];
   const taints = isAnyTainted ? ["TAINTS"] : [];
-  return session.table(["NODE", "STATE", ...taints, "EPOCH", "SERVICES", "SINCE", "WHY"], rows);
+  return session.table(
+    ["NODE", "STATE", ...modes, ...taints, "EPOCH", "SERVICES", "SINCE", "WHY"],
+    rows,
+  );
 }
 
 async function showNode(session: Session, values: readonly string[]): Promise<Outcome> {
@@ -97,6 +105,7 @@ async function showNode(session: Session, values: readonly string[]): Promise<Ou
       ["epoch", `${node.epoch}, ${node.leased ? "holds its lease" : "holds no lease"}`],
       ["since", formatInstant(node.sinceMs)],
       ["why", node.reason],
+      ["mode", node.mode],
       ...(node.maintenance ? [["wanted", "maintenance"] satisfies [string, string]] : []),
       [
         "agent",

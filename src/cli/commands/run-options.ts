@@ -1,11 +1,13 @@
 /** What `server run` and `agent run` have in common: their log, and how a setting is found. */
 import { type Command, Option } from "commander";
 import * as z from "zod";
+import {
+  type ConfigSource,
+  logFormats as formats,
+  logLevels as levels,
+} from "../../wire/control-plane/server-config.ts";
 import type { LogOptions } from "../roles.ts";
 import type { Session } from "../session.ts";
-
-const formats = ["json", "text"] as const;
-const levels = ["debug", "info", "warn", "error"] as const;
 
 /** Fields of the log in `server.yaml` and `agent.yaml`. */
 export const logFields = {
@@ -38,6 +40,26 @@ export function logOptionsOf(session: Session, flags: LogFields, file: LogFields
     format: flags.logFormat ?? known(formats, format) ?? file.logFormat ?? ownFormat,
     level: flags.logLevel ?? known(levels, level) ?? file.logLevel ?? "info",
   };
+}
+
+/** Where `logOptionsOf` finds what it says. */
+export function logOriginsOf(
+  session: Session,
+  flags: LogFields,
+  file: LogFields,
+): Readonly<Record<"logLevel" | "logFormat", ConfigSource>> {
+  const { HOLDFAST_LOG_FORMAT: format, HOLDFAST_LOG_LEVEL: level } = session.io.environment;
+  return {
+    logFormat: originOf(flags.logFormat, known(formats, format), file.logFormat),
+    logLevel: originOf(flags.logLevel, known(levels, level), file.logLevel),
+  };
+}
+
+/** Where a value is found that is looked for in this order. */
+export function originOf(flag: unknown, environment: unknown, file: unknown): ConfigSource {
+  if (flag !== undefined) return "flag";
+  if (environment !== undefined) return "environment";
+  return file === undefined ? "default" : "file";
 }
 
 function known<T extends string>(words: readonly T[], text: string | undefined): T | undefined {

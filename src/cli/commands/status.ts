@@ -7,6 +7,7 @@ import { done, failOfApi, type Outcome } from "../failure.ts";
 import { oneLine } from "../format/text-width.ts";
 import type { Session } from "../session.ts";
 import { textOfArming } from "./cluster.ts";
+import { textOfFreeze } from "./freeze.ts";
 import { nodesTable } from "./node.ts";
 import { isInstance, servicesTable } from "./service/service.ts";
 
@@ -26,6 +27,7 @@ async function showStatus(session: Session): Promise<Outcome> {
       ...needsOf(status).map((need) => session.colours.paint("red", `! ${oneLine(need)}\n`)),
       headOf(status),
       ...(status.arming.state === "armed" ? [] : ["\n", textOfArming(status.arming)]),
+      ...(status.freeze?.frozen === true ? ["\n", textOfFreeze(status.freeze)] : []),
       "\n",
       nodesTable(session, status.nodes),
       "\n",
@@ -65,7 +67,11 @@ function needsOf(status: ClusterStatus): string[] {
   const rules = status.rejectedRules.map(
     ({ rule, because }) => `${nameOf(rule)} is ignored: ${because}`,
   );
-  return [...manager, ...waits, ...errors, ...rules];
+  const backup =
+    status.backupWarning === undefined
+      ? []
+      : [`${status.backupWarning}; see: holdfast backup schedule`];
+  return [...manager, ...waits, ...errors, ...rules, ...(status.versionWarnings ?? []), ...backup];
 }
 
 /** A placement group's rule bears its name already. */

@@ -7,6 +7,7 @@ import {
   profileNames,
   type Settings,
   type SettingsChange,
+  settingsSchema,
   timesOf,
 } from "../../wire/settings.ts";
 import { type Failure, usage } from "../failure.ts";
@@ -145,19 +146,43 @@ export function settingsHelp(): string {
     .join("");
 }
 
-/** The settings in force, a line each, as `cluster settings set` takes them. */
-export function settingsText(value: Settings): string {
-  const isOwn = value.times !== undefined;
-  const shown: Draft = { ...value, times: timesOf(value), coldStartMs: coldStartOf(value) };
+/** `profile`: it follows from the profile. `default`: nobody has to have said it. `set`: somebody has. */
+export type SettingSource = "set" | "profile" | "default";
+
+/** One setting in force, its value as `config set` takes it. */
+export interface SettingRow {
+  readonly key: string;
+  readonly value: string;
+  readonly source: SettingSource;
+}
+
+/** The settings in force, and where each comes from. */
+export function settingRows(value: Settings): SettingRow[] {
+  const shown = inForce(value);
   return settings
     .filter(({ key }) => isShown(key, shown))
     .map(({ key, kind }) => {
       const text = kind.write(draftAt(shown, key.split(".")));
-      const note = key === "profile" && isOwn ? "  (with times of its own)" : "";
-      return `${key}=${text}${note}\n`;
-    })
-    .join("");
+      return { key, value: text, source: sourceOf(value, key, text) };
+    });
 }
+
+function inForce(value: Settings): Draft {
+  return { ...value, times: timesOf(value), coldStartMs: coldStartOf(value) };
+}
+
+/** What is as it would be without anybody's word counts as default, whoever has said it. */
+function sourceOf(value: Settings, key: string, text: string): SettingSource {
+  const isDerived = key.startsWith("times.") ? value.times === undefined : false;
+  if (isDerived || (key === "coldStartMs" && value.coldStartMs == null)) return "profile";
+  const setting = settings.find((known) => known.key === key);
+  const usual = inForce(key.includes(".") ? usualParts : usualSettings);
+  return setting?.kind.write(draftAt(usual, key.split("."))) === text ? "default" : "set";
+}
+
+const usualSettings = settingsSchema.parse({});
+/** What a part has when it is switched on and nothing more is said. */
+const usualParts = settingsSchema.parse({ autoRebalance: {}, admission: {} });
 
 /** Fields of a part that is switched off are not there. */
 function isShown(key: string, shown: Draft): boolean {
@@ -165,8 +190,11 @@ function isShown(key: string, shown: Draft): boolean {
   return second === undefined || draftAt(shown, [first]) != null;
 }
 
-/** The change that the words ask for. A profile takes times of one's own away, unless they are given too. */
-export function parseSettingWords(words: readonly string[]): Result<SettingsChange, Failure> {
+/** The change that the words ask for; `hintOf` knows of keys that are none of these. A profile takes times of one's own away, unless they are given too. */
+export function parseSettingWords(
+  words: readonly string[],
+  hintOf: (unknownKey: string) => string | undefined,
+): Result<SettingsChange, Failure> {
   let change: Draft = {};
   for (const word of words) {
     const equals = word.indexOf("=");
@@ -174,7 +202,7 @@ export function parseSettingWords(words: readonly string[]): Result<SettingsChan
     const setting = settings.find((known) => known.key === key);
     if (setting === undefined) {
       const what = equals < 1 ? `"${word}" has no key and "="` : `there is no setting "${key}"`;
-      return usage(what, "see all with: holdfast cluster settings set --help");
+      return usage(what, hintOf(key) ?? "see all with: holdfast config set --help");
     }
     const value = setting.kind.parse(word.slice(equals + 1));
     if (!value.ok) return usage(`${key}: ${value.error}`);

@@ -67,8 +67,9 @@ function painted(colours: Colours, style: "red" | "yellow" | "cyan", text: strin
   return { text, paint: (value) => colours.paint(style, value) };
 }
 
-function nodeState(colours: Colours, { state, maintenance }: NodeView): Cell {
+function nodeState(colours: Colours, { state, maintenance, mode }: NodeView): Cell {
   if (state === undefined) return "-";
+  if (mode !== "enabled") return painted(colours, "yellow", `${state} (${mode})`);
   if (maintenance && state !== "maintenance") {
     return painted(colours, "yellow", `${state} (maintenance wanted)`);
   }

@@ -86,6 +86,7 @@ function planRegister(
     registeredAtMs: nowMs,
     confirmedOffEpoch: epochOf(0),
     maintenance: false,
+    mode: "enabled",
     taints: [],
     exchange: described({ ...nothingSaid(node), owner, updatedAtMs: nowMs }, wish),
   };

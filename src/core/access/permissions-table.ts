@@ -9,15 +9,22 @@ interface PermissionLine {
   readonly least: "viewer" | "operator" | "admin";
   /** `owner`: it is about nodes or services, and those who own all that it touches have it too. */
   readonly also?: "owner";
+  /** What needs nothing else is done in a frozen cluster, too: it changes nothing, or helps to end the freeze. */
+  readonly whileFrozen?: "goes-on";
   /** What one may do with it. */
   readonly words: string;
 }
 
 /** The permissions, by name. */
 export const permissions = {
-  "cluster.read": { least: "viewer", words: "see everything that is no secret" },
+  "cluster.read": {
+    least: "viewer",
+    whileFrozen: "goes-on",
+    words: "see everything that is no secret",
+  },
   "account.use": {
     least: "viewer",
+    whileFrozen: "goes-on",
     words: "see who one is; change one's own password, logins and tokens",
   },
   "service.start": { least: "operator", also: "owner", words: "have a service run" },
@@ -43,7 +50,7 @@ export const permissions = {
   "node.maintenance": {
     least: "operator",
     also: "owner",
-    words: "put a node into maintenance, and end that",
+    words: "put a node into maintenance, disable or flush it or put it offline, and end that",
   },
   "node.confirm-off": {
     least: "operator",
@@ -53,7 +60,21 @@ export const permissions = {
   "node.change": { least: "admin", also: "owner", words: "change the configuration of a node" },
   "node.remove": { least: "admin", also: "owner", words: "take a node out of the cluster" },
   "node.join": { least: "admin", words: "let a machine become a node" },
+  "upgrade.apply": {
+    least: "admin",
+    words: "begin an upgrade of the control plane",
+  },
+  "upgrade.order": {
+    least: "admin",
+    words: "pause, resume and take back the upgrade of the control plane",
+    whileFrozen: "goes-on", // it freezes the cluster itself
+  },
   "cluster.arm": { least: "operator", words: "disarm the cluster, and arm it again" },
+  "cluster.freeze": {
+    least: "operator",
+    whileFrozen: "goes-on",
+    words: "freeze the cluster, and end that",
+  },
   "group.change": {
     least: "admin",
     also: "owner",
@@ -78,8 +99,14 @@ export const permissions = {
   "settings.change": { least: "admin", words: "change the settings of the cluster" },
   "bundle.push": { least: "admin", words: "push a bundle" },
   "bundle.remove": { least: "admin", words: "remove a bundle" },
+  "backup.create": {
+    least: "admin",
+    whileFrozen: "goes-on",
+    words: "have everything in a file, with all keys, and say when that is done by itself",
+  },
   "server.join": { least: "admin", words: "let a machine become a server" },
   "server.change": { least: "admin", words: "change what all servers have in common" },
+  "server.configure": { least: "admin", words: "change settings of one server alone" },
   "server.remove": { least: "admin", words: "take a server out of the control plane" },
   "token.create": { least: "admin", words: "make tokens for others" },
   "token.revoke": { least: "admin", words: "take tokens of others back" },

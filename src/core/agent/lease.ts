@@ -1,5 +1,6 @@
 /** What the coming and going of the lease means for what runs here (S3). */
 import { assert } from "../assert.ts";
+import { touchAll } from "./concern.ts";
 import type { AgentEffect } from "./effect.ts";
 import type { AgentEvent } from "./event.ts";
 import { type AgentState, liveInstanceOf, type Slot } from "./state.ts";
@@ -41,6 +42,7 @@ export function loseLease(state: AgentState, why: string, effects: AgentEffect[]
   state.lease = undefined;
   state.isolating = false;
   state.leaseRequested = false;
+  touchAll(state);
   for (const slot of state.slots.values()) {
     slot.owned = undefined;
     if (slot.phase.kind === "confirming") slot.phase = { kind: "down", retryAtMs: 0 };
@@ -68,6 +70,7 @@ function isolate(state: AgentState, leftMs: number, effects: AgentEffect[]): voi
     service: undefined,
   });
   const timeoutMs = Math.max(0, Math.floor(leftMs - killReserveMs));
+  touchAll(state);
   for (const slot of state.slots.values()) {
     if (!slot.tracked || slot.phase.kind === "stopping") continue;
     slot.owned = undefined;
@@ -93,9 +96,12 @@ function endUrgently(slot: Slot, timeoutMs: number, effects: AgentEffect[]): voi
 
 /** Whether anything that the guard has to kill may be alive. */
 export function hasTrackedLife(state: AgentState): boolean {
-  for (const slot of state.slots.values()) {
-    if (slot.tracked && liveInstanceOf(slot.phase) !== undefined) return true;
+  const { dirty, guarded } = state.agenda;
+  for (const service of dirty) {
+    const slot = state.slots.get(service);
+    if (slot?.tracked === true && liveInstanceOf(slot.phase) !== undefined) return true;
   }
+  for (const service of guarded) if (!dirty.has(service)) return true;
   return false;
 }
 

@@ -1,6 +1,8 @@
 /** An agent's orderly way out, and what it tells the manager of that (ports of it: restart, freeze, failover, migrate). */
 import { assertNever } from "../assert.ts";
+import type { ServiceId } from "../ids.ts";
 import type { AgentMode } from "../model/node.ts";
+import { touchAll } from "./concern.ts";
 import type { AgentEffect } from "./effect.ts";
 import type { AgentEvent } from "./event.ts";
 import { hasTrackedLife } from "./lease.ts";
@@ -18,6 +20,7 @@ export function beginLeaving(
 ): void {
   if (state.closing !== "no") return;
   state.leaving = { how: event.how, deadlineMs: event.deadlineMs };
+  touchAll(state); // each way of leaving waits for something else
   setMode(state, modeOf(event.how));
 }
 
@@ -25,6 +28,7 @@ export function beginLeaving(
 export function stayAfterAll(state: AgentState): void {
   if (state.closing !== "no" || state.leaving === undefined) return;
   state.leaving = undefined;
+  state.agenda.unready.clear();
   setMode(state, "active");
 }
 
@@ -109,8 +113,18 @@ function isReady(state: AgentState, leaving: Leaving): boolean {
   }
 }
 
+/** What once held for a slot is not asked again before something has happened to it. */
 function everySlot(state: AgentState, holds: (slot: Slot) => boolean): boolean {
-  for (const slot of state.slots.values()) if (!holds(slot)) return false;
+  const { dirty, unready } = state.agenda;
+  const isSo = (service: ServiceId): boolean => {
+    const slot = state.slots.get(service);
+    return slot === undefined || holds(slot);
+  };
+  for (const service of dirty) if (!isSo(service)) return false;
+  for (const service of unready) {
+    if (!isSo(service)) return false;
+    unready.delete(service);
+  }
   return true;
 }
 

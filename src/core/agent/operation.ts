@@ -1,35 +1,33 @@
 /** Starts and stops: who waits for one, who goes first, and how one begins. */
 import { assert } from "../assert.ts";
-import { compareIds, type InstructionUid } from "../ids.ts";
+import type { InstructionUid } from "../ids.ts";
 import { mutated } from "../mutation.ts";
+import { concernedSlots, setMember } from "./concern.ts";
 import type { AgentEffect } from "./effect.ts";
+import { firstIn, isIn, put, takeOut } from "./queue.ts";
 import type { AgentState, Slot } from "./state.ts";
 import { mayStart, mustBeTracked, type Wish, wishFor } from "./wish.ts";
 
 /** Begins as many of the wanted operations as may go on at a time, the longest-waiting first. */
 export function beginOperations(state: AgentState, now: number, effects: AgentEffect[]): void {
-  const waiting: Slot[] = [];
-  let busyCount = 0;
-  for (const slot of state.slots.values()) {
-    if (isOperating(slot)) busyCount += 1;
-    if (wantsOperation(state, slot, now)) {
-      slot.waitingSinceMs ??= now;
-      waiting.push(slot);
-    } else {
-      slot.waitingSinceMs = undefined;
-    }
+  const { dirty, operating, waiting } = state.agenda;
+  for (const slot of concernedSlots(state)) {
+    setMember(operating, slot.service, isOperating(slot));
+    if (!wantsOperation(state, slot, now)) takeOut(waiting, slot.service);
+    else if (!isIn(waiting, slot.service)) put(waiting, slot.service, now);
   }
-  if (waiting.length === 0 || busyCount >= state.operationCountMax) return;
-  waiting.sort(compareWaiting);
-  for (const slot of waiting.slice(0, state.operationCountMax - busyCount)) {
-    slot.waitingSinceMs = undefined;
+  while (operating.size < state.operationCountMax) {
+    const first = firstIn(waiting);
+    if (first === undefined) return;
+    const { service } = first;
+    takeOut(waiting, service);
+    const slot = state.slots.get(service);
+    assert(slot !== undefined, "what waits for an operation is known");
+    assert(wantsOperation(state, slot, now), "what waits for an operation wants it still");
     beginOperation(state, slot, effects);
+    operating.add(service);
+    dirty.add(service);
   }
-}
-
-function compareWaiting(left: Slot, right: Slot): number {
-  const byTime = (left.waitingSinceMs ?? 0) - (right.waitingSinceMs ?? 0);
-  return byTime === 0 ? compareIds(left.service, right.service) : byTime;
 }
 
 function isOperating(slot: Slot): boolean {

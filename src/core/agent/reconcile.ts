@@ -1,24 +1,32 @@
-/** Brings each service nearer to what its instruction asks, after every event. */
+/** Brings services nearer to what their instructions ask, after every event: those that it concerns. */
 import { assertNever } from "../assert.ts";
+import { concernedSlots, dropSlot, noticeCommon, noticeTime, settleSlots } from "./concern.ts";
 import type { AgentEffect } from "./effect.ts";
 import { beginOperations } from "./operation.ts";
 import { refreshReport } from "./report.ts";
-import { type AgentState, liveInstanceOf, type Slot } from "./state.ts";
+import type { AgentState, Slot } from "./state.ts";
 import { isLeftAlone, mayStart, mustBeTracked, type Wish, wishFor } from "./wish.ts";
 
-/** Looks at every service: what has to change, what may begin, what has to be reported. */
+/**
+ * Looks at each service that the event concerns, or whose time has come: what has to change, what may begin, what has
+ * to be reported. Any other one is as it should be, and would stay so if it were looked at.
+ */
 export function reconcile(state: AgentState, now: number, effects: AgentEffect[]): void {
-  for (const slot of state.slots.values()) {
+  noticeCommon(state);
+  noticeTime(state, now);
+  for (const slot of concernedSlots(state)) {
     if (!isLeftAlone(state, slot)) retryStuck(slot, now, effects);
     const wish = wishFor(state, slot);
     applyWish(state, slot, wish, now, effects);
     if (wish.kind === "silent-down" && slot.assignment.kind === "gone" && isSettledDown(slot)) {
-      state.slots.delete(slot.service);
+      dropSlot(state, slot);
       effects.push({ kind: "forget", service: slot.service });
     }
   }
   beginOperations(state, now, effects);
-  for (const slot of state.slots.values()) refreshReport(state, slot, now, effects);
+  const concerned = concernedSlots(state); // with those whose operation has begun
+  for (const slot of concerned) refreshReport(state, slot, now, effects);
+  settleSlots(state, concerned, now);
   maybeFinishClosing(state, effects);
 }
 
@@ -146,10 +154,7 @@ function isSettledDown(slot: Slot): boolean {
 }
 
 function maybeFinishClosing(state: AgentState, effects: AgentEffect[]): void {
-  if (state.closing !== "stopping") return;
-  for (const slot of state.slots.values()) {
-    if (liveInstanceOf(slot.phase) !== undefined) return;
-  }
+  if (state.closing !== "stopping" || state.agenda.alive.size > 0) return;
   state.closing = "stopped";
   effects.push({ kind: "all-stopped" });
 }

@@ -7,6 +7,7 @@ import type { Epoch, InstructionUid, NodeId, ServiceId } from "../ids.ts";
 import type { AgentMode } from "../model/node.ts";
 import type { ManagerState, ReportResult } from "../model/service.ts";
 import type { InstantMs } from "../time.ts";
+import { type Agenda, type Common, createAgenda } from "./agenda.ts";
 
 /** One instruction of the manager, with those parts of the configuration that the machine decides by. */
 export interface AgentInstruction {
@@ -142,6 +143,8 @@ export interface Leaving {
 /** All that is known about one service on this node. */
 export interface Slot {
   readonly service: ServiceId;
+  /** Grows from slot to slot: what concerns several is done in the order in which they were made. */
+  readonly ordinal: number;
   assignment: Assignment;
   phase: Phase;
   /** The guard kills it at the deadline. */
@@ -159,8 +162,6 @@ export interface Slot {
   /** The last configuration that the driver was told. */
   configurationKey: string | undefined;
   report: PendingReport | undefined;
-  /** Since when it waits for one of the operations; the longest-waiting goes first. */
-  waitingSinceMs: number | undefined;
 }
 
 /** The lease that the node holds, in instants of its monotonic clock. */
@@ -185,10 +186,13 @@ export interface AgentState {
   /** A new lease was asked for and has not come yet. */
   leaseRequested: boolean;
   /** Everything is to be stopped because the agent ends for good; `released`: it goes on without this agent. */
-  closing: "no" | "stopping" | "stopped" | "released";
+  closing: Common["closing"];
   leaving: Leaving | undefined;
   mode: ModeReport;
   readonly slots: Map<ServiceId, Slot>;
+  readonly agenda: Agenda;
+  /** Slots that were ever made. */
+  slotCount: number;
   instanceCount: number;
   reportCount: number;
 }
@@ -216,17 +220,30 @@ export function createAgentState(options: AgentStateOptions): AgentState {
     leaving: undefined,
     mode: { mode: "active", sequence: 1, progress: "due", retryAtMs: 0, failureCount: 0 },
     slots: new Map(),
+    agenda: createAgenda(),
+    slotCount: 0,
     instanceCount: 0,
     reportCount: 0,
   };
 }
 
-/** The slot of a service, made empty if there is none. */
-export function slotOf(state: AgentState, service: ServiceId): Slot {
+/** The slot of a service, to be changed: it is looked at before the step ends. Undefined: there is none. */
+export function knownSlotOf(state: AgentState, service: ServiceId): Slot | undefined {
   const known = state.slots.get(service);
-  if (known !== undefined) return known;
+  if (known !== undefined) state.agenda.dirty.add(service);
+  return known;
+}
+
+/** The same, made empty if there is none. */
+export function slotOf(state: AgentState, service: ServiceId): Slot {
+  return knownSlotOf(state, service) ?? makeSlot(state, service);
+}
+
+function makeSlot(state: AgentState, service: ServiceId): Slot {
+  state.slotCount += 1;
   const slot: Slot = {
     service,
+    ordinal: state.slotCount,
     assignment: { kind: "unknown" },
     phase: { kind: "down", retryAtMs: 0 },
     tracked: false,
@@ -238,9 +255,9 @@ export function slotOf(state: AgentState, service: ServiceId): Slot {
     moveOutcome: undefined,
     configurationKey: undefined,
     report: undefined,
-    waitingSinceMs: undefined,
   };
   state.slots.set(service, slot);
+  state.agenda.dirty.add(service);
   return slot;
 }
 

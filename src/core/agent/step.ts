@@ -5,6 +5,7 @@
 import { assertNever } from "../assert.ts";
 import type { InstantMs } from "../time.ts";
 import { onConfirmAnswered, onInstanceEvent, onMoveAnswered } from "./completion.ts";
+import { noticeCommon } from "./concern.ts";
 import type { AgentEffect } from "./effect.ts";
 import type { AgentEvent } from "./event.ts";
 import { loseLease, maybeRequestLease, onLease, watchDeadline } from "./lease.ts";
@@ -16,10 +17,10 @@ import {
   stayAfterAll,
   tellMode,
 } from "./leaving.ts";
+import { firstIn } from "./queue.ts";
 import { reconcile } from "./reconcile.ts";
 import { onReportAnswered } from "./report.ts";
-import { type AgentInstruction, type AgentState, type Slot, slotOf, stableAt } from "./state.ts";
-import { isLeftAlone, mayStart, wishFor } from "./wish.ts";
+import { type AgentInstruction, type AgentState, knownSlotOf, type Slot, slotOf } from "./state.ts";
 
 export interface AgentStep {
   /** To be carried out in their order. */
@@ -28,12 +29,16 @@ export interface AgentStep {
   readonly wakeAtMs: number | undefined;
 }
 
-/** Takes in one event at the monotonic instant `now`; `state` is updated in place. */
+/**
+ * Takes in one event at the monotonic instant `now`; `state` is updated in place. Its cost is that of the services
+ * which the event concerns, or whose time has come: a node with thousands must not miss its lease over their answers.
+ */
 export function step(state: AgentState, event: AgentEvent, now: InstantMs): AgentStep {
   const effects: AgentEffect[] = [];
   watchDeadline(state, now, effects);
   apply(state, event, now, effects);
   watchDeadline(state, now, effects); // what was just renewed may be over already
+  noticeCommon(state);
   continueLeaving(state, now, effects);
   reconcile(state, now, effects);
   tellMode(state, now, effects);
@@ -116,7 +121,7 @@ function applyAnswer(
   now: number,
   effects: AgentEffect[],
 ): void {
-  const slot = state.slots.get(event.service);
+  const slot = knownSlotOf(state, event.service);
   if (slot === undefined) return; // it was forgotten meanwhile
   switch (event.kind) {
     case "confirm-answered":
@@ -149,7 +154,7 @@ function assign(state: AgentState, instruction: AgentInstruction): void {
 function onSnapshot(state: AgentState, instructions: readonly AgentInstruction[]): void {
   const named = new Set(instructions.map((instruction) => instruction.service));
   for (const slot of state.slots.values()) {
-    if (!named.has(slot.service)) slot.assignment = { kind: "gone" };
+    if (!named.has(slot.service)) slotOf(state, slot.service).assignment = { kind: "gone" };
   }
   for (const instruction of instructions) assign(state, instruction);
 }
@@ -172,24 +177,6 @@ function wakeAt(state: AgentState, now: number): number | undefined {
     wakeAtMs = state.isolating ? state.lease.runUntilMs : state.lease.isolateAtMs;
   }
   wakeAtMs = Math.min(wakeAtMs, leavingWakeAt(state));
-  for (const slot of state.slots.values())
-    wakeAtMs = Math.min(wakeAtMs, slotWakeAt(state, slot, now));
+  wakeAtMs = Math.min(wakeAtMs, firstIn(state.agenda.alarms)?.atMs ?? wakeAtMs);
   return Number.isFinite(wakeAtMs) ? Math.max(wakeAtMs, now) : undefined;
-}
-
-function slotWakeAt(state: AgentState, slot: Slot, now: number): number {
-  let wakeAtMs = Number.POSITIVE_INFINITY;
-  const phase = slot.phase;
-  if (phase.kind === "stuck" && !isLeftAlone(state, slot)) wakeAtMs = phase.retryAtMs;
-  if (phase.kind === "down" && phase.retryAtMs > now && mayStart(state, now)) {
-    if (wishFor(state, slot).kind === "up") wakeAtMs = phase.retryAtMs;
-  }
-  const stableAtMs = stableAt(slot);
-  const content = slot.report?.content;
-  const isAhead = stableAtMs !== undefined && stableAtMs > now;
-  if (isAhead && content?.result === "running" && !content.stable) {
-    wakeAtMs = Math.min(wakeAtMs, stableAtMs);
-  }
-  if (slot.report?.progress === "due") wakeAtMs = Math.min(wakeAtMs, slot.report.retryAtMs);
-  return wakeAtMs;
 }

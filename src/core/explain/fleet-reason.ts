@@ -93,15 +93,25 @@ export type WaitReason =
       readonly code: "waits-for-member";
       readonly group: string;
       readonly member: NodeId;
-      /** `offline`: the group waits for those too. `failed` and `maintenance`: nothing will change by itself. */
-      readonly because: "upgrading" | "unhealthy" | "offline" | "failed" | "maintenance";
+      /** `offline`: the group waits for those too. `failed`, and `maintenance`, which stands for offline by order, too: nothing will change by itself. `interrupted`: it was lost in the midst of a change, and restarts its copy when it is back. */
+      readonly because:
+        | "upgrading"
+        | "unhealthy"
+        | "offline"
+        | "failed"
+        | "maintenance"
+        | "interrupted";
     }
-  | { readonly code: "waits-for-node-online" | "waits-for-node-open"; readonly node: NodeId }
+  | {
+      readonly code: "waits-for-node-online" | "waits-for-node-open" | "waits-for-node-enabled";
+      readonly node: NodeId;
+    }
   | { readonly code: "waits-for-own-agent"; readonly node: NodeId }
   | { readonly code: "waits-for-own-services"; readonly node: NodeId }
   | { readonly code: "waits-for-resume"; readonly rollout: number }
   | { readonly code: "waits-for-canaries"; readonly rollout: number; readonly canaries: number }
   | { readonly code: "waits-for-others"; readonly unavailable: number; readonly max: number }
   | { readonly code: "waits-for-arming" }
+  | { readonly code: "waits-for-freeze" }
   | { readonly code: "waits-for-write" }
   | { readonly code: "waits-for-rollout" };

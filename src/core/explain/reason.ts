@@ -1,5 +1,6 @@
 /** Every decision carries one of these; `sentenceOf` in this folder turns it into words for log, API and CLI. */
 import type { Epoch, NodeId, ServiceId } from "../ids.ts";
+import type { NodeMode } from "../model/node-mode.ts";
 import type { Selection } from "../placement/select-node.ts";
 import type { FleetReason } from "./fleet-reason.ts";
 
@@ -116,8 +117,21 @@ export type Reason =
   | { readonly code: "waits-for" | "requirement-lost"; readonly service: ServiceId }
   | { readonly code: "no-longer-waits" }
   | { readonly code: "disarmed" }
+  /** The cluster lives anew, from a backup: where the copy went since the backup was made is not known. */
+  | { readonly code: "restored"; readonly node: NodeId }
   | { readonly code: "arming"; readonly mode: string; readonly state: string }
+  | {
+      readonly code: "frozen";
+      /** By whom and why. */
+      readonly words: string;
+      /** How long it lasts at most; undefined: until it is taken back. */
+      readonly forMs: number | undefined;
+      readonly failover: "goes-on" | "held";
+    }
+  | { readonly code: "unfrozen" }
+  | { readonly code: "freeze-over"; readonly by: string }
   | { readonly code: "maintenance"; readonly node: NodeId; readonly by: "person" | "shutdown" }
+  | { readonly code: "node-mode"; readonly node: NodeId; readonly mode: NodeMode }
   | {
       readonly code:
         | "maintenance-ended"
@@ -150,6 +164,13 @@ export type Reason =
       readonly server: string;
       readonly name: string;
       readonly because: string;
+    }
+  /** How a program of the server's person ended, which it runs because it is manager. */
+  | {
+      readonly code: "office-hook";
+      readonly server: string;
+      readonly name: string;
+      readonly words: string;
     }
   | { readonly code: "rule-rejected"; readonly rule: string; readonly because: string }
   /** It was rejected, and nothing stands against it any more. */

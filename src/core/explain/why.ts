@@ -1,6 +1,7 @@
 /** Answers "why is this service where it is": a summary, a verdict on every node, and what a person can do. */
 import { assertNever } from "../assert.ts";
 import { compareIds, type NodeId, type ServiceId } from "../ids.ts";
+import { type Freeze, freezeWords } from "../model/freeze.ts";
 import type { NodeState } from "../model/node.ts";
 import { isPlaced, type ServiceStatus } from "../model/service.ts";
 import type { Refusal } from "../placement/select-node.ts";
@@ -19,6 +20,8 @@ export interface WhyInput {
   readonly rules: readonly string[];
   /** The cluster acts by itself. */
   readonly armed: boolean;
+  /** The cluster is frozen; undefined: it is not. */
+  readonly freeze: Freeze | undefined;
   /** A lost node is taken out of the cluster after so long; 0: never. */
   readonly purgeAfterMs: number;
 }
@@ -29,6 +32,8 @@ export interface WhyNode {
   readonly state: NodeState;
   /** Services that count as load there. */
   readonly serviceCount: number;
+  /** A person has put it offline. */
+  readonly isOffline: boolean;
   /** Why the node is closed to the service, whatever the rules say. */
   readonly closed: string | undefined;
   /** Why placement would not take the node, though it is online. */
@@ -61,7 +66,7 @@ export function explainService(input: WhyInput): Explanation {
   const nodes = [...input.nodes].sort((left, right) => compareIds(left.id, right.id));
   return {
     summary: summaryOf(input),
-    rules: input.rules,
+    rules: [...freezeSentences(input.freeze), ...input.rules],
     nodes: nodes.map((node) => verdictOn(node, input.status)),
     next: nextSteps(input),
   };
@@ -73,6 +78,15 @@ function summaryOf({ service, status, hold }: WhyInput): string {
   return `${service} is ${status.state}${where} because ${sentenceOf(hold ?? status.reason)}`;
 }
 
+function freezeSentences(freeze: Freeze | undefined): readonly string[] {
+  if (freeze === undefined) return [];
+  const what =
+    freeze.failover === "held"
+      ? "it is not changed, moved or recovered until that ends"
+      : "it is recovered if its node is lost, and not changed or moved otherwise until that ends";
+  return [`the cluster is ${freezeWords(freeze)}; ${what}`];
+}
+
 function verdictOn(node: WhyNode, status: ServiceStatus | undefined): NodeVerdict {
   const count = `${node.serviceCount} ${node.serviceCount === 1 ? "service" : "services"}`;
   const failed = status?.failedNodes.includes(node.id) === true;
@@ -82,7 +96,8 @@ function verdictOn(node: WhyNode, status: ServiceStatus | undefined): NodeVerdic
     return { node: node.id, verdict: "here", sentence };
   }
   if (node.state !== "online") {
-    return { node: node.id, verdict: "refused", sentence: `node is ${node.state}` };
+    const closed = node.isOffline ? ", and a person has put it offline" : "";
+    return { node: node.id, verdict: "refused", sentence: `node is ${node.state}${closed}` };
   }
   if (node.refusal?.isLessPreferred === false) {
     return { node: node.id, verdict: "refused", sentence: node.refusal.sentence };
@@ -97,9 +112,12 @@ function verdictOn(node: WhyNode, status: ServiceStatus | undefined): NodeVerdic
 }
 
 function nextSteps(input: WhyInput): readonly string[] {
-  const { service, status, hold, nodes, armed, purgeAfterMs } = input;
+  const { service, status, hold, nodes, armed, freeze, purgeAfterMs } = input;
+  if (freeze?.failover === "held") return ["end the freeze: holdfast cluster unfreeze"];
   if (!armed) return ["have the cluster act again: holdfast cluster arm"];
   if (status === undefined) return [];
+  if (hold?.code === "node-mode")
+    return [`have it watched again: holdfast node enable ${hold.node}`];
   const nodeless = nodes.every((node) => node.state !== "online");
   switch (status.state) {
     case "error":

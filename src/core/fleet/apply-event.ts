@@ -48,6 +48,9 @@ export function applyEvent(context: FleetContext, event: FleetEvent): void {
     case "fleet-arming":
       changeArming(state, event.armed);
       return;
+    case "fleet-freeze":
+      changeFreeze(state, event.frozen);
+      return;
     case "fleet-loaded":
       finishLoading(context);
       return;
@@ -210,7 +213,17 @@ function loadRollout(state: FleetState, rollout: Rollout): void {
 function changeArming(state: FleetState, armed: boolean): void {
   if (state.armed === armed) return;
   state.armed = armed;
-  if (!state.loaded) return;
+  if (state.loaded) lookAgain(state);
+}
+
+function changeFreeze(state: FleetState, frozen: boolean): void {
+  if (state.frozen === frozen) return;
+  state.frozen = frozen;
+  if (state.loaded) lookAgain(state);
+}
+
+/** Everything may be begun now that could not be before, or the other way round. */
+function lookAgain(state: FleetState): void {
   for (const name of state.deployments.keys()) markDeployment(state, name);
   for (const node of state.nodes.keys()) markNode(state, node, "as-it-is");
   for (const name of state.copies.keys()) markDeployment(state, name);

@@ -60,7 +60,9 @@ export function applyNodeEvent(state: FleetState, event: NodeEvent): void {
 
 function changeNode(state: FleetState, node: FleetRegistration): void {
   const key = nodeKeyOf(node);
-  const isSame = state.nodes.has(node.id) && state.nodeKeys.get(node.id) === key;
+  const known = state.nodes.get(node.id);
+  const isSame =
+    known !== undefined && known.mode === node.mode && state.nodeKeys.get(node.id) === key;
   state.nodes.set(node.id, node);
   state.nodeKeys.set(node.id, key);
   markNode(state, node.id, isSame ? "as-it-is" : "stale");

@@ -4,6 +4,7 @@
  */
 import type { Reason } from "../explain/reason.ts";
 import type { NodeId, ServiceId } from "../ids.ts";
+import type { EpochCondition } from "../model/epoch-condition.ts";
 import type { RequestedState } from "../model/service.ts";
 import type { AgentUpgrade } from "./model/agent-upgrade.ts";
 import type { Instance, Release, UpgradeSlot } from "./model/instance.ts";
@@ -27,8 +28,12 @@ export type FleetWrite =
   | { readonly kind: "remove-service"; readonly service: ServiceId }
   | { readonly kind: "put-instance"; readonly instance: Instance }
   | { readonly kind: "forget-instance"; readonly deployment: string; readonly node: NodeId }
-  /** Conditional on nobody holding it (S7). */
-  | { readonly kind: "take-slot"; readonly slot: UpgradeSlot }
+  /** Conditional on nobody holding it, and on nobody having come or gone of those that were looked at before (S7). */
+  | {
+      readonly kind: "take-slot";
+      readonly slot: UpgradeSlot;
+      readonly members: readonly EpochCondition[];
+    }
   /** Conditional on that node holding it. */
   | { readonly kind: "give-slot-back"; readonly group: string; readonly node: NodeId }
   | { readonly kind: "put-rollout"; readonly rollout: Rollout }

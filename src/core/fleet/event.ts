@@ -95,6 +95,7 @@ export type FleetEvent =
   | { readonly kind: "agent-upgrade-report"; readonly report: AgentUpgradeReport }
   /** Whether the cluster acts by itself; while it is disarmed the fleet changes no service. Without a word it does. */
   | { readonly kind: "fleet-arming"; readonly armed: boolean }
+  | { readonly kind: "fleet-freeze"; readonly frozen: boolean }
   /** While loading: what the last manager had written. */
   | { readonly kind: "instance-loaded"; readonly instance: Instance }
   | { readonly kind: "slot-loaded"; readonly slot: UpgradeSlot }

@@ -116,7 +116,7 @@ function sortNodes(state: FleetState, deployment: Deployment): SortedNodes {
     const copy = copyOf(state, deployment.name, node.id);
     const release = releaseFor(state, deployment, node);
     if (copy === undefined || copy.instance.phase === "removing") {
-      if (release !== undefined) installs.push(node.id);
+      if (release !== undefined && node.mode === "enabled") installs.push(node.id);
       continue;
     }
     if (release === undefined) {

@@ -93,6 +93,8 @@ export interface FleetState {
   /** Until everything is loaded, events only fill the mirror. */
   loaded: boolean;
   armed: boolean;
+  /** Nothing new is begun; what is under way is brought to its end. */
+  frozen: boolean;
   /** Registered ones. */
   readonly nodes: Map<NodeId, FleetRegistration>;
   /** Stands for all that a node's compatibility rests on. */
@@ -169,6 +171,7 @@ export function createFleetState(options: FleetStateOptions = {}): FleetState {
     uidCount: 0,
     loaded: false,
     armed: true,
+    frozen: false,
     nodes: new Map(),
     nodeKeys: new Map(),
     epochs: new Map(),

@@ -2,6 +2,7 @@
 import type { WaitReason } from "../explain/fleet-reason.ts";
 import { sentenceOf } from "../explain/sentence.ts";
 import type { NodeId } from "../ids.ts";
+import { nodeModeWords } from "../model/node-mode.ts";
 import type { InstantMs } from "../time.ts";
 import { whyNotInstall } from "./agents/turn.ts";
 import { pictureOf, whyNeeded, whyOffline } from "./groups/health-of-members.ts";
@@ -59,6 +60,7 @@ function whyAbsent(
   const [release] = releases;
   if (release === undefined) return absent(refusal);
   if (deployment.removing) return absent("the deployment is removed");
+  if (node.mode !== "enabled") return absent(nodeModeWords(node.mode));
   const sentence = `version ${release.version} is about to be installed`;
   return { verdict: "installing", sentence };
 }

@@ -21,7 +21,20 @@ import {
   suspectAnew,
 } from "./nodes/nodes.ts";
 import { changedArming } from "./policy/arming.ts";
+import { changedFreeze } from "./policy/freeze.ts";
 import { retryRemoval } from "./states/on-error.ts";
+
+/** All is known: all is looked at. */
+function finishLoading(context: Context): void {
+  const { state } = context;
+  finishLoadingNodes(context);
+  state.loaded = true;
+  for (const service of state.services.values()) {
+    state.dirty.add(service.id);
+    if (service.removing) retryRemoval(context, service); // who asked last may not have been heard
+  }
+  for (const service of state.statuses.keys()) state.dirty.add(service);
+}
 
 /** Applies `event` to the mirror. */
 export function applyEvent(context: Context, event: ManagerEvent): void {
@@ -49,6 +62,9 @@ export function applyEvent(context: Context, event: ManagerEvent): void {
     case "arming-changed":
       changedArming(context, event.mode);
       return;
+    case "freeze-changed":
+      changedFreeze(context, event.freeze);
+      return;
     case "arming-state-loaded":
       state.armingState = event.state;
       return;
@@ -66,13 +82,7 @@ export function applyEvent(context: Context, event: ManagerEvent): void {
       loadStatus(state, event.status);
       return;
     case "loaded":
-      finishLoadingNodes(context);
-      state.loaded = true;
-      for (const service of state.services.values()) {
-        state.dirty.add(service.id);
-        if (service.removing) retryRemoval(context, service); // who asked last may not have been heard
-      }
-      for (const service of state.statuses.keys()) state.dirty.add(service);
+      finishLoading(context);
       return;
     case "tick":
       markOverdueSuspects(context);

@@ -11,11 +11,12 @@ import {
   type NodeId,
   type ServiceId,
 } from "../ids.ts";
-import type { ManagedNode, NodeState } from "../model/node.ts";
+import type { EpochCondition } from "../model/epoch-condition.ts";
+import { isOffline, type ManagedNode, type NodeState } from "../model/node.ts";
 import { isMoving, isPlaced, type PlacedStatus, type ServiceStatus } from "../model/service.ts";
 import { mutated } from "../mutation.ts";
 import type { InstantMs } from "../time.ts";
-import type { EpochCondition, ManagerEffect, NodeTransition } from "./effect.ts";
+import type { ManagerEffect, NodeTransition } from "./effect.ts";
 import { dropService, putNode } from "./memory/mirror.ts";
 import { retally } from "./memory/size.ts";
 import { isPinned } from "./moves/pinned.ts";
@@ -71,6 +72,12 @@ export function isUp(context: Context, id: NodeId): boolean {
   return node !== undefined && node.leaseEpoch !== undefined && node.lostAtMs === undefined;
 }
 
+/** Whether nothing is decided about a service of the node: a person has put it offline. */
+export function isLeftAlone(context: Context, { node }: PlacedStatus): boolean {
+  const known = context.state.nodes.get(node);
+  return known !== undefined && isOffline(known);
+}
+
 /**
  * Whether no copy under this status can be running any more (S1): its epoch is over and a copy cannot outlive
  * it (or the node was confirmed off), or its agent reported the stop under this very instruction.
@@ -96,12 +103,12 @@ function isRemoved({ goneAtMs, leaseEpoch }: ManagedNode): boolean {
 
 /**
  * Whether the node has been without a lease for the suspect time: its services need fencing. One that was taken out is
- * not waited for.
+ * not waited for; one that is offline by a person's word is not lost, whatever its lease does.
  */
 export function isLost(context: Context, id: NodeId): boolean {
   const node = nodeOf(context, id);
   if (isRemoved(node)) return true;
-  if (node.lostAtMs === undefined) return false;
+  if (node.lostAtMs === undefined || isOffline(node)) return false;
   return context.now >= node.lostAtMs + context.state.settings.suspectMs;
 }
 

@@ -5,6 +5,8 @@ import type { Service, ServiceStatus } from "../model/service.ts";
 import type { Context, Verdict } from "./context.ts";
 import { freeVolumes } from "./moves/volumes.ts";
 import { applyArming } from "./policy/arming.ts";
+import { isHeldByFreeze } from "./policy/freeze.ts";
+import { onOffline } from "./policy/offline.ts";
 import { onError } from "./states/on-error.ts";
 import { onFence } from "./states/on-fence.ts";
 import { onFreeze } from "./states/on-freeze.ts";
@@ -28,8 +30,13 @@ export function decide(context: Context, id: ServiceId): Verdict {
   if (status === undefined || status.state === "queued") {
     return onQueued(context, service, status);
   }
+  if (isHeldByFreeze(context, status)) return "settled";
   if (freeVolumes(context, status) === "changed") return "changed";
-  return applyArming(context, service, status) ?? onPlaced(context, service, status);
+  return (
+    applyArming(context, service, status) ??
+    onOffline(context, service, status) ??
+    onPlaced(context, service, status)
+  );
 }
 
 function onPlaced(

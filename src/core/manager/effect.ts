@@ -5,15 +5,10 @@
  */
 import type { Reason } from "../explain/reason.ts";
 import type { Epoch, NodeId, ServiceId } from "../ids.ts";
+import type { EpochCondition } from "../model/epoch-condition.ts";
 import type { NodeState } from "../model/node.ts";
 import type { RequestedState, ServiceStatus } from "../model/service.ts";
 import type { RuleRejection } from "../placement/rulebook.ts";
-
-/** The write holds only while the node's epoch in the store is still this one (S4). */
-export interface EpochCondition {
-  readonly node: NodeId;
-  readonly epoch: Epoch;
-}
 
 /** One change of a node's state, with its reason. */
 export interface NodeTransition {
@@ -74,6 +69,8 @@ export type ManagerEffect =
   | { readonly kind: "forget-node"; readonly node: NodeId; readonly reason: Reason }
   /** Writes `arming-state`: how far disarming has come. An event of its own. */
   | { readonly kind: "put-arming-state"; readonly state: ArmingState; readonly reason: Reason }
+  /** Takes the freeze away whose time is over, if it is still that one. An event of its own. */
+  | { readonly kind: "end-freeze"; readonly reason: Reason }
   /** Writes `rejected-rules`: rules that are ignored, with the reason that a person is shown. */
   | { readonly kind: "put-rejected-rules"; readonly rejections: readonly RuleRejection[] }
   /** An event about the cluster as a whole, or about `subject`, and nothing else. */

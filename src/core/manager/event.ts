@@ -1,6 +1,7 @@
 /** What the manager is told. Everything it knows came in by one of these, in the order of the store's revisions. */
 import type { Epoch, NodeId, ServiceId } from "../ids.ts";
 import type { Capacity } from "../model/capacity.ts";
+import type { Freeze } from "../model/freeze.ts";
 import type { AgentMode, NodeRegistration, NodeState } from "../model/node.ts";
 import type { PlacementGroup, Rule } from "../model/rule.ts";
 import type { Service, ServiceCommand, ServiceReport, ServiceStatus } from "../model/service.ts";
@@ -25,6 +26,8 @@ export type ManagerEvent =
   | { readonly kind: "rule-removed"; readonly name: string }
   /** A person asked for high availability to be suspended, or taken up again. */
   | { readonly kind: "arming-changed"; readonly mode: ArmingMode }
+  /** A person froze the cluster, or changed that; undefined: the freeze was taken back, or its time is over. */
+  | { readonly kind: "freeze-changed"; readonly freeze: Freeze | undefined }
   /** An agent said what it is about to do, or that it is active again. */
   | { readonly kind: "agent-mode"; readonly node: NodeId; readonly mode: AgentMode }
   /** What a service uses, as measured by its agent. */

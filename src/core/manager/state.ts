@@ -4,6 +4,7 @@
  */
 import type { Epoch, NodeId, ServiceId } from "../ids.ts";
 import type { Capacity } from "../model/capacity.ts";
+import type { Freeze } from "../model/freeze.ts";
 import type { ManagedNode } from "../model/node.ts";
 import type { PlacementGroup, Rule } from "../model/rule.ts";
 import type { Service, ServiceCommand, ServiceReport, ServiceStatus } from "../model/service.ts";
@@ -24,6 +25,8 @@ export interface ManagerState {
   settings: ClusterSettings;
   arming: ArmingMode;
   armingState: ArmingState;
+  /** In force; undefined: the cluster is not frozen. */
+  freeze: Freeze | undefined;
   /** Services that have to wait with being disarmed until nothing moves any more. */
   readonly held: Set<ServiceId>;
   readonly nodes: Map<NodeId, ManagedNode>;
@@ -69,13 +72,13 @@ export interface ManagerState {
   readonly registered: Set<NodeId>;
   /** Nodes that are registered no longer and not forgotten yet. */
   readonly gone: Set<NodeId>;
-  /** Nodes that were up once and are lost now. */
+  /** Nodes that were up once and are lost now; those that are offline by a person's word are not. */
   readonly lost: Set<NodeId>;
   /** None of them has been lost for longer; the one that it was may be back. */
   lostSinceMs: InstantMs | undefined;
-  /** Registered nodes that are not up and not in maintenance, those that never came included. */
+  /** Registered nodes that are not up, and not in maintenance or offline, those that never came included. */
   readonly missing: Set<NodeId>;
-  /** Nodes that are not open to every service: tainted ones, and those whose agent is about to leave. */
+  /** Nodes that are not open to every service: tainted ones, those not enabled, and those whose agent is about to leave. */
   readonly restricted: Set<NodeId>;
   /** The node whose purge was asked for and is not in the store yet. */
   purging: NodeId | undefined;
@@ -142,6 +145,7 @@ export function createManagerState(options: ManagerStateOptions): ManagerState {
     settings: defaultSettings,
     arming: "armed",
     armingState: "armed",
+    freeze: undefined,
     held: new Set(),
     nodes: new Map(),
     online: [],

@@ -20,6 +20,7 @@ import { nextPurgeAt, purgeLostNode } from "./nodes/purge.ts";
 import { noteArmingState, releaseHeld } from "./policy/arming.ts";
 import { nextBrakeAt, recoverInOrder, updateBrake } from "./policy/brake.ts";
 import { nextColdStartAt, updateColdStart } from "./policy/cold-start.ts";
+import { endFreeze, nextFreezeEndAt } from "./policy/freeze.ts";
 import { refreshRulebook } from "./policy/rules.ts";
 import type { ManagerState } from "./state.ts";
 
@@ -47,6 +48,7 @@ export function stepAll(
   const context = createContext(state, now);
   for (const event of events) applyEvent(context, event);
   if (!state.loaded) return { effects: [], wakeAtMs: undefined };
+  endFreeze(context);
   refreshRulebook(context);
   markDueRetries(context);
   updateColdStart(context);
@@ -99,6 +101,7 @@ function nextWakeAt(state: ManagerState, now: InstantMs): InstantMs | undefined 
     nextBrakeAt(state),
     nextColdStartAt(state),
     nextRetryAt(state),
+    nextFreezeEndAt(state),
   ];
   for (const wish of wishes) {
     if (wish !== undefined && (next === undefined || wish < next)) next = wish;

@@ -2,6 +2,7 @@
 import { assert } from "../assert.ts";
 import type { Reason } from "../explain/reason.ts";
 import type { Epoch, NodeId } from "../ids.ts";
+import type { EpochCondition } from "../model/epoch-condition.ts";
 import type { PlacedStatus, Service, SettledState } from "../model/service.ts";
 import {
   type Context,
@@ -13,7 +14,6 @@ import {
   successor,
   type Verdict,
 } from "./context.ts";
-import type { EpochCondition } from "./effect.ts";
 import { waitReason } from "./policy/order.ts";
 
 /** Goes to `state` on the same node, under a new uid. */

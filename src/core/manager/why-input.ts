@@ -1,8 +1,10 @@
 /** Gathers what the manager knows about one service for an explanation: the same facts that it decides with. */
+import type { Reason } from "../explain/reason.ts";
 import { volumes } from "../explain/sentences/words.ts";
 import type { WhyInput, WhyNode } from "../explain/why.ts";
 import type { ServiceId } from "../ids.ts";
-import { isPlaced, type Service } from "../model/service.ts";
+import { isOffline } from "../model/node.ts";
+import { isPlaced, type Service, type ServiceStatus } from "../model/service.ts";
 import { refusalsOf } from "../placement/select-node.ts";
 import { tallyOf } from "./memory/tally.ts";
 import { barrierTo, boundNode } from "./moves/barrier.ts";
@@ -17,12 +19,23 @@ export function whyInputOf(state: ManagerState, id: ServiceId): WhyInput {
   return {
     service: id,
     status,
-    hold: status?.state === "recovery" ? brakeHold(state, status) : undefined,
+    hold: holdOf(state, status),
     nodes: nodesFor(state, id),
     rules: service === undefined ? [] : rulesFor(state, service),
     armed: state.arming === "armed",
+    freeze: state.freeze,
     purgeAfterMs: state.settings.purgeAfterMs,
   };
+}
+
+/** What holds the service up beside what its status says: the brake, or that nobody is to look after its node. */
+function holdOf(state: ManagerState, status: ServiceStatus | undefined): Reason | undefined {
+  if (status === undefined || !isPlaced(status)) return undefined;
+  if (status.state === "recovery") return brakeHold(state, status);
+  const node = state.nodes.get(status.node);
+  if (node === undefined || !isOffline(node)) return undefined;
+  if (status.state === "error" || status.state === "ignored") return undefined;
+  return { code: "node-mode", node: node.id, mode: node.mode };
 }
 
 function nodesFor(state: ManagerState, id: ServiceId): readonly WhyNode[] {
@@ -38,6 +51,7 @@ function nodesFor(state: ManagerState, id: ServiceId): readonly WhyNode[] {
     return {
       id: node.id,
       state: node.state,
+      isOffline: isOffline(node),
       serviceCount: tallyOf(state.tallies, node.id).serviceCount,
       closed,
       refusal:

@@ -1,6 +1,6 @@
 /** The guard that all purges share: when most of the nodes are missing at once, it is this side that is cut off. */
 
-/** Counts of nodes in the cluster; those in maintenance count as there, whatever they do. */
+/** Counts of nodes in the cluster; those in maintenance, or put offline, count as there, whatever they do. */
 export interface NodeCounts {
   readonly nodesCount: number;
   readonly nodesMissingCount: number;

@@ -15,7 +15,7 @@ export interface LostNode {
 
 /** What the choice rests on. */
 export interface NodePurgeInput extends NodeCounts {
-  /** Lost nodes; those in maintenance are none. */
+  /** Lost nodes; those in maintenance, or put offline, are none. */
   readonly lost: Iterable<LostNode>;
   /** 0: nothing is purged. */
   readonly purgeAfterMs: number;

@@ -1,7 +1,9 @@
 /** What the manager knows of a node: its lease and a person's wish decide its state, nothing else. */
 import type { Epoch, NodeId } from "../ids.ts";
+import { mutated } from "../mutation.ts";
 import type { InstantMs } from "../time.ts";
 import type { Capacity } from "./capacity.ts";
+import type { NodeMode } from "./node-mode.ts";
 import type { ShutdownPolicy } from "./settings.ts";
 
 /** `docs/states/node.md` says what each means and when it changes. */
@@ -19,7 +21,7 @@ export type AgentMode = (typeof agentModes)[number];
 export const leavingKinds = ["agent-restart", "reboot", "power-off"] as const;
 export type LeavingKind = (typeof leavingKinds)[number];
 
-/** The mode that a leaving agent goes into. Under a person's maintenance the policy is not applied. */
+/** The mode that a leaving agent goes into. Under a person's maintenance, or offline, the policy is not applied. */
 export function modeOfLeaving(
   kind: LeavingKind,
   cluster: { readonly policy: ShutdownPolicy; readonly inMaintenance: boolean },
@@ -48,6 +50,8 @@ export interface NodeRegistration {
   readonly confirmedOffEpoch: Epoch;
   /** A person asked for maintenance. */
   readonly maintenance: boolean;
+  /** What a person wants of it as a whole. */
+  readonly mode: NodeMode;
   /** What the node has for services; undefined: nobody said. */
   readonly capacity: Capacity | undefined;
   /** It takes only services that tolerate all of these; sorted by name. */
@@ -68,6 +72,12 @@ export interface ManagedNode extends NodeRegistration {
   readonly agentMode: AgentMode;
   /** When its registration was found gone; undefined: it is registered. */
   readonly goneAtMs: InstantMs | undefined;
+}
+
+/** Whether nobody is to watch it, by a person's word. One that was taken out of the cluster has no such word any more. */
+export function isOffline(node: Pick<ManagedNode, "mode" | "goneAtMs">): boolean {
+  if (mutated("S8-offline-watched")) return false;
+  return node.mode === "offline" && node.goneAtMs === undefined;
 }
 
 /** Whether a person or the node's own agent asks for maintenance: then it is away by somebody's will. */

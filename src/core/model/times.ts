@@ -49,6 +49,13 @@ export function faultOfTimes(value: LeaseTimes): string | undefined {
   return undefined;
 }
 
+/** The same pace of renewals with a longer life: the watchdog keeps its distance from the end, in proportion. */
+export function withLife(value: LeaseTimes, ttlMs: DurationMs): LeaseTimes {
+  if (ttlMs <= value.ttlMs) return value;
+  const watchdogMs = Math.floor((ttlMs * value.watchdogMs) / value.ttlMs);
+  return { ttlMs, watchdogMs: durationMs(watchdogMs), renewEveryMs: value.renewEveryMs };
+}
+
 /**
  * The instant by which a node must run nothing any more that could be started elsewhere (S3): the sending of
  * the last successful renewal + TTL x (1 - 0.001) - kill margin, where the kill margin is TTL - watchdog time.

@@ -4,6 +4,7 @@
  */
 import { assertNever } from "../../core/assert.ts";
 import type { FleetEffect, FleetWrite } from "../../core/fleet/effect.ts";
+import type { EpochCondition } from "../../core/model/epoch-condition.ts";
 import { mutated } from "../../core/mutation.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { InstantMs } from "../../core/time.ts";
@@ -29,6 +30,8 @@ const nothing: FleetPart = { compare: [], operations: [], events: [] };
 export interface FleetDraftOptions {
   readonly mirror: FleetMirror;
   readonly now: InstantMs;
+  /** The store's word for "the node's epoch is still this one"; undefined: it is known that it is not. */
+  readonly compareEpoch: (condition: EpochCondition) => Compare | undefined;
 }
 
 /** Keys whose content the effect's conditions are about. */
@@ -102,10 +105,15 @@ function partOf(write: FleetWrite, options: FleetDraftOptions): Result<FleetPart
       // A write may wait for long until a store takes it: the node has to be in the group still.
       const member = mirror.haGroupOf(slot.node);
       if (member?.value !== slot.group) return err(`${slot.node} is not in ${slot.group} any more`);
-      const compare = [
-        { kind: "absent" as const, key },
+      const compare: Compare[] = [
+        { kind: "absent", key },
         unchanged(`${keys.haMembers}${slot.node}`, member),
       ];
+      for (const condition of write.members) {
+        const epoch = options.compareEpoch(condition);
+        if (epoch === undefined) return err(`${condition.node} has come or gone meanwhile`);
+        compare.push(epoch);
+      }
       return ok({ ...putOf(key, { ...slot }), compare });
     }
     case "give-slot-back":

@@ -67,6 +67,14 @@ const meanings: readonly (readonly [string, Meaning])[] = [
     },
   ],
   [
+    keys.freeze,
+    {
+      // Also one whose time is over: that is the manager's to see, who deletes it then.
+      put: () => ({ kind: "fleet-freeze", frozen: true }),
+      deleted: () => ({ kind: "fleet-freeze", frozen: false }),
+    },
+  ],
+  [
     keys.nodes,
     {
       put(key, value) {

@@ -38,7 +38,7 @@ export function rolloutKey(deployment: string, number: number): string {
 
 /** The node as deployments and policies see it. */
 export function fleetRegistrationOf(record: NodeRecord): FleetRegistration {
-  const { node, type, properties, setProperties = {}, agentVersion, maintenance } = record;
+  const { node, type, properties, setProperties = {}, agentVersion, maintenance, mode } = record;
   return {
     id: node,
     type,
@@ -46,6 +46,7 @@ export function fleetRegistrationOf(record: NodeRecord): FleetRegistration {
     constraint: constraintOf(record.constraint),
     agentVersion,
     maintenance,
+    mode,
   };
 }
 

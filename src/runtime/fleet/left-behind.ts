@@ -1,4 +1,4 @@
-/** What the purge of a node writes besides: the node is in no HA group any more. */
+/** What the purge of a node writes besides: it is in no HA group any more, and nothing is kept of what its agent said. */
 import type { NodeId } from "../../core/ids.ts";
 import type { InstantMs } from "../../core/time.ts";
 import type { Compare, Operation } from "../../ports/store.ts";
@@ -13,11 +13,12 @@ export function leftBehind(
 ): { readonly compare: readonly Compare[]; readonly operations: readonly Operation[] } {
   const memberKey = `${keys.haMembers}${node}`;
   const member = mirror.haGroupOf(node);
+  const report: Operation = { kind: "delete", key: `${keys.agentUpgradeReports}${node}` };
   if (member === undefined) {
-    return { compare: [{ kind: "absent", key: memberKey }], operations: [] };
+    return { compare: [{ kind: "absent", key: memberKey }], operations: [report] };
   }
   const compare: Compare[] = [{ kind: "modified-at", key: memberKey, revision: member.revision }];
-  const operations: Operation[] = [{ kind: "delete", key: memberKey }];
+  const operations: Operation[] = [report, { kind: "delete", key: memberKey }];
   const group = mirror.haGroup(member.value);
   if (group !== undefined) {
     // Written anew, so that its revision is that of the whole group.

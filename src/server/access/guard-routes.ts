@@ -8,6 +8,7 @@ import { type Problem, problemOf } from "../../wire/errors.ts";
 import type { ServerContext } from "../context.ts";
 import type { App } from "../http/app.ts";
 import { grantOf, readAuthorization } from "../http/auth.ts";
+import { isExempt, refuseWhileFrozen, whileFrozenOf } from "../http/freeze-gate.ts";
 import { ProblemError, refuse } from "../http/problem-error.ts";
 import { serverOfProof } from "../peers/peer-proof.ts";
 import { identifySocket } from "./certificate.ts";
@@ -18,7 +19,7 @@ import type { Access, PersonAccess, PersonCall } from "./route-access.ts";
 import { accessOf } from "./routes-table.ts";
 import { createStandings, type Standings } from "./standing.ts";
 
-type GuardContext = Pick<ServerContext, "view" | "clock" | "log">;
+type GuardContext = Pick<ServerContext, "view" | "store" | "clock" | "log">;
 
 /** Must be called before routes are added: each needs a line in the table, or the app does not start. */
 export function guardRoutes(app: App, context: GuardContext, desk: PasswordDesk): void {
@@ -52,6 +53,7 @@ export function guardRoutes(app: App, context: GuardContext, desk: PasswordDesk)
     if (identified instanceof Promise) identified.then(settle, done);
     else settle(identified);
   });
+  app.addHook("onRequest", (request, _reply, done) => gate(request, context, "to-come", done));
   app.addHook("preHandler", (request, _reply, done) => {
     const access = accessOfRequest(request);
     const { identity } = request;
@@ -62,12 +64,45 @@ export function guardRoutes(app: App, context: GuardContext, desk: PasswordDesk)
     const checked = checkNeeds(identity, access.needs(callOf(request, identity, context)));
     done(checked.ok ? undefined : new ProblemError(checked.error));
   });
+  app.addHook("preHandler", (request, _reply, done) => {
+    if (request.whileFrozen === "body") gate(request, context, "read", done);
+    else done();
+  });
   app.addHook("onError", (request, _reply, error, done) => {
     if (error instanceof ProblemError && error.problem.status === 403) {
       logRefusal(error.problem, request, context);
     }
     done();
   });
+}
+
+/** Lets through what goes on in a frozen cluster, or when it is not frozen. */
+function gate(
+  request: FastifyRequest,
+  context: GuardContext,
+  body: "read" | "to-come",
+  done: (error?: Error) => void,
+): void {
+  const access = accessOfRequest(request);
+  const { identity } = request;
+  if (access === undefined || isExempt(request, access)) {
+    done();
+    return;
+  }
+  if (access.kind === "person" && identity?.kind === "person") {
+    request.whileFrozen = whileFrozenOf(access, callOf(request, identity, context), body);
+    if (request.whileFrozen !== "refused") {
+      done();
+      return;
+    }
+  }
+  if (context.view.tables.freeze === undefined) {
+    done();
+    return;
+  }
+  refuseWhileFrozen(context).then((checked) => {
+    done(checked.ok ? undefined : new ProblemError(checked.error));
+  }, done);
 }
 
 function accessOfRequest(request: FastifyRequest): Access | undefined {

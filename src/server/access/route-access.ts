@@ -34,12 +34,16 @@ export interface PersonAccess {
 export interface MachineAccess {
   readonly kind: "open" | "agent" | "server";
   readonly whileCutOff?: "answers";
+  /** Not in a frozen cluster. */
+  readonly whileFrozen?: "refused";
 }
 
 export type Access = PersonAccess | MachineAccess;
 
 /** Whoever reaches the server. */
 export const anyMachine: MachineAccess = { kind: "open" };
+/** A machine that wants to come in. */
+export const newMachine: MachineAccess = { kind: "open", whileFrozen: "refused" };
 /** Agents, each for its own node. */
 export const agents: MachineAccess = { kind: "agent" };
 /** Servers of the cluster. */

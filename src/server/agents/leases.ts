@@ -1,6 +1,7 @@
 /** A node's lease: granting, renewing, releasing. Every answer rests on linearizable reads of the store (S2, S4). */
 import { type Epoch, epochOf, type NodeId } from "../../core/ids.ts";
-import type { LeaseTimes } from "../../core/model/times.ts";
+import { leaseChangeOf } from "../../core/model/lease-change.ts";
+import { type LeaseTimes, withLife } from "../../core/model/times.ts";
 import { ok, type Result } from "../../core/result.ts";
 import { durationMs } from "../../core/time.ts";
 import type { Compare, LeaseId, StoredEntry } from "../../ports/store.ts";
@@ -51,7 +52,7 @@ export async function readLease(
 }
 
 /** Grants a lease with a new epoch, while the node holds none. */
-export async function grantLease(
+async function grantLease(
   context: ServerContext,
   node: NodeId,
   request: LeaseRequest,
@@ -118,8 +119,20 @@ async function newLease(
   return ok({ leaseId: lease.value, times, ...(era === undefined ? {} : { era }) });
 }
 
+/** What a lease request asks for: a new lease, or the life of the one that it names. */
+export async function takeLease(
+  context: ServerContext,
+  node: NodeId,
+  request: LeaseRequest,
+): Promise<Result<LeaseAnswer, Problem>> {
+  const { incarnation, renew } = request;
+  return renew === undefined
+    ? await grantLease(context, node, request)
+    : await renewLease(context, node, { incarnation, renew });
+}
+
 /** Keeps the lease of this epoch and agent alive. Two servers may be asked for it at the same time. */
-export async function renewLease(
+async function renewLease(
   context: ServerContext,
   node: NodeId,
   request: RenewalRequest,
@@ -149,7 +162,11 @@ async function tryRenew(
   }
   const { record } = lease;
   const times = currentTimes(context);
-  if (wantsLonger(record.times, times)) return await replaceLease(context, lease, times);
+  const { leaseId, countsOnMs } = request.renew;
+  const said = leaseId === record.leaseId ? countsOnMs : undefined;
+  const change = leaseChangeOf(record.times && leaseTimesOf(record.times), times, said);
+  if (change === "wanted") return await replaceLease(context, lease, times);
+  if (change === "anew") return await replaceLease(context, lease, record.times);
   if (isOfAnotherEra(context, record)) return await replaceLease(context, lease, record.times);
   const kept = await context.store.keepLeaseAlive(record.leaseId);
   if (!kept.ok && kept.error.kind !== "lease-not-found") return fromStore(kept);
@@ -162,19 +179,6 @@ async function tryRenew(
 /** An end of it could come too early (see the store's `leaseEra`): it is replaced rather than renewed. */
 function isOfAnotherEra({ store }: Pick<ServerContext, "store">, { era }: LeaseRecord): boolean {
   return store.leaseEra !== undefined && store.leaseEra() !== era;
-}
-
-/**
- * Other times are taken over during a lease's life only where its own time does not get shorter: an agent that
- * misses the answer would count on a longer one than the store (S3). Shorter times begin with the next grant.
- */
-function wantsLonger(granted: LeaseRecord["times"], wanted: LeaseTimes): boolean {
-  if (granted === undefined || wanted.ttlMs < granted.ttlMs) return false;
-  return (
-    wanted.ttlMs !== granted.ttlMs ||
-    wanted.watchdogMs !== granted.watchdogMs ||
-    wanted.renewEveryMs !== granted.renewEveryMs
-  );
 }
 
 /** Moves the node's key, with its epoch, to a new lease of the store with these times. */
@@ -330,8 +334,11 @@ function stillHeld(node: NodeId, record: LeaseRecord): Result<never, Problem> {
   );
 }
 
-function currentTimes(context: ServerContext): LeaseTimes {
-  return timesOf(context.view.tables.settings.value);
+/** While agents are to expect that nobody answers, leases are so long that none is missed. */
+function currentTimes({ view }: ServerContext): LeaseTimes {
+  const times = timesOf(view.tables.settings.value);
+  const { silence } = view.tables;
+  return silence === undefined ? times : withLife(times, durationMs(silence.value.ttlMs));
 }
 
 /** Of a record of before there were times in it: the default ones. */
@@ -346,10 +353,13 @@ function leaseTimesOf(times: LeaseRecord["times"]): LeaseTimes {
 
 function answerOf(context: ServerContext, record: LeaseRecord): LeaseAnswer {
   const { leaseId, epoch } = record;
+  const times = leaseTimesOf(record.times);
+  const wanted = currentTimes(context);
   return {
     leaseId,
     epoch,
-    ...leaseTimesOf(record.times),
+    ...times,
+    ...(wanted.ttlMs < times.ttlMs ? { shorter: wanted } : {}),
     operationsPerNode: context.view.tables.settings.value.operationsPerNode,
   };
 }

@@ -24,7 +24,8 @@ export async function putMode(
   const tables = await freshTables(context);
   if (!tables.ok) return tables;
   const policy = tables.value.settings.value.shutdownPolicy;
-  const inMaintenance = tables.value.nodes.get(node)?.value.maintenance ?? false;
+  const registered = tables.value.nodes.get(node)?.value;
+  const inMaintenance = registered?.maintenance === true || registered?.mode === "offline";
   const mode = kind === "active" ? kind : modeOfLeaving(kind, { policy, inMaintenance });
   const known = tables.value.agentModes.get(node)?.value;
   if (known?.mode === mode && known.epoch === epoch) return ok(mode);

@@ -23,6 +23,7 @@ import { joinedWith } from "../changes/fleet/ha-groups/membership.ts";
 import type { ServerContext } from "../context.ts";
 import { fromStore, refuse } from "../http/problem-error.ts";
 import { changeAttemptsMax, nodesMax } from "../limits.ts";
+import { checkVersion } from "../own-config/version-skew.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 import { liveLease, readLease } from "./leases.ts";
 import { forgottenRemovals, type NameTaken, planReturn } from "./removed-node.ts";
@@ -85,6 +86,10 @@ async function register(
     if (tables.nodes.size >= nodesMax) {
       return refuse("too-many", `there are ${nodesMax} nodes already`);
     }
+    // A node that is in already is never refused for its version: that would end what it runs.
+    const newcomer = { role: "agent", name: node, version: request.agentVersion } as const;
+    const versions = checkVersion(context, tables, newcomer);
+    if (!versions.ok) return versions;
     const named = nameFor(tables, node, agent);
     if (!named.ok) return named;
     const key = `${keys.nodes}${node}`;
@@ -125,6 +130,7 @@ function newNode(context: ServerContext, node: NodeId): NodeRecord {
     registeredAtMs: context.clock.wallMs(),
     confirmedOffEpoch: epochOf(0),
     maintenance: false,
+    mode: "enabled",
     taints: [],
   };
 }

@@ -142,14 +142,22 @@ class Keeper implements BundleKeeper {
         return { result, detail: "" };
       case "damaged":
         this.throwAway(sha256);
+        await this.#forgetCopy(sha256);
         return { result, detail: "it is fetched anew" };
       case "missing":
+        await this.#forgetCopy(sha256);
         return { result, detail: this.#failures.get(sha256)?.message ?? "it is on its way" };
       case "aborted":
         return { result: "unreachable", detail: "the server is ending" };
       default:
         return assertNever(result);
     }
+  }
+
+  /** Whoever is told that the copy is none finds it in no list any more: a push would be taken for done. */
+  async #forgetCopy(sha256: string): Promise<void> {
+    const { view, serverId } = this.#options;
+    if (hasCopy(view.tables, sha256, serverId)) await this.#withdraw({ sha256 });
   }
 
   #onChange(changedKeys: readonly string[]): void {
@@ -301,7 +309,7 @@ class Keeper implements BundleKeeper {
     });
   }
 
-  async #withdraw({ sha256 }: BundleRecord): Promise<Result<void, string>> {
+  async #withdraw({ sha256 }: Pick<BundleRecord, "sha256">): Promise<Result<void, string>> {
     this.#trusted.delete(sha256);
     const key = `${keys.bundleCopies}${sha256}/${this.#options.serverId}`;
     return await this.#write({ compare: [], then: [{ kind: "delete", key }] });

@@ -4,6 +4,7 @@
  */
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import type * as z from "zod";
 import { assert } from "../../core/assert.ts";
 import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import { ok, type Result } from "../../core/result.ts";
@@ -14,6 +15,9 @@ import {
   packageFileSchema,
   packageFolder,
   packageLimits,
+  type SchemaFile,
+  schemaFileName,
+  schemaFileSchema,
 } from "../../wire/packages/package-file.ts";
 import { type TarEntry, TarFault, tarEntries } from "../../wire/packages/tar.ts";
 import type { ServerContext } from "../context.ts";
@@ -35,17 +39,17 @@ export async function packageFacts(
     const { version, why } = found.value;
     return refuse("bad-input", `this package of Holdfast ${version} is damaged: ${why}`);
   }
-  const { version } = found.value;
+  const { version, schema } = found.value;
   const signature = await controlPlane.signPackage({ sha256, version });
   if (!signature.ok) {
     return refuse("unavailable", `this server cannot sign the package: ${signature.error}`);
   }
-  return ok({ package: { version }, signature: signature.value });
+  return ok({ package: { version, ...schema }, signature: signature.value });
 }
 
 type Contents =
   | { readonly kind: "other" }
-  | { readonly kind: "package"; readonly version: string }
+  | { readonly kind: "package"; readonly version: string; readonly schema?: SchemaFile | undefined }
   | { readonly kind: "damaged"; readonly version: string; readonly why: string };
 
 async function contentsOf(content: AsyncIterable<Buffer>): Promise<Result<Contents, Problem>> {
@@ -63,14 +67,18 @@ export async function packageContents(content: AsyncIterable<Buffer>): Promise<C
   source.on("error", (error) => unpacked.destroy(error));
   source.pipe(unpacked);
   let version: string | undefined;
+  let schema: SchemaFile | undefined;
   try {
     for await (const entry of tarEntries(bytesOf(unpacked), packageLimits)) {
       if (!`${entry.name}/`.startsWith(packageFolder)) return { kind: "other" };
+      if (entry.name === `${packageFolder}${schemaFileName}`) {
+        schema = await jsonIn(entry, schemaFileSchema);
+      }
       if (entry.name !== `${packageFolder}package.json`) continue;
-      version = await versionIn(entry);
+      version = (await jsonIn(entry, packageFileSchema))?.version;
       if (version === undefined) return { kind: "other" };
     }
-    return version === undefined ? { kind: "other" } : { kind: "package", version };
+    return version === undefined ? { kind: "other" } : { kind: "package", version, schema };
   } catch (error: unknown) {
     if (!(error instanceof TarFault) && !isOfZlib(error)) throw error;
     if (version === undefined) return { kind: "other" };
@@ -81,13 +89,14 @@ export async function packageContents(content: AsyncIterable<Buffer>): Promise<C
   }
 }
 
-async function versionIn(entry: TarEntry): Promise<string | undefined> {
+/** Undefined: it is not what the schema says. */
+async function jsonIn<T>(entry: TarEntry, schema: z.ZodType<T>): Promise<T | undefined> {
   if (entry.kind !== "file" || entry.sizeBytes > packageFileBytesMax) return undefined;
   const pieces: Uint8Array[] = [];
   for await (const piece of entry.content()) pieces.push(piece);
   try {
-    const parsed = packageFileSchema.safeParse(JSON.parse(Buffer.concat(pieces).toString("utf8")));
-    return parsed.success ? parsed.data.version : undefined;
+    const parsed = schema.safeParse(JSON.parse(Buffer.concat(pieces).toString("utf8")));
+    return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined; // no JSON: it is some other archive
   }

@@ -2,7 +2,7 @@
  * Changes that people make: planned on fresh facts, written in one transaction that is conditional on them,
  * together with the audit's record. When another change came first, it is planned anew.
  */
-import { ok, type Result } from "../../core/result.ts";
+import { err, ok, type Result } from "../../core/result.ts";
 import type { Compare, Operation, StoreRevision } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import type { Problem } from "../../wire/errors.ts";
@@ -11,6 +11,7 @@ import type { Identity } from "../access/identity.ts";
 import type { ServerContext } from "../context.ts";
 import { fromStore, refuse } from "../http/problem-error.ts";
 import { auditKeptMax, changeAttemptsMax } from "../limits.ts";
+import { refusalWhileFrozen } from "../view/freeze.ts";
 import { freshTables, tablesAt } from "../view/fresh.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 import { auditEntry } from "./audit-entry.ts";
@@ -19,6 +20,8 @@ import { auditEntry } from "./audit-entry.ts";
 export interface Actor {
   readonly identity: Pick<Identity, "who">;
   readonly from: string;
+  /** What they do changes nothing that a freeze keeps as it is. Absent: it is refused while the cluster is frozen. */
+  readonly whileFrozen?: "goes-on";
 }
 
 /** What is to be written. With an action and no operations only the audit's record is. */
@@ -30,6 +33,8 @@ export interface ChangePlan {
   readonly detail: string;
   /** What the person should know of it although it is done. */
   readonly warnings?: readonly string[];
+  /** It is done in a frozen cluster, too, whoever asks. */
+  readonly whileFrozen?: "goes-on";
 }
 
 /** The plan where all is already as it is wanted: nothing is recorded. */
@@ -65,7 +70,10 @@ export function withRelations(tables: ViewTables, plan: ChangePlan): ChangePlan 
   };
 }
 
-/** Carries out what `plan` makes of the facts. Answers with the tables that show it. */
+/**
+ * Carries out what `plan` makes of the facts. Answers with the tables that show it. In a frozen cluster it is refused,
+ * unless it is of those that go on; that the freeze is as it was seen is a condition of the write itself.
+ */
 export async function change(
   context: ServerContext,
   actor: Actor,
@@ -77,7 +85,9 @@ export async function change(
     const planned = plan(tables.value);
     if (!planned.ok) return planned;
     if (planned.value.action === "") return ok(context.view.tables);
-    const written = await write(context, actor, planned.value);
+    const allowed = conditionalOnFreeze(tables.value, actor, planned.value, context.clock.wallMs());
+    if (!allowed.ok) return allowed;
+    const written = await write(context, actor, allowed.value);
     if (!written.ok) return written;
     if (written.value === undefined) continue;
     const shown = await tablesAt(context, written.value);
@@ -85,6 +95,18 @@ export async function change(
     return shown.ok ? shown : refuse("outcome-unknown", `it was done, but ${shown.error.detail}`);
   }
   return refuse("conflict", "others are changing the same thing all the time");
+}
+
+function conditionalOnFreeze(
+  tables: ViewTables,
+  actor: Actor,
+  plan: ChangePlan,
+  nowMs: number,
+): Result<ChangePlan, Problem> {
+  if (actor.whileFrozen === "goes-on" || plan.whileFrozen === "goes-on") return ok(plan);
+  const refusal = refusalWhileFrozen(tables, nowMs);
+  if (refusal !== undefined) return err(refusal);
+  return ok({ ...plan, compare: [...plan.compare, unchanged(keys.freeze, tables.freeze)] });
 }
 
 /** The revision of the write; undefined: the facts have changed. */

@@ -1,5 +1,6 @@
 /** The plans of what people say about nodes. */
 import { epochOf, type NodeId, type ServiceId } from "../../core/ids.ts";
+import { modeAfter, type NodeOrder } from "../../core/model/node-mode.ts";
 import { ok, type Result } from "../../core/result.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import type { Problem } from "../../wire/errors.ts";
@@ -46,6 +47,32 @@ export function planConfirmOff(tables: ViewTables, node: NodeId): Result<ChangeP
   });
 }
 
+/** Carries out an order about the node as a whole; where it is in force already, nothing changes. */
+export function planNodeMode(
+  tables: ViewTables,
+  node: NodeId,
+  order: NodeOrder,
+): Result<ChangePlan, Problem> {
+  const row = nodeRow(tables, node);
+  if (!row.ok) return row;
+  const record = row.value.value;
+  const mode = modeAfter(record.mode, order);
+  if (!mode.ok)
+    return refuse("refused", `node "${node}" cannot be changed by ${order}: ${mode.error}`);
+  if (mode.value === record.mode) return ok(nothingToDo);
+  if (order === "flush" && isDisarmed(tables)) {
+    return refuse("refused", "the cluster is disarmed, so no service would move; arm it first");
+  }
+  const key = `${keys.nodes}${node}`;
+  return ok({
+    compare: [unchanged(key, row.value)],
+    operations: [{ kind: "put", key, value: jsonOf({ ...record, mode: mode.value }) }],
+    action: `node.${order}`,
+    subject: node,
+    detail: mode.value,
+  });
+}
+
 /** Asks for maintenance, of an online node only, or ends it, which can be done always. */
 export function planMaintenance(
   tables: ViewTables,
@@ -58,6 +85,12 @@ export function planMaintenance(
   if (row.value.value.maintenance === maintenance) return ok(nothingToDo);
   if (maintenance && isDisarmed(tables)) {
     return refuse("refused", "the cluster is disarmed, so no service would move; arm it first");
+  }
+  if (maintenance && row.value.value.mode === "offline") {
+    return refuse(
+      "refused",
+      `node "${node}" is offline, so nothing would be done there; enable it first`,
+    );
   }
   const state = tables.nodeStates.get(node)?.value.state ?? "unknown";
   // Its own shutdown may have put it into maintenance already.

@@ -1,6 +1,7 @@
 /** The plan of a person's order about one service, refused at once where it cannot be carried out. */
 import { randomUUID } from "node:crypto";
 import { type NodeId, parseNodeId, type ServiceId } from "../../core/ids.ts";
+import { nodeModeWords } from "../../core/model/node-mode.ts";
 import { intoleranceOf } from "../../core/placement/taints.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
@@ -82,6 +83,10 @@ function problemOfOrder(
   }
   const against = deafStates[status?.state ?? "queued"];
   if (against !== undefined) return problemOf("refused", `service "${service}" ${against}`);
+  if (status?.node !== undefined && tables.nodes.get(status.node)?.value.mode === "offline") {
+    const because = `node "${status.node}" is offline; enable it first`;
+    return problemOf("refused", `service "${service}" is left alone: ${because}`);
+  }
   return wish.command === "stop"
     ? undefined
     : problemOfTarget(tables, service, wish.target, status);
@@ -132,7 +137,7 @@ function problemOfTarget(
   return problemOf("refused", `service "${service}" cannot go to node "${target}": ${because}`);
 }
 
-/** What keeps the service itself off the node, whatever rules say: its volumes, a taint. */
+/** What keeps the service itself off the node, whatever rules say: its volumes, a taint, a person. */
 function whyClosed(
   tables: ViewTables,
   wish: {
@@ -148,9 +153,8 @@ function whyClosed(
   if (volumes.length > 0 && bound !== undefined && bound !== node && tables.nodes.has(bound)) {
     return `its volumes (${volumes.join(", ")}) are bound to node "${bound}"`;
   }
-  const taint = intoleranceOf(
-    config?.tolerations ?? [],
-    tables.nodes.get(node)?.value.taints ?? [],
-  );
+  const { mode = "enabled", taints = [] } = tables.nodes.get(node)?.value ?? {};
+  if (mode !== "enabled") return nodeModeWords(mode);
+  const taint = intoleranceOf(config?.tolerations ?? [], taints);
   return taint === undefined ? undefined : `it does not tolerate the taint "${taint}"`;
 }

@@ -14,6 +14,7 @@ import { joinedWith } from "../changes/fleet/ha-groups/membership.ts";
 import type { ServerContext } from "../context.ts";
 import { refuse } from "../http/problem-error.ts";
 import { nodesMax } from "../limits.ts";
+import { checkVersion } from "../own-config/version-skew.ts";
 import { freshTables } from "../view/fresh.ts";
 import type { Row } from "../view/table-slots.ts";
 import type { ViewTables } from "../view/view-tables.ts";
@@ -97,6 +98,9 @@ function plan(
   if (!token.ok) return token;
   const proven = proveServer(tables, request, { ...machine, nowMs });
   if (!proven.ok) return proven;
+  const agent = { role: "agent", name: node, version: request.agentVersion } as const;
+  const versions = checkVersion(context, tables, agent);
+  if (!versions.ok) return versions;
   const row = tables.nodes.get(node);
   if (row !== undefined && row.value.identity !== identity && !isReserved(row.value)) {
     return refuse(
@@ -190,6 +194,7 @@ function planOf(
     registeredAtMs: nowMs,
     confirmedOffEpoch: epochOf(0),
     maintenance: false,
+    mode: "enabled",
     ...row?.value,
     node,
     identity,

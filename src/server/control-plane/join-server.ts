@@ -11,6 +11,7 @@ import { keys } from "../../wire/records.ts";
 import { type ChangePlan, change, unchanged } from "../changes/change.ts";
 import type { ServerContext } from "../context.ts";
 import { refuse } from "../http/problem-error.ts";
+import { checkVersion } from "../own-config/version-skew.ts";
 import { freshTables } from "../view/fresh.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -91,12 +92,8 @@ function check(
       "the control plane is on the embedded store, which one server only can use; run holdfast server init --ha on that server first",
     );
   }
-  if (request.version !== context.version) {
-    return refuse(
-      "refused",
-      `this server is of version ${context.version}, the new one of ${request.version}; install the same version`,
-    );
-  }
+  const versions = checkVersion(context, tables, { ...request, role: "server" });
+  if (!versions.ok) return versions;
   if (tables.servers.size >= serversMax) {
     return refuse("refused", `there are ${serversMax} servers already`);
   }

@@ -18,6 +18,8 @@ export interface PresenceOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly serverId: string;
+  /** Of this program. */
+  readonly version: string;
   /** What the key hangs on already, since the server registered itself. */
   readonly lease: LeaseId;
   /** Ends it; the key is gone then. */
@@ -33,12 +35,12 @@ export interface Presence {
 /** For the transaction in which a server registers itself, so that nobody sees it without a sign of life. */
 export async function openPresence(
   store: Store,
-  serverId: string,
+  { serverId, version: serverVersion }: Pick<PresenceOptions, "serverId" | "version">,
 ): Promise<Result<Presence, StoreError>> {
   const lease = await store.grantLease(presenceTtlMs);
   if (!lease.ok) return lease;
   const key = `${keys.serverLeases}${serverId}`;
-  const value = jsonOf({ version: 1, id: serverId });
+  const value = jsonOf({ version: 1, id: serverId, serverVersion });
   return ok({
     lease: lease.value,
     operation: { kind: "put", key, value, leaseId: lease.value },
@@ -65,8 +67,9 @@ export async function keepPresence(options: PresenceOptions): Promise<void> {
 async function begin({
   store,
   serverId,
+  version,
 }: PresenceOptions): Promise<Result<LeaseId | "removed", string>> {
-  const presence = await openPresence(store, serverId);
+  const presence = await openPresence(store, { serverId, version });
   if (!presence.ok) return err(presence.error.message);
   const { lease, operation } = presence.value;
   const written = await store.txn({

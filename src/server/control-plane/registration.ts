@@ -1,7 +1,9 @@
 /** A server's own record, which it writes at each start; one that was removed is turned away. */
 import { err, ok, type Result } from "../../core/result.ts";
+import { skewVerdict } from "../../core/upgrade/skew.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Store } from "../../ports/store.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Compare, Store, StoredEntry } from "../../ports/store.ts";
 import { jsonOf, readRecord } from "../../runtime/manager-records.ts";
 import { keys } from "../../wire/records.ts";
 import {
@@ -22,6 +24,7 @@ const serialsMax = 32;
 export interface RegistrationOptions {
   readonly store: Store;
   readonly clock: Clock;
+  readonly log: Log;
   readonly self: ServerSelf;
   /** The store's own id of this server's member, where it has one. */
   readonly memberId: string | undefined;
@@ -67,6 +70,8 @@ async function tryRegister(
   if (namesake !== undefined) {
     return err(`server ${namesake.id} is named "${self.name}" already; give this one another name`);
   }
+  const skew = await skewWithOthers(options, others.value.entries);
+  if (!skew.ok) return skew;
   const counted = await store.get(keys.serverCounter);
   if (!counted.ok) return err(counted.error.message);
   const counter = counted.value.entry;
@@ -84,6 +89,7 @@ async function tryRegister(
         ? { kind: "absent", key: keys.serverCounter }
         : { kind: "modified-at", key: keys.serverCounter, revision: counter.modRevision },
       { kind: "absent", key: removedKey },
+      ...skew.value,
     ],
     then: [
       { kind: "put", key, value: jsonOf(recordOf(options, kept)) },
@@ -101,6 +107,37 @@ async function tryRegister(
   });
   if (!outcome.ok) return err(outcome.error.message);
   return ok(outcome.value.succeeded ? "done" : "again");
+}
+
+/**
+ * Refuses a version that does not work together with those of the servers that live. The answer is what has to be so
+ * still when this server is written: of two that start at once, the second one sees the first.
+ */
+async function skewWithOthers(
+  { store, self, version, log }: RegistrationOptions,
+  entries: readonly StoredEntry[],
+): Promise<Result<readonly Compare[], string>> {
+  const living = await store.range(keys.serverLeases);
+  if (!living.ok) return err(living.error.message);
+  const alive = new Set(living.value.entries.map(({ key }) => key));
+  const others = entries
+    .map((entry) => ({ entry, ...readRecord(serverRecordSchema, entry.key, entry.value) }))
+    .filter(({ id }) => id !== self.id)
+    .map((other) => ({ ...other, leaseKey: `${keys.serverLeases}${other.id}` }));
+  const servers = others
+    .filter(({ leaseKey }) => alive.has(leaseKey))
+    .map(({ name, serverVersion }) => ({ name, version: serverVersion }));
+  const verdict = skewVerdict({ role: "server", name: self.name, version }, servers);
+  if (verdict.kind === "refused") {
+    return err(`${verdict.sentence}, or stop the servers that do not fit first`);
+  }
+  if (verdict.kind === "unknown") log.write("warn", verdict.sentence);
+  return ok(
+    others.flatMap(({ entry: { key, modRevision }, leaseKey }): Compare[] => [
+      { kind: "modified-at", key, revision: modRevision },
+      ...(alive.has(leaseKey) ? [] : [{ kind: "absent" as const, key: leaseKey }]),
+    ]),
+  );
 }
 
 function recordOf(options: RegistrationOptions, kept: ServerRecord | undefined): ServerRecord {

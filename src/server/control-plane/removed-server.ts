@@ -4,6 +4,12 @@ import { jsonOf } from "../../runtime/manager-records.ts";
 import { keys } from "../../wire/records.ts";
 import type { RemovedServerRecord, ServerRecord } from "../../wire/servers.ts";
 
+const forgotten = [
+  ...[keys.servers, keys.serverLeases, keys.lostServers, keys.serverRemovals],
+  ...[keys.serverConfigs, keys.serverConfigOrders],
+  ...[keys.serverUpgrades, keys.serverUpgradeReports],
+];
+
 /** It is forgotten, turned away when it comes back, and every certificate that it was ever given is revoked. */
 export function removalOf(
   server: ServerRecord,
@@ -16,9 +22,7 @@ export function removalOf(
     ...etcdSerials.map((serial) => ({ serial, authority: "etcd" as const })),
   ];
   return [
-    ...[keys.servers, keys.serverLeases, keys.lostServers, keys.serverRemovals].map(
-      (prefix): Operation => ({ kind: "delete", key: `${prefix}${id}` }),
-    ),
+    ...forgotten.map((prefix): Operation => ({ kind: "delete", key: `${prefix}${id}` })),
     { kind: "put", key: `${keys.removedServers}${id}`, value: jsonOf(removed) },
     ...revoked.map(({ serial, authority }): Operation => {
       const record = { version: 1, serial, authority, holder: `server/${id}`, because, atMs };

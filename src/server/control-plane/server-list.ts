@@ -9,6 +9,7 @@ import {
 } from "../../wire/servers.ts";
 import type { ServerContext } from "../context.ts";
 import type { ControlPlane, MemberStatus } from "./control-plane.ts";
+import { ownMachine } from "./own-machine.ts";
 
 /** A server that takes longer is not well. */
 const answerMsMax = 1_900;
@@ -33,6 +34,9 @@ export async function ownStatus(context: ServerContext): Promise<OwnStatus> {
     applied: member?.applied,
     health,
     ...(because === undefined ? {} : { because }),
+    office: context.office?.words(),
+    settingsRevision: view.tables.settings.revision,
+    machine: await ownMachine(context),
   };
 }
 

@@ -26,6 +26,7 @@ import type { Identity } from "../access/identity.ts";
 import type { Standing } from "../access/standing.ts";
 import { bodyBytesMax, bodyWithinMs, paramLengthMax, requestsMax } from "../limits.ts";
 import { documentationOf } from "./documentation.ts";
+import type { WhileFrozen } from "./freeze-gate.ts";
 import { ProblemError } from "./problem-error.ts";
 
 declare module "fastify" {
@@ -34,6 +35,8 @@ declare module "fastify" {
     identity: Identity | undefined;
     /** Of a long answer: its right to go on; undefined: the answer is short, or open to everybody. */
     standing: Standing | undefined;
+    /** Of a person's call that may change something: what becomes of it in a frozen cluster. */
+    whileFrozen: WhileFrozen | undefined;
   }
   interface FastifyContextConfig {
     /** The answer goes on for as long as its reader wants: it does not count as a request in flight. */
@@ -92,6 +95,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     exposeHeadRoutes: false,
     // An agent that sends a service's output for as long as somebody follows it sends one long request.
     requestTimeout: 0,
+    return503OnClosing: false, // it is refused below, in words that clients understand
     routerOptions: { maxParamLength: paramLengthMax },
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, problemOfError(error) ?? problemOf("bad-input", error.message));
@@ -100,6 +104,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   }).withTypeProvider<ZodTypeProvider>();
   app.decorateRequest("identity", undefined);
   app.decorateRequest("standing", undefined);
+  app.decorateRequest("whileFrozen", undefined);
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (data: unknown) => {
     const parsed = schema.safeParse(data);
     if (parsed.success) return { value: parsed.data };
@@ -128,6 +133,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: "any" } }),
   });
+  refuseWhileClosing(app);
   boundRequests(app, options.bodyWithinMs ?? bodyWithinMs);
   app.setErrorHandler((error: FastifyError, request, reply) => {
     sendProblem(reply, problemOfError(error) ?? internalProblem(error, request, options.log));
@@ -170,6 +176,23 @@ function badInput(error: z.ZodError, part: string | undefined): Problem {
   const line =
     prefix === "path" ? faults.map(({ message }) => message).join("; ") : lineOfFaults(error);
   return problemOf("bad-input", prefix === "query" ? `query: ${line}` : line, faults);
+}
+
+/** Whoever asks on a connection that is open still hears that nothing was done, and goes on at another server. */
+function refuseWhileClosing(app: App): void {
+  let isClosing = false;
+  app.addHook("preClose", (done) => {
+    isClosing = true;
+    done();
+  });
+  app.addHook("onRequest", (_request, reply, done) => {
+    // A connection whose answer is over only then would be waited for until its client goes, or for 72 seconds.
+    reply.raw.once("close", () => {
+      if (isClosing) setImmediate(() => app.server.closeIdleConnections());
+    });
+    if (isClosing) done(new ProblemError(problemOf("unavailable", "this server is shutting down")));
+    else done();
+  });
 }
 
 /** Nobody keeps one of the places, or what they were allowed when it began, by never ending a request. */

@@ -2,11 +2,16 @@
 import * as z from "zod";
 import { assert } from "../../core/assert.ts";
 import { execContentType } from "../../wire/exec/frames.ts";
+import { backupWords } from "./backup-words.ts";
+import { clusterWords } from "./cluster-words.ts";
 import { fleetWords } from "./fleet-words.ts";
 import type { Answer, RouteWords } from "./route-words.ts";
+import { upgradeWords } from "./upgrade-words.ts";
 
 const words: Readonly<Record<string, RouteWords>> = {
+  ...clusterWords,
   ...fleetWords,
+  ...upgradeWords,
   "GET /livez": { operationId: "isAlive", summary: "Whether the server runs" },
   "GET /readyz": {
     operationId: "isReady",
@@ -30,6 +35,18 @@ const words: Readonly<Record<string, RouteWords>> = {
     operationId: "removeServer",
     summary: "Take a server out for good: refused with the reason where the others could not go on",
     answer: "nothing",
+  },
+  "GET /v1/server-configs": {
+    operationId: "listServerConfigs",
+    summary: "What each server has of its own, and where it has it from",
+  },
+  "PATCH /v1/server-configs/:id": {
+    operationId: "changeServerConfig",
+    summary: "Change settings of one server; null takes one back; one that is down does it later",
+  },
+  "GET /v1/schema": {
+    operationId: "getStoreSchema",
+    summary: "Which schema the store has, and which this server writes",
   },
   "GET /v1/isolation": {
     operationId: "getIsolation",
@@ -86,27 +103,6 @@ const words: Readonly<Record<string, RouteWords>> = {
     operationId: "getPeerReach",
     summary: "Which servers this one cannot reach, as another server asks",
   },
-  "GET /v1/cluster": { operationId: "getCluster", summary: "Everything at one revision" },
-  "GET /v1/settings": { operationId: "getSettings", summary: "The settings of the cluster" },
-  "PUT /v1/settings": {
-    operationId: "putSettings",
-    summary: "Change the settings of the cluster",
-    conditional: "change",
-  },
-  "PATCH /v1/settings": {
-    operationId: "changeSettings",
-    summary: "Change fields of the settings; null sets one back to its default",
-    conditional: "change",
-  },
-  "GET /v1/arming": {
-    operationId: "getArming",
-    summary: "Whether the cluster acts by itself, and what disarming waits for",
-  },
-  "PUT /v1/arming": {
-    operationId: "putArming",
-    summary: "Disarm the cluster (freeze or ignore), or arm it again",
-    conditional: "change",
-  },
   "GET /v1/groups": { operationId: "listGroups", summary: "All placement groups" },
   "GET /v1/groups/:name": {
     operationId: "getGroup",
@@ -148,6 +144,10 @@ const words: Readonly<Record<string, RouteWords>> = {
   "PUT /v1/nodes/:id/maintenance": {
     operationId: "putMaintenance",
     summary: "Have the services of an online node move away, or come back",
+  },
+  "PUT /v1/nodes/:id/mode": {
+    operationId: "orderNode",
+    summary: "Disable, flush or enable a node, or put it offline; says what cannot leave it",
   },
   "PUT /v1/nodes/:id/taints/:taint": {
     operationId: "putTaint",
@@ -284,6 +284,7 @@ const words: Readonly<Record<string, RouteWords>> = {
     operationId: "verifyBundle",
     summary: "Have every server read its copy; damaged ones are fetched anew",
   },
+  ...backupWords,
   "GET /v1/peers/bundles/:bundle": {
     operationId: "readPeerBundle",
     summary: "This server's own copy, for another server; takes Range: bytes=N-",
@@ -308,10 +309,10 @@ const words: Readonly<Record<string, RouteWords>> = {
     operationId: "agentMode",
     summary: "Say that the agent leaves, or is active; the answer is the mode that follows",
   },
-  "GET /v1/agent/instructions": {
+  "POST /v1/agent/instructions": {
     operationId: "agentInstructions",
     summary:
-      "The instructions of the node: snapshot, instruction, gone, agent-upgrade, log-request, exec-request",
+      "The instructions of the node: snapshot, instruction, gone, servers, agent-upgrade, log-request, exec-request; lines of the body ask for the lease",
     answer: "event-stream",
   },
   "POST /v1/agent/confirm": {

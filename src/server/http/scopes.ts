@@ -8,9 +8,11 @@ import type { Identity, PersonIdentity } from "../access/identity.ts";
 export function actorOf(request: FastifyRequest): {
   readonly identity: Identity;
   readonly from: string;
+  readonly whileFrozen?: "goes-on";
 } {
   assert(request.identity !== undefined, "routes below /v1 are reached with an identity only");
-  return { identity: request.identity, from: request.ip };
+  const { identity, ip: from, whileFrozen } = request;
+  return { identity, from, ...(whileFrozen === "goes-on" ? { whileFrozen } : {}) };
 }
 
 /** The person who made the request. */

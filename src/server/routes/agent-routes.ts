@@ -2,6 +2,7 @@
 import { Readable } from "node:stream";
 import * as z from "zod";
 import {
+  agentLinesContentType,
   agentPaths,
   confirmAnswerSchema,
   confirmRequestSchema,
@@ -19,7 +20,8 @@ import { problemOf } from "../../wire/errors.ts";
 import { execContentType } from "../../wire/exec/frames.ts";
 import { certificateAnswerSchema, certificateRequestSchema } from "../../wire/joining.ts";
 import { beginExecAnswer } from "../agents/exec-bridge.ts";
-import { grantLease, releaseLease, renewLease } from "../agents/leases.ts";
+import { answerLines } from "../agents/lease-lines.ts";
+import { releaseLease, takeLease } from "../agents/leases.ts";
 import { putMode } from "../agents/modes.ts";
 import { confirm, join, report } from "../agents/reports.ts";
 import { putUsages } from "../agents/usages.ts";
@@ -34,15 +36,16 @@ const answerParams = z.strictObject({ requestId: z.string().max(64) });
 /** Adds the routes. */
 export function agentRoutes(app: App, context: ServerContext): void {
   leaseRoutes(app, context);
-  instructionRoutes(app, context);
+  reportRoutes(app, context);
   app.register(async (scope) => {
     // What is passed on is passed on as it comes, never gathered.
     scope.addContentTypeParser(
-      ["text/plain", "application/octet-stream", execContentType],
+      ["text/plain", "application/octet-stream", execContentType, agentLinesContentType],
       (_request, payload, done) => {
         done(null, payload);
       },
     );
+    instructionRoute(scope, context);
     logRoute(scope, context);
     execRoute(scope, context);
   });
@@ -70,15 +73,7 @@ function leaseRoutes(app: App, context: ServerContext): void {
   app.post(
     agentPaths.lease,
     { schema: { body: leaseRequestSchema, response: { 200: leaseAnswerSchema } } },
-    async (request) => {
-      const { incarnation, renew } = request.body;
-      const node = nodeOf(request);
-      return unwrap(
-        renew === undefined
-          ? await grantLease(context, node, request.body)
-          : await renewLease(context, node, { incarnation, renew }),
-      );
-    },
+    async (request) => unwrap(await takeLease(context, nodeOf(request), request.body)),
   );
   app.post(
     agentPaths.release,
@@ -95,17 +90,24 @@ function leaseRoutes(app: App, context: ServerContext): void {
   );
 }
 
-function instructionRoutes(app: App, context: ServerContext): void {
-  app.get(agentPaths.instructions, { config: { stream: true } }, (request, reply) => {
+function instructionRoute(app: App, context: ServerContext): void {
+  app.post(agentPaths.instructions, { config: { stream: true } }, (request, reply) => {
     const node = nodeOf(request);
+    const lines: unknown = request.body;
+    // The body has no end of its own: the connection ends with the answer.
+    reply.raw.setHeader("connection", "close");
     const stream = context.streams.open(reply.raw, "agent");
     if (stream === undefined) {
       throw new ProblemError(problemOf("too-many", "too many streams are open already"));
     }
     reply.hijack();
     request.standing?.onLost(() => stream.close());
+    if (lines instanceof Readable) answerLines(context, { node, lines, stream });
     context.instructions.attach(node, stream);
   });
+}
+
+function reportRoutes(app: App, context: ServerContext): void {
   app.post(
     agentPaths.confirm,
     { schema: { body: confirmRequestSchema, response: { 200: confirmAnswerSchema } } },

@@ -2,12 +2,25 @@
 import type { FastifyRequest } from "fastify";
 import * as z from "zod";
 import type { NodeId } from "../../core/ids.ts";
+import { stayingOn } from "../../core/manager/moves/staying.ts";
 import { err, ok, type Result } from "../../core/result.ts";
-import { maintenanceRequestSchema, type NodeResource, nodeResourceSchema } from "../../wire/api.ts";
+import { instantMs } from "../../core/time.ts";
+import {
+  maintenanceRequestSchema,
+  type NodeResource,
+  nodeModeAnswerSchema,
+  nodeModeRequestSchema,
+  nodeResourceSchema,
+} from "../../wire/api.ts";
 import { faultsOf, lineOfFaults, type Problem, problemOf } from "../../wire/errors.ts";
 import { nameSchema, nodeIdSchema } from "../../wire/ids.ts";
 import { change } from "../changes/change.ts";
-import { planConfirmOff, planMaintenance, planRemoveNode } from "../changes/node-changes.ts";
+import {
+  planConfirmOff,
+  planMaintenance,
+  planNodeMode,
+  planRemoveNode,
+} from "../changes/node-changes.ts";
 import { planTaint } from "../changes/taint-changes.ts";
 import type { ServerContext } from "../context.ts";
 import type { App } from "../http/app.ts";
@@ -16,6 +29,7 @@ import { ProblemError, unwrap } from "../http/problem-error.ts";
 import { actorOf } from "../http/scopes.ts";
 import { nodeResource, nodeResources } from "../view/compose.ts";
 import { freshTables } from "../view/fresh.ts";
+import { managerStateOf } from "../view/manager-state.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 
 const nodeParams = z.strictObject({ id: nodeIdSchema });
@@ -63,6 +77,25 @@ export function nodeRoutes(app: App, context: ServerContext): void {
       const wish = request.body.on ? "on" : "off";
       const plan = (tables: ViewTables) => planMaintenance(tables, id, wish);
       return foundNode(unwrap(await change(context, actorOf(request), plan)), id);
+    },
+  );
+  app.put(
+    "/v1/nodes/:id/mode",
+    {
+      schema: {
+        params: nodeParams,
+        body: nodeModeRequestSchema,
+        response: { 200: nodeModeAnswerSchema },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const plan = (tables: ViewTables) => planNodeMode(tables, id, request.body.order);
+      const tables = unwrap(await change(context, actorOf(request), plan));
+      const now = instantMs(context.clock.wallMs());
+      const isFlushed = tables.nodes.get(id)?.value.mode === "flushed";
+      const staying = isFlushed ? [...stayingOn(managerStateOf(tables, now), id)] : [];
+      return { ...foundNode(tables, id), staying };
     },
   );
   taintRoutes(app, context);

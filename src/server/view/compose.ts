@@ -4,13 +4,15 @@ import { effectiveProperties } from "../../core/constraints/effective-properties
 import { sentenceOf } from "../../core/explain/sentence.ts";
 import type { NodeId, ServiceId } from "../../core/ids.ts";
 import { compareIds, epochOf, serviceTypeOf } from "../../core/ids.ts";
+import { nodeModeWords } from "../../core/model/node-mode.ts";
 import { reasonOf } from "../../runtime/manager-records.ts";
 import type { Instruction } from "../../wire/agent-protocol.ts";
 import type { ClusterStatus, NodeResource, ServiceResource } from "../../wire/api.ts";
-import type { NodeRecord } from "../../wire/records.ts";
+import type { NodeRecord, NodeStateRecord } from "../../wire/records.ts";
 import { timesOf } from "../../wire/settings.ts";
 import { armingResource } from "./arming.ts";
 import type { ClusterView } from "./cluster-view.ts";
+import { freezeResource } from "./freeze.ts";
 import type { ViewTables } from "./view-tables.ts";
 
 /** A service; undefined: there is none of this name. */
@@ -72,17 +74,25 @@ export function nodeResource(tables: ViewTables, node: NodeId): NodeResource | u
     ...(row.value.setProperties === undefined ? {} : { setProperties: row.value.setProperties }),
     ...(row.value.constraint === undefined ? {} : { constraint: row.value.constraint }),
     maintenance: row.value.maintenance,
+    mode: row.value.mode,
     agentMode: tables.agentModes.get(node)?.value.mode ?? "active",
     ...(row.value.capacity === undefined ? {} : { capacity: row.value.capacity }),
     taints: [...row.value.taints],
     ...(haGroup === undefined ? {} : { haGroup }),
     services: [...(tables.servicesOn.get(node) ?? [])].sort(compareIds),
     sinceMs: state?.sinceMs ?? row.value.registeredAtMs,
-    reason:
-      state === undefined
-        ? "it was registered and the manager has not seen it yet"
-        : sentenceOf(reasonOf(state.reason)),
+    reason: reasonOfNode(row.value, state),
   };
+}
+
+/** What a person wants of it comes first: it says what is done about the rest. */
+function reasonOfNode({ mode }: NodeRecord, state: NodeStateRecord | undefined): string {
+  const reason =
+    state === undefined
+      ? "it was registered and the manager has not seen it yet"
+      : sentenceOf(reasonOf(state.reason));
+  const words = nodeModeWords(mode);
+  return words === "" ? reason : `${words}; ${reason}`;
 }
 
 function propertiesOf({
@@ -120,6 +130,7 @@ export function nodeResources(tables: ViewTables): NodeResource[] {
 export function clusterStatus(
   view: ClusterView,
   server: { readonly serverId: string; readonly version: string },
+  nowMs: number,
 ): ClusterStatus {
   const { tables } = view;
   const settings = tables.settings.value;
@@ -131,6 +142,7 @@ export function clusterStatus(
     settings,
     times: timesOf(settings),
     arming: armingResource(tables),
+    freeze: freezeResource(tables, nowMs),
     rejectedRules: tables.rejectedRules?.value.rejections ?? [],
     nodes: nodeResources(tables),
     services: serviceResources(tables),

@@ -4,6 +4,7 @@ import { createManagerState, type ManagerState, stepAll } from "../../core/manag
 import type { InstantMs } from "../../core/time.ts";
 import {
   clusterSettingsOf,
+  freezeOf,
   registrationOf,
   reportOf,
   ruleOf,
@@ -11,18 +12,19 @@ import {
   statusOf,
 } from "../../runtime/manager-records.ts";
 import { compile, ruleFactsOf } from "../changes/rulebook.ts";
+import { freezeInForce } from "./freeze.ts";
 import type { ViewTables } from "./view-tables.ts";
 
 /** A manager that knows everything and has decided nothing: its states are the stored ones. */
 export function managerStateOf(tables: ViewTables, now: InstantMs): ManagerState {
   const state = createManagerState({ uidPrefix: "view" });
-  stepAll(state, [...eventsOf(tables)], now);
+  stepAll(state, [...eventsOf(tables, now)], now);
   state.rulebook = compile(ruleFactsOf(tables));
   return state;
 }
 
 /** In the order in which a manager loads. */
-function* eventsOf(tables: ViewTables): Iterable<ManagerEvent> {
+function* eventsOf(tables: ViewTables, now: InstantMs): Iterable<ManagerEvent> {
   yield { kind: "settings-changed", settings: clusterSettingsOf(tables.settings.value) };
   for (const { value } of tables.groups.values()) {
     yield { kind: "group-changed", group: value.group };
@@ -33,6 +35,8 @@ function* eventsOf(tables: ViewTables): Iterable<ManagerEvent> {
   if (tables.arming !== undefined) {
     yield { kind: "arming-changed", mode: tables.arming.value.mode };
   }
+  const freeze = freezeInForce(tables, now);
+  if (freeze !== undefined) yield { kind: "freeze-changed", freeze: freezeOf(freeze.value) };
   yield* nodeEvents(tables);
   for (const { value } of tables.services.values()) {
     yield { kind: "service-changed", service: serviceOf(value) };

@@ -8,7 +8,26 @@ import {
   bundleCopyRecordSchema,
   bundleRecordSchema,
 } from "../../wire/bundles.ts";
+import {
+  type ServerConfigOrderRecord,
+  type ServerConfigRecord,
+  serverConfigOrderRecordSchema,
+  serverConfigRecordSchema,
+} from "../../wire/control-plane/server-config.ts";
+import { type SchemaRecord, schemaRecordSchema } from "../../wire/control-plane/store-schema.ts";
+import {
+  type SilenceRecord,
+  silenceRecordSchema,
+  type UpgradeRecord,
+  upgradeRecordSchema,
+} from "../../wire/control-plane/upgrades.ts";
 import { type JoinTokenRecord, joinTokenRecordSchema } from "../../wire/joining.ts";
+import {
+  type ServerOrderRecord,
+  type ServerReportRecord,
+  serverOrderRecordSchema,
+  serverReportRecordSchema,
+} from "../../wire/packages/server-upgrades.ts";
 import {
   type AgentModeRecord,
   type AgentOrderRecord,
@@ -20,6 +39,8 @@ import {
   armingStateRecordSchema,
   type EpochRecord,
   epochRecordSchema,
+  type FreezeRecord,
+  freezeRecordSchema,
   type GroupRecord,
   groupRecordSchema,
   keys,
@@ -73,8 +94,8 @@ import {
 } from "../../wire/servers.ts";
 import { type Settings, settingsSchema } from "../../wire/settings.ts";
 import { createFleetTables, type FleetTables } from "./fleet-tables.ts";
-import { revokedName } from "./revocations.ts";
-import { type Row, type Slot, single, slot, type Table } from "./table-slots.ts";
+import { followNames } from "./revocations.ts";
+import { followed, type Row, type Slot, single, slot, type Table } from "./table-slots.ts";
 
 export interface ViewTables extends FleetTables {
   readonly settings: Row<Settings>;
@@ -83,6 +104,8 @@ export interface ViewTables extends FleetTables {
   /** Undefined: nobody has ever disarmed it. */
   readonly arming: Row<ArmingRecord> | undefined;
   readonly armingState: Row<ArmingStateRecord> | undefined;
+  /** Also one whose time is over; undefined: there is none. */
+  readonly freeze: Row<FreezeRecord> | undefined;
   readonly rejectedRules: Row<RejectedRulesRecord> | undefined;
   readonly relations: Row<RelationsRecord> | undefined;
   readonly groups: Table<string, GroupRecord>;
@@ -107,6 +130,10 @@ export interface ViewTables extends FleetTables {
   readonly agentOrders: Table<string, AgentOrderRecord>;
   readonly servers: Table<string, ServerRecord>;
   readonly serverCounter: Row<{ readonly lastId: number }> | undefined;
+  /** What each server has of its own, as it told last. */
+  readonly serverConfigs: Table<string, ServerConfigRecord>;
+  /** What servers are to change of it. */
+  readonly serverConfigOrders: Table<string, ServerConfigOrderRecord>;
   /** Servers on their way in. */
   readonly joins: Table<string, JoinRecord>;
   /** Of the servers that live. */
@@ -115,6 +142,15 @@ export interface ViewTables extends FleetTables {
   /** What is under way. */
   readonly serverRemovals: Table<string, ServerRemovalRecord>;
   readonly removedServers: Table<string, RemovedServerRecord>;
+  /** By server: the version of Holdfast that it is to prepare or to become. */
+  readonly serverOrders: Table<string, ServerOrderRecord>;
+  /** By server: what it says of its order. */
+  readonly serverUpgradeReports: Table<string, ServerReportRecord>;
+  /** The upgrade of the control plane that is under way, or the last one. */
+  readonly systemUpgrade: Row<UpgradeRecord> | undefined;
+  readonly silence: Row<SilenceRecord> | undefined;
+  /** Undefined: the store is older than that there were schema versions. */
+  readonly schema: Row<SchemaRecord> | undefined;
   readonly removedNodes: Table<NodeId, RemovedNodeRecord>;
   readonly joinTokens: Table<string, JoinTokenRecord>;
   readonly revocations: Table<string, RevocationRecord>;
@@ -158,6 +194,7 @@ class Tables implements WritableTables {
   manager: string | undefined = undefined;
   arming: Row<ArmingRecord> | undefined = undefined;
   armingState: Row<ArmingStateRecord> | undefined = undefined;
+  freeze: Row<FreezeRecord> | undefined = undefined;
   rejectedRules: Row<RejectedRulesRecord> | undefined = undefined;
   relations: Row<RelationsRecord> | undefined = undefined;
   readonly groups = new Map<string, Row<GroupRecord>>();
@@ -179,11 +216,18 @@ class Tables implements WritableTables {
   readonly agentOrders = new Map<string, Row<AgentOrderRecord>>();
   readonly servers = new Map<string, Row<ServerRecord>>();
   serverCounter: Row<{ readonly lastId: number }> | undefined = undefined;
+  readonly serverConfigs = new Map<string, Row<ServerConfigRecord>>();
+  readonly serverConfigOrders = new Map<string, Row<ServerConfigOrderRecord>>();
   readonly joins = new Map<string, Row<JoinRecord>>();
   readonly serverLeases = new Map<string, Row<ServerLeaseRecord>>();
   readonly lostServers = new Map<string, Row<LostServerRecord>>();
   readonly serverRemovals = new Map<string, Row<ServerRemovalRecord>>();
   readonly removedServers = new Map<string, Row<RemovedServerRecord>>();
+  readonly serverOrders = new Map<string, Row<ServerOrderRecord>>();
+  readonly serverUpgradeReports = new Map<string, Row<ServerReportRecord>>();
+  systemUpgrade: Row<UpgradeRecord> | undefined = undefined;
+  silence: Row<SilenceRecord> | undefined = undefined;
+  schema: Row<SchemaRecord> | undefined = undefined;
   readonly removedNodes = new Map<NodeId, Row<RemovedNodeRecord>>();
   readonly joinTokens = new Map<string, Row<JoinTokenRecord>>();
   readonly revocations = new Map<string, Row<RevocationRecord>>();
@@ -218,6 +262,12 @@ class Tables implements WritableTables {
       }),
     ],
     [
+      keys.freeze,
+      single(freezeRecordSchema, (row) => {
+        this.freeze = row;
+      }),
+    ],
+    [
       keys.rejectedRules,
       single(rejectedRulesRecordSchema, (row) => {
         this.rejectedRules = row;
@@ -247,14 +297,43 @@ class Tables implements WritableTables {
     [keys.peerProofs, slot(this.peerProofs, peerProofRecordSchema)],
     [keys.agentOrders, slot(this.agentOrders, agentOrderRecordSchema)],
     [keys.servers, slot(this.servers, serverRecordSchema)],
+    [keys.serverConfigs, slot(this.serverConfigs, serverConfigRecordSchema)],
+    [keys.serverConfigOrders, slot(this.serverConfigOrders, serverConfigOrderRecordSchema)],
     [keys.joins, slot(this.joins, joinRecordSchema)],
     [keys.serverLeases, slot(this.serverLeases, serverLeaseRecordSchema)],
     [keys.lostServers, slot(this.lostServers, lostServerRecordSchema)],
     [keys.serverRemovals, slot(this.serverRemovals, serverRemovalRecordSchema)],
     [keys.removedServers, slot(this.removedServers, removedServerRecordSchema)],
+    [keys.serverUpgrades, slot(this.serverOrders, serverOrderRecordSchema)],
+    [keys.serverUpgradeReports, slot(this.serverUpgradeReports, serverReportRecordSchema)],
+    [
+      keys.systemUpgrade,
+      single(upgradeRecordSchema, (row) => {
+        this.systemUpgrade = row;
+      }),
+    ],
+    [
+      keys.schema,
+      single(schemaRecordSchema, (row) => {
+        this.schema = row;
+      }),
+    ],
+    [
+      keys.silence,
+      single(silenceRecordSchema, (row) => {
+        this.silence = row;
+      }),
+    ],
     [keys.removedNodes, slot(this.removedNodes, removedNodeRecordSchema)],
     [keys.joinTokens, slot(this.joinTokens, joinTokenRecordSchema)],
-    [keys.revocations, this.#named(slot(this.revocations, revocationRecordSchema))],
+    [
+      keys.revocations,
+      followed(
+        slot(this.revocations, revocationRecordSchema),
+        (key) => this.revocations.get(key)?.value,
+        followNames(this.revokedNames),
+      ),
+    ],
     [
       keys.serverCounter,
       single(serverCounterRecordSchema, (row) => {
@@ -282,32 +361,6 @@ class Tables implements WritableTables {
 
   #slotOf(key: string): readonly [string, Slot] | undefined {
     return this.#slots.find(([prefix]) => key.startsWith(prefix));
-  }
-
-  /** Keeps `revokedNames` in step with the revocations. */
-  #named(inner: Slot): Slot {
-    const unname = (key: string) => {
-      const record = this.revocations.get(key)?.value;
-      if (record === undefined) return;
-      const name = revokedName(record);
-      const others = this.revokedNames.get(name);
-      others?.delete(key);
-      if (others?.size === 0) this.revokedNames.delete(name);
-    };
-    return {
-      put: (key, entry) => {
-        unname(key);
-        inner.put(key, entry);
-        const record = this.revocations.get(key)?.value;
-        if (record === undefined) return;
-        const name = revokedName(record);
-        this.revokedNames.set(name, (this.revokedNames.get(name) ?? new Set()).add(key));
-      },
-      delete: (key) => {
-        unname(key);
-        inner.delete(key);
-      },
-    };
   }
 
   /** Keeps `servicesOn` in step with the statuses. */

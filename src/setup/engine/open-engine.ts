@@ -66,11 +66,11 @@ export interface OpenEngine {
 }
 
 /** Between two attempts to open a store that has no quorum yet. */
-const openAgainMs = 500;
+const openAgainMs = 100;
 /** How often a person is told that it still waits. */
-const attemptsPerWord = 20;
+const attemptsPerWord = 100;
 /** How often a server that waits asks the others whether it is one of them still. */
-const attemptsPerQuestion = 4;
+const attemptsPerQuestion = 20;
 
 /** Opens it. The error is one line for the operator. */
 export function openEngine(

@@ -10,6 +10,7 @@ import { pause } from "../../runtime/manager-pulse.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import { keys } from "../../wire/records.ts";
 import type { JoinRecord } from "../../wire/servers.ts";
+import { notFrozen } from "../not-frozen.ts";
 
 /** A joining server that is not heard of for so long has lost its place. */
 const placeTtlMs = 15_000;
@@ -30,15 +31,18 @@ export interface Turn {
 
 /** Takes a place and waits until it is the first one. */
 export async function waitForTurn(options: TurnOptions): Promise<Result<Turn, string>> {
-  const { store, record, signal } = options;
+  const { store, record, signal, clock } = options;
+  const thawed = await notFrozen(store, clock.wallMs());
+  if (!thawed.ok) return thawed;
   const lease = await store.grantLease(placeTtlMs);
   if (!lease.ok) return err(lease.error.message);
   const key = `${keys.joins}${record.id}`;
   const placed = await store.txn({
-    compare: [],
+    compare: [thawed.value],
     then: [{ kind: "put", key, value: jsonOf(record), leaseId: lease.value }],
   });
   if (!placed.ok) return err(placed.error.message);
+  if (!placed.value.succeeded) return err("the cluster was frozen just now; start it again");
   const over = new AbortController();
   const renewing = renewUntil(options, lease.value, AbortSignal.any([signal, over.signal]));
   const turn: Turn = {

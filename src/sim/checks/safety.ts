@@ -19,6 +19,8 @@ import { createLeaseDeadlineCheck } from "./rules/s3-lease-deadline.ts";
 import { createProvenLossCheck } from "./rules/s4-proven-loss.ts";
 import { createOwnElectionCheck } from "./rules/s5-own-election.ts";
 import { createKeptWordCheck } from "./rules/s6-kept-word.ts";
+import { createFrozenCheck } from "./rules/s8-frozen.ts";
+import { createLeftAloneCheck } from "./rules/s8-left-alone.ts";
 import { createPeoplesWordCheck } from "./rules/s8-peoples-word.ts";
 import { createPlacesCheck } from "./rules/s8-places.ts";
 import { createLivenessCheck } from "./rules/s9-liveness.ts";
@@ -116,7 +118,9 @@ function createChecks(context: CheckContext): readonly Check[] {
     createKeptWordCheck(context),
     createOneWayCheck(context),
     createPeoplesWordCheck(context),
+    createFrozenCheck(context),
     createPlacesCheck(context),
+    createLeftAloneCheck(context),
     createLivenessCheck(context),
     ...createFleetChecks(context),
   ];

@@ -25,6 +25,7 @@ export const orders: readonly Weighted<Event>[] = [
   [2, putGroup],
   [2, settings],
   [5, rush],
+  [3, freeze],
 ];
 
 const wishes: readonly Weighted<RequestedState>[] = [
@@ -73,6 +74,22 @@ function maintenance(script: Script, atMs: number): void {
   ]);
 }
 
+/** What a person wants of a whole node; some of it is never taken back. */
+export function nodeMode(script: Script, atMs: number): void {
+  const { dice } = script;
+  const node = script.node();
+  const order = dice.weighted([
+    [3, "disable"],
+    [3, "flush"],
+    [3, "offline"],
+    [1, "enable"],
+  ] as const);
+  script.at(atMs, { kind: "node-mode", node, order });
+  if (dice.chance(20)) script.at(atMs, { kind: "power", node, on: false });
+  const backAtMs = atMs + script.while() * 2;
+  if (dice.chance(85)) script.at(backAtMs, { kind: "node-mode", node, order: "enable" });
+}
+
 function taint(script: Script, atMs: number): void {
   const node = script.node();
   const name = script.dice.pick(taintNames);
@@ -105,6 +122,15 @@ function disarm(script: Script, atMs: number): void {
       node: script.node(),
     });
   }
+}
+
+/** People's other words are refused meanwhile; it ends by itself, or is taken back. */
+function freeze(script: Script, atMs: number): void {
+  const { dice } = script;
+  const failover = dice.pick(["goes-on", "held"] as const);
+  const lastingMs = script.while() * 2;
+  const forMs = dice.chance(50) ? lastingMs : undefined;
+  script.during(atMs, lastingMs, [{ kind: "freeze", failover, forMs }, { kind: "unfreeze" }]);
 }
 
 function add(script: Script, atMs: number): void {

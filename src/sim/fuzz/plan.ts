@@ -20,7 +20,7 @@ import { faults } from "./faults.ts";
 import { randomFleet } from "./fleet.ts";
 import { fleetOrders, fleetZone } from "./fleet-orders.ts";
 import { type Cast, Script } from "./moment.ts";
-import { orders } from "./orders.ts";
+import { nodeMode, orders } from "./orders.ts";
 
 export interface RandomPlanOptions {
   /** Undefined: random. */
@@ -57,6 +57,8 @@ export function randomPlan(seed: number, options: RandomPlanOptions = {}): Plan 
   return { ...whole, endAtMs: lastMs + livenessBoundMs(whole) + calmSpareMs };
 }
 
+/** In so many of 100 plans nodes are disabled, flushed or put offline. */
+const modesPercent = 40;
 /** So many of 100 plans have a fleet beside their services. */
 const fleetPercent = 33;
 
@@ -126,6 +128,7 @@ function randomActions(seed: number, still: Plan, untilMs: number): readonly Tim
       ? dice.between(0, 2 * pace.operationMs)
       : dice.between(1, 2 * meanPauseMs);
   }
+  addModeActions(seed, { script, cast, untilMs, meanPauseMs });
   if (still.fleet !== undefined) addFleetActions(seed, { script, cast, untilMs, meanPauseMs });
   const sorted = [...script.actions].sort((left, right) => left.atMs - right.atMs);
   // A kernel watchdog may still reset a node for what was before; it is switched on once more.
@@ -142,6 +145,26 @@ function randomActions(seed: number, still: Plan, untilMs: number): readonly Tim
         ({ atMs: lastMs, action: { kind: "rollout", deployment, order: "resume" } }) as const,
     ),
   ];
+}
+
+/** What people want of whole nodes, in some plans, by dice of their own: nothing else of a seed's plan hangs on it. */
+function addModeActions(
+  seed: number,
+  whole: {
+    readonly script: Script;
+    readonly cast: Cast;
+    readonly untilMs: number;
+    readonly meanPauseMs: number;
+  },
+): void {
+  const dice = new Dice(seed, "node modes");
+  if (!dice.chance(modesPercent)) return;
+  const { cast, untilMs, meanPauseMs } = whole;
+  const script = new Script(dice, cast, untilMs);
+  for (let atMs = firstMs; atMs < untilMs; atMs += dice.between(1, 6 * meanPauseMs)) {
+    nodeMode(script, atMs);
+  }
+  for (const { atMs, action } of script.actions) whole.script.at(atMs, action);
 }
 
 /** What happens to the fleet, by dice of its own, among all that happens to the rest. */
@@ -185,6 +208,7 @@ function calm(
     { kind: "store", mode: "ok", server: undefined },
     { kind: "crash-manager", afterWrites: 0, restartAfterMs: 0 },
   ];
+  ends.push({ kind: "unfreeze" }); // people's other words are heard again
   for (const { node } of still.nodes) {
     for (const { node: other } of still.nodes) {
       if (other !== node) ends.push({ kind: "cut", from: node, to: other, on: false });

@@ -1,12 +1,11 @@
 /** What of an agent survives it, on its node's disk. */
 import type { Epoch, InstructionUid, ServiceId } from "../../core/ids.ts";
-import type { LeaseId } from "../../ports/store.ts";
+import type { CountedLease } from "../../core/model/lease-change.ts";
 import type { UpgradeDisk } from "./upgrade/upgrade-disk.ts";
 
-/** A lease as it is kept on the node's disk. */
-export interface HeldLease {
+/** A lease as it is kept on the node's disk, and what is counted on of it. */
+export interface HeldLease extends CountedLease {
   readonly epoch: Epoch;
-  readonly leaseId: LeaseId;
 }
 
 /** What of the lease survives the agent. */

@@ -3,6 +3,7 @@
  * first and to the core second, counted from the sending of the request (S3).
  */
 import type { Epoch, NodeId } from "../../core/ids.ts";
+import { countedLease } from "../../core/model/lease-change.ts";
 import { type LeaseTimes, runUntil } from "../../core/model/times.ts";
 import { instantMs } from "../../core/time.ts";
 import type { LocalTimer, NodeClock } from "../engine/node-clock.ts";
@@ -146,7 +147,7 @@ export class LeaseKeeper {
   #lose(why: string): void {
     const held = this.#held;
     if (held === undefined) return;
-    this.#previous = { epoch: held.epoch, leaseId: held.leaseId };
+    this.#previous = held;
     this.#held = undefined;
     this.#mayAsk = false; // `onLost` leads to `allowNew` once nothing of the epoch runs
     this.#options.onLost(held.epoch, why);
@@ -172,10 +173,11 @@ export class LeaseKeeper {
       return;
     }
     const usualMs = lease.times === undefined ? firstTimeoutMs : lease.times.renewEveryMs * 2;
-    const { epoch } = lease;
+    const { epoch, leaseId, countsOn } = lease;
+    const promise = countsOn === undefined ? undefined : { leaseId, countsOnMs: countsOn.ttlMs };
     const resetsOnLoss = guard.saysResets;
     this.#busy = true;
-    const request = { kind: "renew", node, epoch, incarnation, resetsOnLoss } as const;
+    const request = { kind: "renew", node, epoch, incarnation, resetsOnLoss, promise } as const;
     caller.call(request, Math.max(Math.min(usualMs, leftMs), 1), (answer, sentAtMs) => {
       if (this.#stopped) return;
       if (this.#held !== lease) {
@@ -194,10 +196,14 @@ export class LeaseKeeper {
   /** Returns how long to wait before the next turn. */
   #takeRenewal(lease: Holding, answer: LeaseAnswer, sentAtMs: number): number {
     const { clock, guard, disk, onLease, onResumed } = this.#options;
-    const { epoch, leaseId, times } = answer;
+    const { epoch, leaseId } = answer;
+    const { countsOn } = countedLease(answer, lease);
+    const times = countsOn ?? answer.times;
     const untilMs = runUntil(instantMs(sentAtMs), times);
     const isFirst = lease.untilMs === undefined;
-    if (leaseId !== lease.leaseId) disk.lease = { epoch, leaseId };
+    if (leaseId !== lease.leaseId || countsOn !== lease.countsOn) {
+      disk.lease = { epoch, leaseId, countsOn };
+    }
     if (isFirst || leaseId !== lease.leaseId) {
       if (guard.begin(epoch, leaseId) !== "accepted") return this.#refusedByGuard(isFirst);
     }
@@ -208,7 +214,7 @@ export class LeaseKeeper {
     }
     if (!answer.resetsOnLoss) guard.onUnflagged();
     this.#mayAsk = false;
-    this.#held = Object.assign(lease, { leaseId, times, untilMs });
+    this.#held = Object.assign(lease, { leaseId, countsOn, times, untilMs });
     const operationCountMax = answer.operationsPerNode;
     const { watchdogMs } = times;
     onLease("lease-renewed", { epoch, runUntilMs: untilMs, watchdogMs, operationCountMax });
@@ -253,14 +259,15 @@ export class LeaseKeeper {
     const { clock, guard, disk, onLease } = this.#options;
     const { epoch, leaseId, times } = answer;
     const untilMs = runUntil(instantMs(sentAtMs), times);
-    disk.lease = { epoch, leaseId };
+    const lease: HeldLease = { epoch, leaseId, countsOn: undefined };
+    disk.lease = lease;
     const begun = guard.begin(epoch, leaseId);
     if (begun !== "accepted" || guard.feed(epoch, untilMs) !== "accepted") {
-      this.#previous = { epoch, leaseId };
+      this.#previous = lease;
       return conflictRetryMs;
     }
     this.#mayAsk = false;
-    this.#held = { epoch, leaseId, times, untilMs };
+    this.#held = { ...lease, times, untilMs };
     const operationCountMax = answer.operationsPerNode;
     const { watchdogMs } = times;
     onLease("lease-granted", { epoch, runUntilMs: untilMs, watchdogMs, operationCountMax });

@@ -2,6 +2,7 @@
 import { assertNever } from "../../core/assert.ts";
 import type { NodeId, ServiceId } from "../../core/ids.ts";
 import type { Capacity } from "../../core/model/capacity.ts";
+import { modeAfter } from "../../core/model/node-mode.ts";
 import { type OpenNode, whyNotClose, withTaint } from "../../core/placement/taints.ts";
 import type { JsonValue, Operation, StoredEntry } from "../../ports/store.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
@@ -13,6 +14,7 @@ import {
   readArming,
   readCommand,
   readEpoch,
+  readFreeze,
   readNode,
   readNodeState,
   readService,
@@ -23,10 +25,13 @@ import { ruleRecordOf, serviceRecordOf } from "./service-records.ts";
 
 type ApiKind =
   | "maintenance"
+  | "node-mode"
   | "confirm-off"
   | "taint"
   | "remove-node"
   | "arming"
+  | "freeze"
+  | "unfreeze"
   | "request"
   | "move"
   | "stop"
@@ -84,9 +89,20 @@ export class Api {
         return;
       }
       this.#waiting.shift();
-      const operations = this.#operationsFor(next);
+      const operations = this.#isHeldUp(next)
+        ? this.#refuse("cluster", "it is frozen")
+        : this.#operationsFor(next);
       if (operations.length > 0) engine.store.txn({ compare: [], then: operations });
     }
+  }
+
+  /** A frozen cluster takes nothing from people but its own end; what is measured is no person's. */
+  #isHeldUp({ kind }: ApiAction): boolean {
+    if (kind === "freeze" || kind === "unfreeze" || kind === "usage") return false;
+    const entry = this.#entry(keys.freeze);
+    if (entry === undefined) return false;
+    const { untilMs } = readFreeze(entry);
+    return untilMs === undefined || this.#options.engine.schedule.nowMs < untilMs;
   }
 
   #operationsFor(action: ApiAction): readonly Operation[] {
@@ -95,6 +111,8 @@ export class Api {
     switch (action.kind) {
       case "maintenance":
         return this.#maintenance(action.node, action.on);
+      case "node-mode":
+        return this.#nodeMode(action);
       case "confirm-off":
         return this.#confirmOff(action.node);
       case "taint":
@@ -103,6 +121,10 @@ export class Api {
         return this.#removeNode(action.node);
       case "arming":
         return [put(keys.arming, { version: 1, mode: action.mode, by: "person", sinceMs: nowMs })];
+      case "freeze":
+        return [put(keys.freeze, freezeRecordOf(action, nowMs))];
+      case "unfreeze":
+        return [{ kind: "delete", key: keys.freeze }];
       case "request":
         return this.#configure(action.service, { state: action.state });
       case "move":
@@ -148,11 +170,25 @@ export class Api {
     if (entry === undefined) return this.#refuse(node, "there is no such node");
     const stateEntry = this.#entry(`${keys.nodeStates}${node}`);
     const state = stateEntry === undefined ? "unknown" : readNodeState(stateEntry).state;
-    const armingEntry = this.#entry(keys.arming);
-    const isArmed = armingEntry === undefined || readArming(armingEntry).mode === "armed";
-    if (on && !isArmed) return this.#refuse(node, "the cluster is disarmed");
+    if (on && !this.#isArmed()) return this.#refuse(node, "the cluster is disarmed");
+    if (on && readNode(entry).mode === "offline") return this.#refuse(node, "it is offline");
     if (on && state !== "online") return this.#refuse(node, `it is ${state}, not online`);
     return [put(entry.key, { ...readNode(entry), maintenance: on })];
+  }
+
+  #nodeMode({ node, order }: Extract<ApiAction, { kind: "node-mode" }>): readonly Operation[] {
+    const entry = this.#entry(`${keys.nodes}${node}`);
+    if (entry === undefined) return this.#refuse(node, "there is no such node");
+    const record = readNode(entry);
+    const mode = modeAfter(record.mode, order);
+    if (!mode.ok) return this.#refuse(node, mode.error);
+    if (order === "flush" && !this.#isArmed()) return this.#refuse(node, "the cluster is disarmed");
+    return mode.value === record.mode ? [] : [put(entry.key, { ...record, mode: mode.value })];
+  }
+
+  #isArmed(): boolean {
+    const entry = this.#entry(keys.arming);
+    return entry === undefined || readArming(entry).mode === "armed";
   }
 
   #confirmOff(node: NodeId): readonly Operation[] {
@@ -290,6 +326,15 @@ export class Api {
     this.#options.engine.tell({ kind: "note", about, sentence: `refused: ${because}` });
     return [];
   }
+}
+
+function freezeRecordOf(
+  { failover, forMs }: Extract<ApiAction, { kind: "freeze" }>,
+  nowMs: number,
+): object {
+  const untilMs = forMs === undefined ? {} : { untilMs: nowMs + forMs };
+  const record = { version: 1, by: "person", sinceMs: nowMs, ...untilMs };
+  return { ...record, failover: failover === "goes-on" };
 }
 
 function put(key: string, record: object): Operation {

@@ -115,7 +115,8 @@ function leave(
   const settings =
     settingsEntry === undefined ? settingsSchema.parse({}) : readSettings(settingsEntry).settings;
   const nodeEntry = store.get(`${keys.nodes}${node}`);
-  const inMaintenance = nodeEntry !== undefined && readNode(nodeEntry).maintenance;
+  const record = nodeEntry === undefined ? undefined : readNode(nodeEntry);
+  const inMaintenance = record?.maintenance === true || record?.mode === "offline";
   const mode = modeOfLeaving(kind, { policy: settings.shutdownPolicy, inMaintenance });
   machineOf(node).leave(kind, kind === "agent-restart" ? "restart" : howOfMode[mode]);
 }

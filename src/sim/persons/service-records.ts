@@ -24,6 +24,7 @@ export function nodeRecordOf(plan: NodePlan): JsonValue {
     registeredAtMs: 0,
     confirmedOffEpoch: epochOf(0),
     maintenance: false,
+    mode: "enabled",
     capacity,
     taints,
     setProperties,

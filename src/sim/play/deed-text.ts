@@ -20,6 +20,8 @@ export function deedText(action: Action): string {
     case "network":
     case "maintenance":
       return `${action.kind} ${action.node} ${onOff(action.on)}`;
+    case "node-mode":
+      return `node ${action.order} ${action.node}`;
     case "cut":
       return `${action.on ? "cut" : "mend"} ${action.from} ${action.to}`;
     case "pause":
@@ -50,6 +52,10 @@ export function deedText(action: Action): string {
       return action.mode === "armed" ? "arm" : `disarm ${action.mode}`;
     case "settings":
       return "settings";
+    case "freeze":
+      return action.failover === "held" ? "freeze held" : "freeze";
+    case "unfreeze":
+      return "unfreeze";
     case "put-group":
       return `put-group ${action.group.name}`;
     case "put-rule":

@@ -1,6 +1,7 @@
 /** What would change nothing, or what a real cluster would refuse, is told before it is done. */
 import { assertNever } from "../../core/assert.ts";
 import type { NodeId, ServiceId } from "../../core/ids.ts";
+import { modeAfter } from "../../core/model/node-mode.ts";
 import { isFleetAction } from "../fleet-plan.ts";
 import { type Action, clockErrorPpmMax } from "../plan.ts";
 import type { ClusterView, NodeView, ServiceView } from "./view.ts";
@@ -24,6 +25,8 @@ export function objectionTo(action: Action, view: ClusterView): Verdict {
       return toNetwork(action, nodeIn(view, action.node));
     case "maintenance":
       return toMaintenance(action, view);
+    case "node-mode":
+      return toMode(action, view);
     case "pause":
       return toPause(action, nodeIn(view, action.node));
     case "crash":
@@ -42,13 +45,9 @@ export function objectionTo(action: Action, view: ClusterView): Verdict {
         ? refused(`a clock can run ${clockErrorPpmMax} ppm fast or slow at most`)
         : undefined;
     case "confirm-off":
-      return nodeIn(view, action.node)?.leaseLeftMs === undefined
-        ? undefined
-        : refused(`${action.node} holds a live lease, so it is not off`);
+      return toLeased(nodeIn(view, action.node), ", so it is not off");
     case "remove-node":
-      return nodeIn(view, action.node)?.leaseLeftMs === undefined
-        ? undefined
-        : refused(`${action.node} holds a live lease; shut it down first`);
+      return toLeased(nodeIn(view, action.node), "; shut it down first");
     case "request":
       return serviceIn(view, action.service)?.requested === action.state
         ? already(`${action.service} is requested ${action.state} already`)
@@ -67,6 +66,7 @@ export function objectionTo(action: Action, view: ClusterView): Verdict {
     case "limits":
     case "link":
     case "located":
+    case "freeze":
     case "lock":
     case "put-group":
     case "put-rule":
@@ -78,6 +78,7 @@ export function objectionTo(action: Action, view: ClusterView): Verdict {
     case "stop":
     case "store":
     case "taint":
+    case "unfreeze":
     case "usage":
       return undefined;
     default:
@@ -117,12 +118,27 @@ function toMaintenance(action: ActionOf<"maintenance">, view: ClusterView): Verd
   const node = nodeIn(view, action.node);
   const same = toSwitching(action, node?.maintenance);
   if (same !== undefined || !action.on) return same;
+  if (node?.mode === "offline") return refused(`${action.node} is offline; enable it first`);
   if (view.arming.mode !== "armed") {
     return refused("the cluster is disarmed, so no service would move; arm it first");
   }
   if (node?.state === "online") return undefined;
   const state = node?.state ?? "not seen yet";
   return refused(`${action.node} is ${state}, and only an online node can go into maintenance`);
+}
+
+function toLeased(node: NodeView | undefined, end: string): Verdict {
+  if (node?.leaseLeftMs === undefined) return undefined;
+  return refused(`${node.node} holds a live lease${end}`);
+}
+
+function toMode({ node, order }: ActionOf<"node-mode">, view: ClusterView): Verdict {
+  const mode = nodeIn(view, node)?.mode ?? "enabled";
+  const next = modeAfter(mode, order);
+  if (!next.ok) return refused(`${node} cannot be changed by ${order}: ${next.error}`);
+  if (next.value === mode) return already(`${node} is ${mode} already`);
+  if (order !== "flush" || view.arming.mode === "armed") return undefined;
+  return refused("the cluster is disarmed, so no service would move; arm it first");
 }
 
 function toPause({ part, on }: ActionOf<"pause">, node: NodeView | undefined): Verdict {

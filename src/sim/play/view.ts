@@ -5,6 +5,7 @@ import type { NodeId, ServiceId } from "../../core/ids.ts";
 import type { ArmingState } from "../../core/manager/effect.ts";
 import type { ArmingMode } from "../../core/manager/event.ts";
 import type { NodeState } from "../../core/model/node.ts";
+import type { NodeMode } from "../../core/model/node-mode.ts";
 import type { ManagerState, RequestedState } from "../../core/model/service.ts";
 import { reasonOf } from "../../runtime/manager-records.ts";
 import {
@@ -36,6 +37,7 @@ export interface NodeView {
   readonly watchdogLeftMs: number | undefined;
   readonly watchdogPaused: boolean;
   readonly maintenance: boolean;
+  readonly mode: NodeMode;
   /** Services that run here in truth. */
   readonly running: readonly ServiceId[];
 }
@@ -115,6 +117,7 @@ function nodeView(world: World, facts: NodeFacts, managers: readonly NodeId[]): 
     watchdogLeftMs: watchdogAtMs === undefined ? undefined : Math.max(0, watchdogAtMs - localMs),
     watchdogPaused: paused.includes("guard"),
     maintenance: world.nodeRecordOf(node)?.maintenance === true,
+    mode: world.nodeRecordOf(node)?.mode ?? "enabled",
     running: running.map(({ service }) => service),
   };
 }

@@ -67,6 +67,6 @@ function writeTimed({ atMs, action }: TimedAction): Fields {
 }
 
 function writeInitial(initial: InitialState): Fields {
-  const { statuses, nodeStates: nodes, running, maintenance, arming, removing } = initial;
-  return withoutUndefined({ nodes, running, maintenance, arming, removing, statuses });
+  const { statuses, nodeStates: nodes, running, maintenance, modes, arming, removing } = initial;
+  return withoutUndefined({ nodes, running, maintenance, modes, arming, removing, statuses });
 }

@@ -20,6 +20,8 @@ export type AgentRequest =
   | ({
       readonly kind: "renew";
       readonly epoch: Epoch;
+      /** What the node will ever count on of the lease that it names; undefined: of all of it. */
+      readonly promise?: { readonly leaseId: LeaseId; readonly countsOnMs: number } | undefined;
       /** It is the last one: what an earlier one said of the watchdog must not be written after it. */
       readonly isLast?: boolean;
     } & Lessee)
@@ -78,6 +80,8 @@ export type AgentAnswer =
       readonly epoch: Epoch;
       readonly leaseId: LeaseId;
       readonly times: LeaseTimes;
+      /** Those that the lease would rather have, where they are shorter. */
+      readonly shorter: LeaseTimes | undefined;
       readonly resetsOnLoss: boolean;
       readonly operationsPerNode: number;
     }

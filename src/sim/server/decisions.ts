@@ -63,6 +63,9 @@ export function tellDecision(engine: Engine, effect: OfficeEffect): void {
     case "announce":
       note(engine, effect.subject, sentenceOf(effect.reason));
       return;
+    case "end-freeze":
+      note(engine, "cluster", sentenceOf(effect.reason));
+      return;
     case "finish-command":
       if (effect.reason.code === "command-refused") {
         note(engine, effect.service, sentenceOf(effect.reason));

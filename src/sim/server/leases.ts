@@ -1,5 +1,6 @@
 /** A node's lease as servers grant, renew and release it: what `src/server/agents/leases.ts` does, over callbacks. */
 import { epochOf, type NodeId } from "../../core/ids.ts";
+import { leaseChangeOf } from "../../core/model/lease-change.ts";
 import type { LeaseTimes } from "../../core/model/times.ts";
 import type { Result } from "../../core/result.ts";
 import type { Compare, LeaseId, StoredEntry, StoreError } from "../../ports/store.ts";
@@ -115,9 +116,14 @@ export function renewLease(context: LeaseContext, request: RequestOf<"renew">, r
       reply({ kind: "refused", code: "stale-epoch", detail });
       return;
     }
-    const times = timesOf(context.settings);
-    if (wantsLonger(held.record.times, times)) {
-      lengthen(context, { held, request, times }, reply);
+    const wanted = timesOf(context.settings);
+    const { promise } = request;
+    const said = promise?.leaseId === held.record.leaseId ? promise.countsOnMs : undefined;
+    const granted = timesIn(held.record);
+    const change = leaseChangeOf(granted, wanted, said);
+    if (change !== "keep") {
+      const times = change === "anew" && granted !== undefined ? granted : wanted;
+      replace(context, { held, request, times }, reply);
     } else if (
       request.isLast === true ||
       (held.record.resetsOnLoss ?? false) !== request.resetsOnLoss
@@ -155,17 +161,8 @@ function noteResets(
   });
 }
 
-function wantsLonger(granted: LeaseRecord["times"], wanted: LeaseTimes): boolean {
-  if (granted === undefined || wanted.ttlMs < granted.ttlMs) return false;
-  return (
-    wanted.ttlMs !== granted.ttlMs ||
-    wanted.watchdogMs !== granted.watchdogMs ||
-    wanted.renewEveryMs !== granted.renewEveryMs
-  );
-}
-
-/** Moves the node's key, with its epoch, to a new lease of the store with the new times. */
-function lengthen(
+/** Moves the node's key, with its epoch, to a new lease of the store with these times. */
+function replace(
   context: LeaseContext,
   wish: {
     readonly held: StoredLease;
@@ -276,11 +273,14 @@ function endedJustNow(record: LeaseRecord): AgentAnswer {
 function answerOf(context: LeaseContext, record: LeaseRecord): AgentAnswer {
   const { epoch, leaseId, resetsOnLoss = false } = record;
   const { settings } = context;
+  const wanted = timesOf(settings);
+  const times = timesIn(record) ?? wanted;
   return {
     kind: "lease",
     epoch,
     leaseId,
-    times: timesIn(record) ?? timesOf(settings),
+    times,
+    shorter: wanted.ttlMs < times.ttlMs ? wanted : undefined,
     resetsOnLoss,
     operationsPerNode: settings.operationsPerNode,
   };

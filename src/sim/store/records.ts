@@ -5,6 +5,7 @@ import {
   armingRecordSchema,
   commandRecordSchema,
   epochRecordSchema,
+  freezeRecordSchema,
   leaseRecordSchema,
   nodeRecordSchema,
   nodeStateRecordSchema,
@@ -33,6 +34,7 @@ export function reader<T>(schema: Schema<T>): (entry: StoredEntry) => T {
 export const readArming = reader(armingRecordSchema);
 export const readCommand = reader(commandRecordSchema);
 export const readEpoch = reader(epochRecordSchema);
+export const readFreeze = reader(freezeRecordSchema);
 export const readLease = reader(leaseRecordSchema);
 export const readNode = reader(nodeRecordSchema);
 export const readNodeState = reader(nodeStateRecordSchema);

@@ -1,5 +1,6 @@
 /** What is done to a cluster, as one sentence for people, without a full stop. */
 import { assertNever } from "../../core/assert.ts";
+import type { NodeOrder } from "../../core/model/node-mode.ts";
 import type { RequestedState } from "../../core/model/service.ts";
 import { isFleetAction } from "../fleet-plan.ts";
 import type { Action, Misbehaviour } from "../plan.ts";
@@ -37,6 +38,8 @@ export function wordsOfAction(action: Action): string {
       return `${action.part === "manager" ? "the manager skips" : `${agentsOf(action.node)} skip`} ${counted(action.count, "round")}`;
     case "maintenance":
       return `maintenance of ${action.node} ${action.on ? "begins" : "ends"}`;
+    case "node-mode":
+      return modeWords(action.node, action.order);
     case "confirm-off":
       return `a person confirms that ${action.node} is off`;
     case "taint":
@@ -44,17 +47,18 @@ export function wordsOfAction(action: Action): string {
     case "remove-node":
       return `a person takes ${action.node} out of the cluster`;
     case "arming":
-      return action.mode === "armed"
-        ? "the cluster is armed"
-        : `the cluster is disarmed (${action.mode})`;
+      return `the cluster is ${action.mode === "armed" ? "armed" : `disarmed (${action.mode})`}`;
+    case "freeze":
+      return `a person freezes the cluster${action.failover === "held" ? ", failover included" : "; failover goes on"}`;
+    case "unfreeze":
+      return "a person ends the freeze";
     case "put-group":
       return `group "${action.group.name}" is set`;
     case "put-rule":
       return `rule "${action.rule.name}" is set`;
     case "remove-group":
-      return `group "${action.name}" is removed`;
     case "remove-rule":
-      return `rule "${action.name}" is removed`;
+      return `${action.kind === "remove-group" ? "group" : "rule"} "${action.name}" is removed`;
     case "settings":
       return "the cluster's settings are changed";
     case "driver":
@@ -71,6 +75,21 @@ export function wordsOfAction(action: Action): string {
       return serviceWords(action);
     default:
       return assertNever(action);
+  }
+}
+
+function modeWords(node: string, order: NodeOrder): string {
+  switch (order) {
+    case "disable":
+      return `a person disables ${node}: it takes no new services`;
+    case "flush":
+      return `a person flushes ${node}: its services are to leave`;
+    case "offline":
+      return `a person puts ${node} offline: nobody watches it`;
+    case "enable":
+      return `a person enables ${node}`;
+    default:
+      return assertNever(order);
   }
 }
 

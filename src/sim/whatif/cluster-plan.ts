@@ -158,6 +158,7 @@ function initialOf(status: ClusterStatus, services: readonly KnownService[]): In
       return node !== undefined && isUp && isThere(resource) ? [{ service: id, node }] : [];
     }),
     maintenance: status.nodes.filter(isLeaving).flatMap(({ id }) => nodeIdsOf([id])),
+    modes: status.nodes.flatMap(({ id, mode }) => nodeIdsOf([id]).map((node) => ({ node, mode }))),
     arming: status.arming.mode,
     removing: services.filter(({ resource }) => resource.removing).map(({ id }) => id),
   };

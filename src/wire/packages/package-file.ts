@@ -9,6 +9,15 @@ export const packageFileSchema = z.object({
   engines: z.object({ node: z.string().optional() }).optional(),
 });
 
+/** `package/dist/schema.json`: what the program wants of the store. Written when the package is built. */
+export const schemaFileSchema = z.object({
+  schema: z.int().min(1),
+  /** From this schema on programs of both work with the store while it is migrated. */
+  rollingFrom: z.int().min(1),
+});
+export type SchemaFile = z.output<typeof schemaFileSchema>;
+export const schemaFileName = "dist/schema.json";
+
 /** Where it is in the archive: `npm pack` puts everything below this folder. */
 export const packageFolder = "package/";
 /** Largest one that is read. */

@@ -22,6 +22,8 @@ export interface TestPackage {
   readonly path: string;
   readonly sha256: string;
   readonly sizeBytes: number;
+  /** Its main file, as it is after an installation. */
+  readonly main: string;
 }
 
 export interface PackageWorkshop {
@@ -31,12 +33,15 @@ export interface PackageWorkshop {
   remove(): void;
 }
 
-/** Builds once, into a folder of its own. */
-export async function openWorkshop(): Promise<PackageWorkshop> {
-  const folder = mkdtempSync(join(tmpdir(), "hf-packages-"));
+/** Builds once, into a folder of its own in `directory`; `source`: another folder with the same tree. */
+export async function openWorkshop(
+  source: string = root,
+  directory: string = tmpdir(),
+): Promise<PackageWorkshop> {
+  const folder = mkdtempSync(join(directory, "hf-packages-"));
   const built = join(folder, "dist");
   try {
-    await buildAll({ root, outputFolder: built, keep: "none" });
+    await buildAll({ root: source, outputFolder: built, keep: "none" });
   } catch (error: unknown) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
@@ -66,11 +71,11 @@ function makePackage({ folder, built, version, main }: Order): TestPackage {
   if (main !== undefined) writeFileSync(join(place, "dist/main.js"), main);
   const words = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
   const name = execFileSync("npm", words, { cwd: place, encoding: "utf8" }).trim();
-  return packageAt(join(folder, name), version);
+  return { ...packageAt(join(folder, name), version), main: join(place, "dist/main.js") };
 }
 
 /** A file as a package, whatever is in it. */
-export function packageAt(path: string, version: string): TestPackage {
+export function packageAt(path: string, version: string): Omit<TestPackage, "main"> {
   const content = readFileSync(path);
   const sha256 = createHash("sha256").update(content).digest("hex");
   return { version, path, sha256, sizeBytes: content.length };

@@ -1,9 +1,9 @@
 /** A server, and a node whose agent has a launcher, with a service that runs there; upgraded by policies, as people do. */
 import { createReadStream, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type LaunchState, parseState } from "../../../src/agent/launcher/state.ts";
 import type { ApiResult } from "../../../src/client/api-error.ts";
 import type { Client } from "../../../src/client/client.ts";
+import { type LaunchState, parseState } from "../../../src/launcher/state.ts";
 import type { BundleResource } from "../../../src/wire/bundles.ts";
 import type { PolicyInput, PolicyNode } from "../../../src/wire/fleet/policies.ts";
 import {
@@ -24,7 +24,7 @@ export interface UpgradeWorld {
   readonly controlPlane: TestControlPlane;
   readonly client: Client;
   readonly node: TestNode;
-  push(one: TestPackage): Promise<ApiResult<BundleResource>>;
+  push(one: Omit<TestPackage, "main">): Promise<ApiResult<BundleResource>>;
   /** Puts the one policy that there is. */
   want(policy: Omit<PolicyInput, "name">): Promise<void>;
   /** How far the node is under the policy. */

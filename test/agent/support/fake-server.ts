@@ -1,13 +1,17 @@
 /** A server that follows the agents' protocol for one node, in memory, with faults that tests switch on. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
 import { type AgentMode, modeOfLeaving } from "../../../src/core/model/node.ts";
 import type { ShutdownPolicy } from "../../../src/core/model/settings.ts";
 import {
+  agentLineSchema,
+  agentPaths,
   confirmRequestSchema,
   type Instruction,
   instructionSchema,
   joinRequestSchema,
+  type LeaseAnswerMessage,
   leaseRequestSchema,
   modeRequestSchema,
   type ReportRequest,
@@ -43,6 +47,8 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
     renewalsDown: false,
     reportsDown: false,
     usagesDown: false,
+    /** Lines of the stream are read and not answered. */
+    linesDown: false,
     operationsPerNode: 4,
     policy: "conditional" as ShutdownPolicy, // one of the words that tests put here
   };
@@ -58,6 +64,8 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
     modes: [] as { mode: AgentMode; kind: string; epoch: number }[],
     usages: [] as ReturnType<typeof usageRequestSchema.parse>["usages"],
     renewalCount: 0,
+    /** Lease requests that came over the stream of instructions. */
+    lineCount: 0,
   };
 
   function liveLease(): FakeLease | undefined {
@@ -151,6 +159,21 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
     return { status: 200, body: { node: "node1", serverVersion: "test" } };
   }
 
+  async function answerLines(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      for await (const line of createInterface({ input: request })) {
+        if (control.down) request.destroy();
+        const { id, lease: asked } = agentLineSchema.parse(JSON.parse(line));
+        record.lineCount += 1;
+        if (control.linesDown) continue;
+        const answered: LeaseAnswerMessage = { kind: "lease-answer", id, ...lease(asked) };
+        if (!response.destroyed) send(response, answered);
+      }
+    } catch {
+      // the stream is over
+    }
+  }
+
   function send(response: ServerResponse, message: { readonly kind: string }): void {
     response.write(`event: ${message.kind}\ndata: ${JSON.stringify(message)}\n\n`);
   }
@@ -173,7 +196,7 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
       return;
     }
     const path = request.url ?? "";
-    if (request.method === "GET") {
+    if (path === agentPaths.instructions) {
       response.writeHead(200, { "content-type": "text/event-stream" });
       streams.add(response);
       response.on("close", () => streams.delete(response));
@@ -181,6 +204,7 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
         response,
         Object.assign({ kind: "snapshot" }, { instructions: [...instructions.values()] }),
       );
+      await answerLines(request, response);
       return;
     }
     let text = "";
@@ -226,6 +250,9 @@ export async function createFakeServer(options: FakeServerOptions = {}) {
       tell(Object.assign({ kind: "gone" }, { service }));
     },
     tell,
+    dropStreams(): void {
+      for (const stream of streams) stream.destroy();
+    },
     setDown(down: boolean): void {
       control.down = down;
       if (down) server.closeAllConnections();

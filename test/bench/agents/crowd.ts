@@ -28,7 +28,6 @@ export interface CrowdCounts {
   failures: number;
   /** Leases that the server called over. */
   lost: number;
-  streams: number;
   /** Time of each renewal, of the last thousand of them. */
   renewalMs: number[];
 }
@@ -38,23 +37,22 @@ const counts: CrowdCounts = {
   renewals: 0,
   failures: 0,
   lost: 0,
-  streams: 0,
   renewalMs: [],
 };
 const callMsMax = 2_000;
 
 async function live(place: Place, node: string): Promise<never> {
-  const calls = new Wire(place);
+  const wire = new Wire(place);
   const body = {
     agentVersion: "bench",
     properties: {},
     capacity: { cpuCores: 1, memoryBytes: 1e9 },
   };
-  while ((await calls.post(agentPaths.join, body, callMsMax))?.status !== 200) await sleep(500);
-  void follow(place);
+  while ((await wire.post(agentPaths.join, body, callMsMax))?.status !== 200) await sleep(500);
   const incarnation = `bench-${node}-incarnation`;
   for (;;) {
-    const granted = await calls.post(agentPaths.lease, { incarnation }, callMsMax);
+    await wire.begin(agentPaths.instructions);
+    const granted = await wire.ask({ incarnation }, callMsMax);
     const lease =
       granted?.status === 200 ? leaseAnswerSchema.safeParse(JSON.parse(granted.body)) : undefined;
     if (lease?.success !== true) {
@@ -65,12 +63,9 @@ async function live(place: Place, node: string): Promise<never> {
     const { leaseId, epoch, renewEveryMs } = lease.data;
     for (;;) {
       await sleep(renewEveryMs * (0.95 + Math.random() * 0.1));
+      await wire.begin(agentPaths.instructions);
       const beganAtMs = performance.now();
-      const renewed = await calls.post(
-        agentPaths.lease,
-        { incarnation, renew: { leaseId, epoch } },
-        callMsMax,
-      );
+      const renewed = await wire.ask({ incarnation, renew: { leaseId, epoch } }, callMsMax);
       if (renewed?.status === 200) {
         counts.renewals += 1;
         counts.renewalMs.push(performance.now() - beganAtMs);
@@ -81,15 +76,6 @@ async function live(place: Place, node: string): Promise<never> {
     counts.holding -= 1;
     counts.lost += 1;
   }
-}
-
-async function follow(place: Place): Promise<void> {
-  const wire = new Wire(place);
-  counts.streams += 1;
-  await wire.stream(agentPaths.instructions, () => {
-    counts.streams -= 1;
-    setTimeout(() => void follow(place), 1_000);
-  });
 }
 
 async function begin(order: CrowdOrder): Promise<void> {

@@ -174,14 +174,13 @@ async function countsOf(crowd: readonly ChildProcess[]): Promise<CrowdCounts> {
       return message as CrowdCounts; // crowd.ts sends nothing else
     }),
   );
-  const sum = (field: "holding" | "renewals" | "failures" | "lost" | "streams"): number =>
+  const sum = (field: "holding" | "renewals" | "failures" | "lost"): number =>
     all.reduce((total, counts) => total + counts[field], 0);
   return {
     holding: sum("holding"),
     renewals: sum("renewals"),
     failures: sum("failures"),
     lost: sum("lost"),
-    streams: sum("streams"),
     renewalMs: all.flatMap(({ renewalMs }) => renewalMs),
   };
 }

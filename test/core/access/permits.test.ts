@@ -72,6 +72,7 @@ test("permits() lets each role do what its line says, and names what is missing"
     ["service.exec", ["admin"]],
     ["settings.change", ["admin"]],
     ["bundle.push", ["admin"]],
+    ["backup.create", ["admin"]],
     ["server.join", ["admin"]],
     ["node.join", ["admin"]],
     ["token.create", ["admin"]],

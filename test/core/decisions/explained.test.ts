@@ -116,6 +116,7 @@ describe("a service that no node takes after the loss of its node", () => {
         id: nodeId("node2"),
         confirmedOffEpoch: manager.epoch(0),
         maintenance: false,
+        mode: "enabled",
         capacity: small,
         taints: [],
       },

@@ -52,4 +52,41 @@ describe("stepFleet() when nodes are back and their agents have not said anythin
     assert.equal(upgrading(w), 1);
     assert.equal(w.holder("g"), "a");
   });
+
+  it("does not begin another one with a copy that is restarted, unasked, when its node is back", () => {
+    const w = world()
+      .join(...nodes)
+      .define("1.0.0", "2.0.0");
+    w.group("g", nodes);
+    w.deploy("api", ["1.0.0"], oneAtATime).pass(120_000);
+    w.deploy("api", ["2.0.0"], oneAtATime);
+    const [first = "a"] = nodes.filter((node) => w.instance("api", node).upgrade !== undefined);
+    const [second = "b", ...others] = nodes.filter((node) => node !== first);
+    for (const node of [first, ...others]) w.down(node);
+    w.fence(first);
+    assert.equal(w.instance("api", first).upgrade, undefined, "it was interrupted");
+    assert.equal(w.holder("g"), undefined);
+    assert.equal(upgrading(w), 0, "the last one that is there waits");
+
+    for (const node of others) w.up(node);
+    w.settle();
+    assert.equal(upgrading(w), 1, "enough copies are left without the interrupted one");
+    w.pass(60_000);
+    assert.equal(w.all("api", second, ...others), "running 2.0.0, running 2.0.0, running 2.0.0");
+  });
+
+  it("goes on without an interrupted one that was confirmed off: nothing runs there", () => {
+    const w = world().join("a", "b").define("1.0.0", "2.0.0");
+    w.group("g", ["a", "b"]);
+    w.deploy("api", ["1.0.0"], oneAtATime).pass(120_000);
+    w.deploy("api", ["2.0.0"], oneAtATime);
+    const [lost = "a"] = ["a", "b"].filter((n) => w.instance("api", n).upgrade !== undefined);
+    const other = lost === "a" ? "b" : "a";
+    w.down(lost);
+    w.fence(lost);
+    w.settle();
+    assert.equal(w.instance("api", other).upgrade, undefined);
+    w.confirmOff(lost);
+    assert.notEqual(w.instance("api", other).upgrade, undefined);
+  });
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Deployment, DeploymentVersion } from "../../../src/core/fleet/model/deployment.ts";
 import type { Release } from "../../../src/core/fleet/model/instance.ts";
+import { nodeModes } from "../../../src/core/model/node-mode.ts";
 import { durationMs, instantMs } from "../../../src/core/time.ts";
 import { nodeId } from "../manager-harness.ts";
 import { constraint, deployment, keyOf, policy } from "./world.ts";
@@ -87,7 +88,8 @@ export class RandomWorld extends WatchedWorld {
     if (roll < 0.2) this.down(name);
     else if (roll < 0.35) this.fence(name);
     else if (roll < 0.65) this.up(name);
-    else if (roll < 0.72) this.change(name, { maintenance: !node.maintenance });
+    else if (roll < 0.69) this.change(name, { maintenance: !node.maintenance });
+    else if (roll < 0.72) this.change(name, { mode: this.pick(nodeModes) });
     else if (roll < 0.8) this.change(name, { properties: { zone: this.pick(["x", "y"]) } });
     else if (roll < 0.83) this.leaveForGood(name);
     else if (roll < 0.9) this.join(name);
@@ -157,6 +159,7 @@ export class RandomWorld extends WatchedWorld {
     const roll = this.random();
     if (roll < 0.3) this.arm(!this.armed);
     else if (roll < 0.6) this.reload();
+    else if (roll < 0.8) this.freeze(!this.frozen);
     else this.arm(true);
   }
 
@@ -227,10 +230,11 @@ export class RandomWorld extends WatchedWorld {
     this.broken.clear();
     for (const node of this.nodes.values()) {
       if (!node.registered) continue;
-      this.change(node.id, { maintenance: false });
+      this.change(node.id, { maintenance: false, mode: "enabled" });
       this.up(node.id);
     }
     this.arm(true);
+    this.freeze(false);
     for (const name of this.deployments.keys()) {
       const states = [...this.rollouts.values()].filter(({ deployment: of }) => of === name);
       if (states.some(({ state }) => state === "paused")) this.order(name, "resume");

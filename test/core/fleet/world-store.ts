@@ -19,6 +19,7 @@ import type { Instance, Release, UpgradeSlot } from "../../../src/core/fleet/mod
 import type { Rollout, RolloutOrder } from "../../../src/core/fleet/model/rollout.ts";
 import { createFleetState, type FleetState, stepFleet } from "../../../src/core/fleet/step.ts";
 import { epochOf, instructionUidOf, type NodeId, type ServiceId } from "../../../src/core/ids.ts";
+import type { NodeMode } from "../../../src/core/model/node-mode.ts";
 import type {
   ManagerState,
   ReportResult,
@@ -33,6 +34,7 @@ export interface WorldNode {
   properties: Properties;
   agentVersion: string;
   maintenance: boolean;
+  mode: NodeMode;
   epoch: number;
   lease: number | undefined;
   fenced: boolean;
@@ -75,6 +77,7 @@ export class WorldStore {
   elections = 0;
   wakeAtMs: number | undefined = undefined;
   armed = true;
+  frozen = false;
   readonly nodes = new Map<NodeId, WorldNode>();
   readonly groups = new Map<string, HaGroup>();
   readonly definitions = new Map<string, Definition>();
@@ -124,7 +127,10 @@ export class WorldStore {
     this.elections += 1;
     this.note(`manager ${this.elections} begins`);
     this.state = createFleetState({ uidPrefix: `t${this.elections}` });
-    const events: FleetEvent[] = [{ kind: "fleet-arming", armed: this.armed }];
+    const events: FleetEvent[] = [
+      { kind: "fleet-arming", armed: this.armed },
+      { kind: "fleet-freeze", frozen: this.frozen },
+    ];
     for (const group of this.groups.values()) events.push({ kind: "ha-group-changed", group });
     for (const node of this.nodes.values()) {
       const { id, epoch, fenced, lease, group } = node;
@@ -199,7 +205,7 @@ export class WorldStore {
   }
 
   nodeEvent(node: WorldNode): FleetEvent {
-    const { id, type, properties, agentVersion, maintenance } = node;
+    const { id, type, properties, agentVersion, maintenance, mode } = node;
     return {
       kind: "fleet-node-changed",
       node: {
@@ -209,6 +215,7 @@ export class WorldStore {
         constraint: undefined,
         agentVersion,
         maintenance,
+        mode,
       },
     };
   }
@@ -283,6 +290,9 @@ export class WorldStore {
         return;
       case "take-slot":
         assert.ok(!this.slots.has(write.slot.group), "S7: nobody has the slot");
+        for (const { node, epoch } of write.members) {
+          assert.equal(this.nodes.get(node)?.epoch ?? 0, epoch, "S7: the others are as they were");
+        }
         this.slots.set(write.slot.group, write.slot);
         return;
       case "give-slot-back":

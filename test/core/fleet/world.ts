@@ -128,6 +128,13 @@ export class World extends WorldStore {
     this.send({ kind: "fleet-epoch", node: node.id, epoch: epochOf(node.epoch), fenced: true });
   }
 
+  /** A person says that the node is off: the manager lets go of what was there. */
+  confirmOff(name: string): void {
+    for (const service of this.services.values()) {
+      if (service.node === nodeId(name)) this.enter(service, "recovery");
+    }
+  }
+
   /** A person takes the node out of the cluster. */
   leave(name: string): void {
     this.down(name);
@@ -211,6 +218,11 @@ export class World extends WorldStore {
   arm(armed: boolean): void {
     this.armed = armed;
     this.send({ kind: "fleet-arming", armed });
+  }
+
+  freeze(frozen: boolean): void {
+    this.frozen = frozen;
+    this.send({ kind: "fleet-freeze", frozen });
   }
 
   // What the manager and the agents make of it.
@@ -366,6 +378,7 @@ function newNode(name: string): WorldNode {
     properties: {},
     agentVersion: "1.0.0",
     maintenance: false,
+    mode: "enabled",
     epoch: 0,
     lease: undefined,
     fenced: false,

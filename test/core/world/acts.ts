@@ -1,6 +1,7 @@
 /** What can happen in a random world, with how often. */
 import fc from "fast-check";
 import type { ServiceId } from "../../../src/core/ids.ts";
+import { modeAfter, nodeOrders } from "../../../src/core/model/node-mode.ts";
 import type { PlacementGroup, Rule } from "../../../src/core/model/rule.ts";
 import { requestedStates, type Service } from "../../../src/core/model/service.ts";
 import type { ClusterSettings } from "../../../src/core/model/settings.ts";
@@ -236,6 +237,17 @@ export const actOf: fc.Arbitrary<Act> = fc.oneof(
     }),
   ),
   weighted(
+    3,
+    fc.tuple(nodeIndex, fc.constantFrom(...nodeOrders)).map(([index, said]) => (world) => {
+      const node = world.nodes[index];
+      if (node?.registered !== true) return;
+      const mode = modeAfter(node.personMode, said);
+      if (!mode.ok) return;
+      node.personMode = mode.value;
+      world.changeNode(node);
+    }),
+  ),
+  weighted(
     1,
     fc
       .tuple(nodeIndex, fc.constantFrom(undefined, 2 * gibibyte, 4 * gibibyte))
@@ -337,6 +349,19 @@ export const actOf: fc.Arbitrary<Act> = fc.oneof(
     fc
       .constantFrom("armed" as const, "armed" as const, "freeze" as const, "ignore" as const)
       .map((mode) => (world) => world.arm(mode)),
+  ),
+  weighted(
+    1,
+    fc
+      .tuple(
+        fc.constantFrom("goes-on" as const, "held" as const, undefined),
+        fc.constantFrom(undefined, 1_000, 60_000),
+      )
+      .map(
+        ([failover, forMs]) =>
+          (world) =>
+            world.freeze(failover && { failover }, forMs),
+      ),
   ),
   weighted(
     2,

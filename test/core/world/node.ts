@@ -1,6 +1,7 @@
 /** A dumb node for property tests: a lease, an agent that executes what it has seen, and what really runs. */
 import { type Epoch, epochOf, type ServiceId } from "../../../src/core/ids.ts";
 import type { AgentMode } from "../../../src/core/model/node.ts";
+import type { NodeMode } from "../../../src/core/model/node-mode.ts";
 import type {
   PlacedStatus,
   ReportResult,
@@ -20,6 +21,8 @@ export class WorldNode {
   confirmedOff = 0;
   leaseEpoch: number | undefined = undefined;
   maintenance = false;
+  /** What a person wants of the node as a whole. */
+  personMode: NodeMode = "enabled";
   memoryBytes: number | undefined = undefined;
   taints: readonly string[] = [];
   registered = true;

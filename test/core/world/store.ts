@@ -9,6 +9,7 @@ import {
   type ManagerState,
   stepAll,
 } from "../../../src/core/manager/step.ts";
+import type { Freeze } from "../../../src/core/model/freeze.ts";
 import type { NodeRegistration, NodeState } from "../../../src/core/model/node.ts";
 import type { PlacementGroup, Rule } from "../../../src/core/model/rule.ts";
 import {
@@ -39,13 +40,14 @@ export class WorldStore {
   readonly story: string[] = [];
   settings: ClusterSettings = { ...defaultSettings, goneAfterMs: durationMs(50) };
   arming: ArmingMode = "armed";
+  frozen: Freeze | undefined;
   /** Events that the manager has not been told yet: it learns them together. */
   isLate = false;
   /** The manager dies after so many more effects. */
   effectsLeft = Number.POSITIVE_INFINITY;
   protected late: ManagerEvent[] = [];
   protected readonly nodeStates = new Map<string, NodeState>();
-  protected manager: ManagerState = createManagerState({ uidPrefix: "e0" });
+  manager: ManagerState = createManagerState({ uidPrefix: "e0" });
   protected elections = 0;
   protected commandCount = 0;
   protected statusCount = 0;
@@ -75,6 +77,7 @@ export class WorldStore {
     for (const group of this.groups.values()) yield { kind: "group-changed", group };
     for (const rule of this.rules.values()) yield { kind: "rule-changed", rule };
     yield { kind: "arming-changed", mode: this.arming };
+    if (this.frozen !== undefined) yield { kind: "freeze-changed", freeze: this.frozen };
     for (const node of this.nodes) {
       if (node.registered) yield { kind: "node-changed", node: this.registration(node) };
     }
@@ -184,6 +187,9 @@ export class WorldStore {
         this.services.set(effect.service, { ...known, requested: effect.requested });
         return;
       }
+      case "end-freeze":
+        this.frozen = undefined; // the store's word for it is no news
+        return;
       case "put-arming-state":
       case "put-rejected-rules":
       case "announce":
@@ -196,13 +202,14 @@ export class WorldStore {
     const node = this.node(name);
     assert.equal(node.lease, undefined, "only what is lost is purged");
     assert.ok(
-      node.registered && !node.maintenance,
+      node.registered && !node.maintenance && node.personMode !== "offline",
       "of the cluster, and not away by a person's will",
     );
     assert.equal(node.epoch, epoch);
     const others = this.nodes.filter(({ registered }) => registered);
-    const missing = others.filter(({ lease, maintenance, mode }) => {
-      return lease === undefined && !maintenance && mode !== "maintenance";
+    const missing = others.filter(({ lease, maintenance, mode, personMode }) => {
+      const isAway = maintenance || mode === "maintenance" || personMode === "offline";
+      return lease === undefined && !isAway;
     });
     assert.ok(missing.length * 2 <= others.length, "most nodes are there");
     for (const id of node.copies.keys()) {
@@ -212,6 +219,7 @@ export class WorldStore {
     }
     node.registered = false;
     node.confirmedOff = 0;
+    node.personMode = "enabled";
     this.story.push(`${name} is purged`);
     this.late.push({ kind: "node-removed", node: nodeId(name) });
   }
@@ -224,6 +232,8 @@ export class WorldStore {
     const place = "target" in next ? next.target : next.node;
     if (place === was?.node || (was !== undefined && "target" in was && place === was.target))
       return;
+    const { personMode } = this.node(place);
+    assert.equal(personMode, "enabled", `S8: ${next.service} goes to ${place}, ${personMode}`);
     const taint = this.node(place).taints.find((one) => !service.tolerations.includes(one));
     assert.equal(taint, undefined, `S8: ${next.service} goes to ${place} despite ${taint}`);
     const bound = service.volumes.length > 0 ? was?.boundTo : undefined;
@@ -238,10 +248,11 @@ export class WorldStore {
   }
 
   protected registration(node: WorldNode): NodeRegistration {
-    const { maintenance, memoryBytes, taints } = node;
+    const { maintenance, memoryBytes, personMode: mode, taints } = node;
     return registration(node.name, {
       confirmedOffEpoch: epochOf(node.confirmedOff),
       maintenance,
+      mode,
       taints,
       capacity: memoryBytes === undefined ? undefined : { cpuCores: 4, memoryBytes },
     });

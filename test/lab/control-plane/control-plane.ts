@@ -17,6 +17,7 @@ import { isRunning, value } from "../../e2e/harness/cluster.ts";
 import { probe } from "../../e2e/harness/probe-service.ts";
 import { mainPath as builtPath } from "../../e2e/harness/program.ts";
 import { waitFor } from "../../e2e/harness/wait.ts";
+import type { CallTarget } from "../../server-upgrade/support/writers.ts";
 import { runTool } from "../command.ts";
 import type { Host } from "../host.ts";
 import type { Lab } from "../lab.ts";
@@ -38,6 +39,10 @@ export interface ControlPlaneOptions {
   readonly joining?: readonly string[];
   readonly nodes: readonly string[];
   readonly profile?: "fast" | "balanced";
+  /** Added to the environment of each server. */
+  readonly serverEnvironment?: Readonly<Record<string, string>>;
+  /** Main file of a package; servers and agents run under its launchers. Default: the built program, without them. */
+  readonly installed?: string;
 }
 
 type ProbeFields = NonNullable<Parameters<typeof probe>[2]>["fields"];
@@ -51,16 +56,20 @@ export class ControlPlane {
   readonly #ids = new Map<Host, string>();
   readonly #known: readonly Host[];
   readonly #profile: string;
+  readonly #serverEnvironment: Readonly<Record<string, string>>;
+  readonly #installed: string | undefined;
   readonly #processes = new Map<Host, LabProcess>();
 
   private constructor(lab: Lab, options: ControlPlaneOptions) {
-    const { servers, joining = [], nodes, profile = "fast" } = options;
+    const { servers, joining = [], nodes, profile = "fast", serverEnvironment = {} } = options;
     this.lab = lab;
     this.witness = new OverlapWitness(lab);
     this.servers = servers.map((name) => lab.host(name));
     this.nodes = nodes.map((name) => lab.host(name));
     this.#known = [...servers, ...joining].map((name) => lab.host(name));
     this.#profile = profile;
+    this.#serverEnvironment = serverEnvironment;
+    this.#installed = options.installed;
     for (const [index, host] of this.servers.entries()) this.#ids.set(host, String(index + 1));
   }
 
@@ -77,13 +86,14 @@ export class ControlPlane {
 
   /** The server's process begins, on its data. */
   startServer(host: Host): LabProcess {
-    const words = ["server", "run", "--profile", this.#profile, "--log-level", "debug"];
-    return this.#start(host, "server", [...words, "--data", serverData(host)]);
+    const words = ["server", this.#verb, "--profile", this.#profile, "--log-level", "debug"];
+    const environment = this.#serverEnvironment;
+    return this.#start(host, "server", [...words, "--data", serverData(host)], environment);
   }
 
   /** The agent's process begins, on its data. */
   startAgent(host: Host): LabProcess {
-    return this.#start(host, "agent", ["agent", "run", "--data", agentData(host)]);
+    return this.#start(host, "agent", ["agent", this.#verb, "--data", agentData(host)]);
   }
 
   /** The power is back: the process that was there begins anew, on its data. */
@@ -259,17 +269,28 @@ export class ControlPlane {
     };
   }
 
+  /** What clients need to call the servers as the first admin. */
+  target(hosts: readonly Host[] = this.servers): CallTarget {
+    const { HOLDFAST_CA = "", HOLDFAST_TOKEN_FILE = "" } = this.commandEnvironment();
+    return {
+      servers: hosts.map(({ address }) => ({ url: `https://${address}:${port}` })),
+      ca: readFileSync(HOLDFAST_CA, "utf8"),
+      token: readFileSync(HOLDFAST_TOKEN_FILE, "utf8").trim(),
+    };
+  }
+
+  get #verb(): "launch" | "run" {
+    return this.#installed === undefined ? "run" : "launch";
+  }
+
   #firstOf(hosts: readonly Host[]): { readonly client: Client } {
     return { client: this.client(hosts[0] ?? this.servers[0]) };
   }
 
   #clientOf(hosts: readonly (Host | undefined)[], timeoutMs = answerMsMax): Client {
-    const [server = "", ...otherServers] = hosts
-      .filter((host) => host !== undefined)
-      .map((host) => `https://${host.address}:${port}`);
-    const { HOLDFAST_CA = "", HOLDFAST_TOKEN_FILE = "" } = this.commandEnvironment();
-    const token = readFileSync(HOLDFAST_TOKEN_FILE, "utf8").trim();
-    const authorityPem = readFileSync(HOLDFAST_CA, "utf8");
+    const target = this.target(hosts.filter((host) => host !== undefined));
+    const { ca: authorityPem, token } = target;
+    const [server = "", ...otherServers] = target.servers.map(({ url }) => url);
     return createClient({ server, otherServers, authorityPem, token, timeoutMs });
   }
 
@@ -278,8 +299,14 @@ export class ControlPlane {
     return { identity, dataDirectory: serverData(host) };
   }
 
-  #start(host: Host, name: string, words: readonly string[]): LabProcess {
-    const started = host.start(name, [process.execPath, mainPath, ...words]);
+  #start(
+    host: Host,
+    name: string,
+    words: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): LabProcess {
+    const command = [process.execPath, this.#installed ?? mainPath, ...words];
+    const started = host.start(name, command, { environment });
     this.#processes.set(host, started);
     return started;
   }

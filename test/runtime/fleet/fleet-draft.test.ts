@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FleetEffect, FleetWrite } from "../../../src/core/fleet/effect.ts";
 import type { UpgradeSlot } from "../../../src/core/fleet/model/instance.ts";
-import { instanceIdOf, parseNodeId, parseServiceId } from "../../../src/core/ids.ts";
+import { epochOf, instanceIdOf, parseNodeId, parseServiceId } from "../../../src/core/ids.ts";
 import { instantMs } from "../../../src/core/time.ts";
 import type { JsonValue, StoredEntry } from "../../../src/ports/store.ts";
 import { FleetMirror } from "../../../src/runtime/fleet/fleet-mirror.ts";
@@ -59,10 +59,16 @@ function effectOf(...writes: readonly FleetWrite[]): FleetEffect {
   return { kind: "fleet", writes };
 }
 
-function draft(effects: readonly FleetEffect[], fleet: FleetMirror) {
+function draft(
+  effects: readonly FleetEffect[],
+  fleet: FleetMirror,
+  epochs: readonly StoredEntry[] = [],
+) {
   let sequence = 0;
+  const mirror = createManagerMirror();
+  for (const epoch of epochs) mirror.load(epoch);
   return draftOf(effects, {
-    mirror: createManagerMirror(),
+    mirror,
     fleet,
     createRevision: 2,
     now,
@@ -132,7 +138,7 @@ test("a release whose definition or inputs are gone is decided about anew", () =
 });
 
 test("take-slot is conditional on nobody holding it, and is not tried while the mirror shows a holder (S7)", () => {
-  const take = effectOf({ kind: "take-slot", slot: slotOf() });
+  const take = effectOf({ kind: "take-slot", slot: slotOf(), members: [] });
   const made = draft([take], mirrorOf(memberEntry()));
   assert(made.kind === "write");
   assert.deepEqual(made.txn.compare.slice(-2), [
@@ -143,9 +149,21 @@ test("take-slot is conditional on nobody holding it, and is not tried while the 
 });
 
 test("take-slot is conditional on its node being in the group still (S7)", () => {
-  const take = effectOf({ kind: "take-slot", slot: slotOf() });
+  const take = effectOf({ kind: "take-slot", slot: slotOf(), members: [] });
   assert.equal(draft([take], mirrorOf()).kind, "stale");
   assert.equal(draft([take], mirrorOf(memberEntry(node, "h"))).kind, "stale");
+});
+
+test("take-slot is conditional on nobody of the others having come or gone (S7)", () => {
+  const seen = { node: other, epoch: epochOf(3) };
+  const take = effectOf({ kind: "take-slot", slot: slotOf(), members: [seen] });
+  const epoch = (value: number) => entry(`${keys.epochs}${other}`, { version: 1, epoch: value });
+  const made = draft([take], mirrorOf(memberEntry()), [epoch(3)]);
+  assert(made.kind === "write");
+  const key = `${keys.epochs}${other}`;
+  assert.deepEqual(made.txn.compare.at(-1), { kind: "modified-at", key, revision: 7 });
+  assert.equal(draft([take], mirrorOf(memberEntry()), [epoch(4)]).kind, "stale");
+  assert.equal(draft([take], mirrorOf(memberEntry())).kind, "stale");
 });
 
 test("give-slot-back names the holder that it takes it from (S7)", () => {
@@ -164,7 +182,7 @@ test("give-slot-back names the holder that it takes it from (S7)", () => {
 test("a slot that is given back and taken again needs two transactions", () => {
   const effects = [
     effectOf({ kind: "give-slot-back", group: "g", node }),
-    effectOf({ kind: "take-slot", slot: slotOf(other) }),
+    effectOf({ kind: "take-slot", slot: slotOf(other), members: [] }),
   ];
   const mirror = mirrorOf(memberEntry(other), slotEntry());
   const first = draft(effects, mirror);

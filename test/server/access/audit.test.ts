@@ -42,6 +42,14 @@ const examples: Readonly<Record<string, Example>> = {
   "PUT /v1/settings": { body: { profile: "fast" }, action: "settings.change" },
   "PATCH /v1/settings": { body: { profile: "fast" }, action: "settings.change" },
   "PUT /v1/arming": { body: { mode: "freeze" }, action: "cluster.disarm" },
+  "PUT /v1/freeze": { body: { reason: "upgrade" }, action: "cluster.freeze" },
+  "DELETE /v1/freeze": {
+    before: async (harness) => {
+      await harness.call("PUT", "/v1/freeze", { body: {} });
+      return undefined;
+    },
+    action: "cluster.unfreeze",
+  },
   "PUT /v1/groups/{name}": {
     path: "/v1/groups/g",
     body: group,
@@ -83,6 +91,15 @@ const examples: Readonly<Record<string, Example>> = {
       return undefined;
     },
     action: "node.maintenance",
+  },
+  "PUT /v1/nodes/{id}/mode": {
+    path: "/v1/nodes/n1/mode",
+    body: { order: "disable" },
+    before: async (harness) => {
+      await harness.agent("n1");
+      return undefined;
+    },
+    action: "node.disable",
   },
   "POST /v1/nodes/{id}/confirm-off": {
     path: "/v1/nodes/n1/confirm-off",
@@ -129,6 +146,12 @@ const examples: Readonly<Record<string, Example>> = {
     },
     action: "node.untaint",
   },
+  "PATCH /v1/server-configs/{id}": {
+    path: "/v1/server-configs/2",
+    body: { logLevel: "debug" },
+    before: withServerConfig,
+    action: "server.configure",
+  },
   "PUT /v1/load-balancer": {
     body: { loadBalancer: "10.0.0.9:7440" },
     action: "server.load-balancer",
@@ -139,6 +162,8 @@ const examples: Readonly<Record<string, Example>> = {
     before: withServer,
     action: "bundle.push",
   },
+  "POST /v1/backup": { action: "backup.create" },
+  "PUT /v1/backup-schedule": { body: { schedule: null }, action: "backup.schedule" },
   "DELETE /v1/bundles/{bundle}": {
     path: `/v1/bundles/${sha256}`,
     before: async (harness) => {
@@ -210,11 +235,22 @@ async function withServer(harness: Harness): Promise<undefined> {
   assert.ok((await harness.store.txn({ compare: [], then: [put] })).ok);
 }
 
+/** As a server that does not run now has left it. */
+async function withServerConfig(harness: Harness): Promise<undefined> {
+  const values = { logLevel: "info", logFormat: "json" };
+  const sources = { logLevel: "default", logFormat: "default" };
+  const value = { version: 1, id: "2", name: "two", values, sources, pending: {} };
+  const put = { kind: "put", key: "server-configs/2", value } as const;
+  assert.ok((await harness.store.txn({ compare: [], then: [put] })).ok);
+}
+
 /** What machines say of themselves all the time, which nobody has asked for, and what changes nothing. */
 const unaudited: Readonly<Record<string, string>> = {
   "POST /v1/agent/certificate": "the same node gets its next certificate",
   "POST /v1/agent/confirm": "a question: is this instruction still the current one",
   "POST /v1/agent/exec/{requestId}": "the answer to a command, which is in the audit",
+  "POST /v1/agent/instructions":
+    "what the agent is told; its lines renew its lease every few seconds",
   "POST /v1/agent/lease": "every few seconds",
   "POST /v1/agent/logs/{requestId}": "the answer to a person who reads",
   "POST /v1/agent/mode": "the agent says that its node goes down; the event log has it",

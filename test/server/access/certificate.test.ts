@@ -15,6 +15,7 @@ import { createPasswordDesk } from "../../../src/server/access/password-desk.ts"
 import { createApp } from "../../../src/server/http/app.ts";
 import { nodeOf } from "../../../src/server/http/scopes.ts";
 import { createTables } from "../../../src/server/view/view-tables.ts";
+import { createMemoryStore } from "../../../src/stores/memory/memory-store.ts";
 import {
   type IssuedPair,
   identity,
@@ -134,9 +135,11 @@ async function startBench(t: TestContext): Promise<Bench> {
   const view = { connected: true, tables, listen: () => () => undefined };
   const desk = createPasswordDesk({ clock, log: quietLog });
   const wallMs = (): number => clock.wallMs() + bench.ahead;
-  const context = { view: view as never, clock: { ...clock, wallMs }, log: quietLog }; // it looks at these only
+  const store = createMemoryStore({ clock });
+  t.after(() => store.close());
+  const context = { view: view as never, store, clock: { ...clock, wallMs }, log: quietLog }; // it looks at these only
   guardRoutes(app, context, desk);
-  app.get("/v1/agent/instructions", { config: { stream: true } }, (asked, reply) => {
+  app.post("/v1/agent/instructions", { config: { stream: true } }, (asked, reply) => {
     if (!bench.isLong) return { node: nodeOf(asked) };
     reply.hijack();
     reply.raw.write("{");
@@ -154,6 +157,7 @@ async function startBench(t: TestContext): Promise<Bench> {
           host: "127.0.0.1",
           port,
           path,
+          method: path.startsWith("/v1/agent/") ? "POST" : "GET",
           agent: false,
           ca: ca.certificatePem,
           ...(shown === undefined ? {} : { key: shown.keyPem, cert: shown.certificatePem }),

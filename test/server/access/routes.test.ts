@@ -6,6 +6,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { guardRoutes } from "../../../src/server/access/guard-routes.ts";
 import { createPasswordDesk } from "../../../src/server/access/password-desk.ts";
 import type { ServerContext } from "../../../src/server/context.ts";
+import { createMemoryStore } from "../../../src/stores/memory/memory-store.ts";
 import {
   type Answer,
   clock,
@@ -67,6 +68,13 @@ const lines: Readonly<Record<string, Line>> = {
   "PATCH /v1/settings": admin("settings.change", {}),
   "GET /v1/arming": read,
   "PUT /v1/arming": operator("cluster.arm", { mode: "armed" }),
+  "GET /v1/upgrade": read,
+  "POST /v1/upgrade": admin("upgrade.apply", { to: "0.2.0" }),
+  "PUT /v1/upgrade/order": admin("upgrade.order", { order: "pause" }),
+  "GET /v1/upgrade/check": read,
+  "GET /v1/freeze": read,
+  "PUT /v1/freeze": operator("cluster.freeze", {}),
+  "DELETE /v1/freeze": operator("cluster.freeze"),
   "GET /v1/groups": read,
   "GET /v1/groups/{name}": read,
   "PUT /v1/groups/{name}": admin("group.change", group),
@@ -106,6 +114,7 @@ const lines: Readonly<Record<string, Line>> = {
   "GET /v1/nodes/{id}": read,
   "POST /v1/nodes/{id}/confirm-off": operator("node.confirm-off"),
   "PUT /v1/nodes/{id}/maintenance": operator("node.maintenance", { on: false }),
+  "PUT /v1/nodes/{id}/mode": operator("node.maintenance", { order: "enable" }),
   "PUT /v1/nodes/{id}/taints/{taint}": admin("node.change", {}),
   "DELETE /v1/nodes/{id}/taints/{taint}": admin("node.change"),
   "DELETE /v1/nodes/{id}": admin("node.remove"),
@@ -135,8 +144,11 @@ const lines: Readonly<Record<string, Line>> = {
   "PUT /v1/users/{name}/password": admin("user.change", { password: "correct horse" }),
   "DELETE /v1/users/{name}": admin("user.remove"),
   "GET /v1/server": read,
+  "GET /v1/schema": read,
   "GET /v1/servers": read,
   "DELETE /v1/servers/{id}": admin("server.remove"),
+  "GET /v1/server-configs": read,
+  "PATCH /v1/server-configs/{id}": admin("server.configure", {}),
   "GET /v1/load-balancer": read,
   "PUT /v1/load-balancer": admin("server.change", { loadBalancer: null }),
   "GET /v1/isolation": read,
@@ -152,6 +164,9 @@ const lines: Readonly<Record<string, Line>> = {
   "DELETE /v1/bundles/{bundle}": admin("bundle.remove"),
   "GET /v1/bundles/{bundle}/content": read,
   "GET /v1/bundles/{bundle}/verification": read,
+  "POST /v1/backup": admin("backup.create"),
+  "GET /v1/backup-schedule": read,
+  "PUT /v1/backup-schedule": admin("backup.create", { schedule: null }),
   "GET /v1/peers/status": server,
   "GET /v1/peers/reach": server,
   "GET /v1/peers/bundles/{bundle}": server,
@@ -162,7 +177,7 @@ const lines: Readonly<Record<string, Line>> = {
   "POST /v1/agent/lease": agent,
   "POST /v1/agent/release": agent,
   "POST /v1/agent/mode": agent,
-  "GET /v1/agent/instructions": { ...agent, endless: true },
+  "POST /v1/agent/instructions": { ...agent, endless: true },
   "POST /v1/agent/confirm": agent,
   "POST /v1/agent/report": agent,
   "POST /v1/agent/usage": agent,
@@ -337,11 +352,17 @@ test("a rule or group that concerns another's objects already is not an owner's 
   assert.match(String(refused.json["detail"]), /for service "process:grouped"/);
 });
 
-test("a route without a line in the table does not start", async () => {
+test("a route without a line in the table does not start", async (t) => {
   const app = fastify().withTypeProvider<ZodTypeProvider>();
   const listen = () => () => undefined;
   const view = { connected: true, tables: {}, listen } as unknown as ServerContext["view"]; // never looked at
-  guardRoutes(app, { view, clock, log: quietLog }, createPasswordDesk({ clock, log: quietLog }));
+  const store = createMemoryStore({ clock });
+  t.after(() => store.close());
+  guardRoutes(
+    app,
+    { view, store, clock, log: quietLog },
+    createPasswordDesk({ clock, log: quietLog }),
+  );
   assert.throws(() => app.get("/v1/forgotten", () => ""), /GET \/v1\/forgotten has no line/);
   await app.close();
 });

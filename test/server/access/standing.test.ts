@@ -19,6 +19,7 @@ import { ManualClock } from "../../stores/manual-clock.ts";
 import {
   eventually,
   type Harness,
+  openInstructions,
   openStream,
   type ReadMessage,
   type StreamReader,
@@ -228,7 +229,7 @@ async function withAgent(t: TestContext): Promise<{
     const { json } = await harness.call("GET", "/v1/services/process:api");
     return String(json["state"]) === "started";
   });
-  const instructions = await openStream(harness.server.url, "/v1/agent/instructions", {
+  const instructions = await openInstructions(harness.server.url, {
     token: agentToken,
   });
   t.after(() => instructions.close());
@@ -238,11 +239,11 @@ async function withAgent(t: TestContext): Promise<{
 
 const idOf = (token: string) => token.split("_")[1] ?? "";
 
-test("GET /v1/agent/instructions ends with its token", async (t) => {
+test("POST /v1/agent/instructions ends with its token", async (t) => {
   const { harness, agentToken, instructions } = await withAgent(t);
   assert.equal((await harness.call("DELETE", `/v1/tokens/${idOf(agentToken)}`)).status, 204);
   await eventually("the stream has ended", instructions.ended);
-  const again = await harness.call("GET", "/v1/agent/instructions", { token: agentToken });
+  const again = await harness.call("POST", "/v1/agent/instructions", { token: agentToken });
   assert.equal(again.status, 401);
 });
 
@@ -376,14 +377,14 @@ test("the token of a removed node opens nothing any more, and its agent is told 
   const agent = await harness.agent("node1");
   const { token } = agent;
   await agent.post("/v1/agent/release", { epoch: agent.epoch, leaseId: agent.leaseId });
-  const stream = await openStream(harness.server.url, "/v1/agent/instructions", { token });
+  const stream = await openInstructions(harness.server.url, { token });
   t.after(() => stream.close());
   await eventually("it is removed", async () => {
     return (await harness.call("DELETE", "/v1/nodes/node1")).status === 204;
   });
   await eventually("its stream has ended", stream.ended);
   for (const [method, path] of [
-    ["GET", "/v1/agent/instructions"],
+    ["POST", "/v1/agent/instructions"],
     ["POST", "/v1/agent/join"],
     ["POST", "/v1/agent/lease"],
   ] as const) {

@@ -56,4 +56,6 @@ export const auditedElsewhere = [
   "POST /v1/move-to-etcd",
   "PUT /v1/policies/{name}",
   "DELETE /v1/policies/{name}",
+  "POST /v1/upgrade",
+  "PUT /v1/upgrade/order",
 ] as const;

@@ -17,11 +17,13 @@ type Route = (typeof auditedElsewhere)[number];
 
 describe("the audit of the control plane", { skip, timeout: 180_000 }, () => {
   let plane: TestControlPlane;
-  /** Commands beside services are tested with those, policies with the upgrades of agents. */
+  /** Commands beside services are tested with those, policies with the upgrades of agents, and so is the servers' own. */
   const seen = new Set<Route>([
     "POST /v1/services/{id}/exec",
     "PUT /v1/policies/{name}",
     "DELETE /v1/policies/{name}",
+    "POST /v1/upgrade",
+    "PUT /v1/upgrade/order",
   ]);
   before(async () => {
     plane = await startControlPlane({ servers: 1, engine: "embedded" });

@@ -72,7 +72,7 @@ describe("certificates between servers and agents", { skip }, () => {
     const claim = async (holder: Holder, serverId: string) => {
       const body = {
         ...{ token, node: "liar", identity: "a".repeat(32), requestPem: "none" },
-        ...{ agentVersion: "1", properties: {}, serverId },
+        ...{ agentVersion: "test", properties: {}, serverId },
       };
       return await ask(`${server.url}/v1/join/node`, holder, { method: "POST", body });
     };

@@ -48,6 +48,7 @@ function nodeRecord(name: string, memoryBytes: number, taints: readonly string[]
     registeredAtMs: 0,
     confirmedOffEpoch: 0,
     maintenance: false,
+    mode: "enabled",
     capacity: { cpuCores: 4, memoryBytes },
     taints,
   };

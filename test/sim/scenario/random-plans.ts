@@ -1,5 +1,6 @@
 /** Random plans for tests of the written form: every kind of action, and every field with and without a value. */
 import { epochOf, instructionUidOf, type NodeId, type ServiceId } from "../../../src/core/ids.ts";
+import { nodeModes, nodeOrders } from "../../../src/core/model/node-mode.ts";
 import type { PlacementGroup, Rule } from "../../../src/core/model/rule.ts";
 import type {
   Action,
@@ -188,6 +189,7 @@ function initialOf(dice: Dice, names: Names): InitialState {
       .map((one) => ({ node: one, state: dice.pick(["online", "unknown"]) })),
     running: dice.some(names.services).map((service) => ({ service, node })),
     ...(dice.flag() ? { maintenance: dice.some(names.nodes) } : {}),
+    ...(dice.flag() ? { modes: [{ node, mode: dice.pick(nodeModes) }] } : {}),
     ...(dice.flag() ? { arming: dice.pick(["armed", "freeze", "ignore"]) } : {}),
     ...(dice.flag() ? { removing: dice.some(names.services) } : {}),
   };
@@ -266,7 +268,18 @@ const makers: Readonly<Record<Action["kind"], Make>> = {
     on: dice.flag(),
   }),
   "remove-node": (dice, names) => ({ kind: "remove-node", node: node(dice, names) }),
+  "node-mode": (dice, names) => ({
+    kind: "node-mode",
+    node: node(dice, names),
+    order: dice.pick(nodeOrders),
+  }),
   "confirm-off": (dice, names) => ({ kind: "confirm-off", node: node(dice, names) }),
+  freeze: (dice) => ({
+    kind: "freeze",
+    failover: dice.pick(["goes-on", "held"]),
+    forMs: dice.flag() ? 10_000 : undefined,
+  }),
+  unfreeze: () => ({ kind: "unfreeze" }),
   arming: (dice) => ({ kind: "arming", mode: dice.pick(["armed", "freeze", "ignore"]) }),
   request: (dice, names) => ({
     kind: "request",

@@ -64,6 +64,7 @@ function nodeOf(node: Partial<NodeResource> & { readonly id: string }): NodeReso
     agentVersion: "0",
     properties: {},
     maintenance: false,
+    mode: "enabled",
     agentMode: "active",
     taints: [],
     services: [],

@@ -47,8 +47,21 @@ export async function pushBundle(
   values: readonly string[],
   options: unknown,
 ): Promise<Outcome> {
-  const { name, replace, timeout } = optionsSchema.parse(options);
-  const path = argumentAt(values, 0);
+  const pushed = await pushFile(session, argumentAt(values, 0), optionsSchema.parse(options));
+  return pushed.ok ? tell(session, pushed.value.answer, pushed.value.how) : pushed;
+}
+
+interface Pushed {
+  readonly answer: ApiResult<BundleResource> & { readonly ok: true };
+  readonly how: "pushed" | "there already";
+}
+
+/** Pushes a file, unless the servers have it already, and waits until it is safe. */
+export async function pushFile(
+  session: Session,
+  path: string,
+  { name, replace, timeout }: z.output<typeof optionsSchema> = optionsSchema.parse({}),
+): Promise<Result<Pushed, Failure>> {
   const checked = checkName(name ?? basename(path));
   if (!checked.ok) return checked;
   const client = await session.client();
@@ -59,8 +72,7 @@ export async function pushBundle(
     if (!file.ok) return file;
     const known = await client.value.bundle(file.value.sha256);
     if (known.ok && known.value.isSafe && known.value.name === file.value.name) {
-      progress.end();
-      return tell(session, known, "there already");
+      return ok({ answer: known, how: "there already" });
     }
     const deadlineMs = session.io.nowMs() + timeout;
     const copied = await pushUntilSafe(session, client.value, {
@@ -70,16 +82,15 @@ export async function pushBundle(
       deadlineMs,
       progress,
     });
-    progress.end();
     if (!copied.ok) return failOfPush(copied.error);
-    return tell(session, copied, "pushed");
+    return ok({ answer: copied, how: "pushed" });
   } finally {
     progress.end();
   }
 }
 
 /** The server's hint is for all that can exist already. */
-function failOfPush(error: ApiError): Outcome {
+function failOfPush(error: ApiError): ReturnType<typeof fail> {
   if (error.code !== "already-exists") return failOfApi(error);
   return fail(error.exitCode, error.message, "give another --name, or add --replace");
 }

@@ -10,6 +10,7 @@ import { type Failure, type Outcome, usage } from "../../failure.ts";
 import { parseServers } from "../../input/connection.ts";
 import type { ServerInitOptions } from "../../roles.ts";
 import type { Session } from "../../session.ts";
+import { addOfficeFlags, officeFields, officeWishes } from "./office-flags.ts";
 
 const portRange = { min: 1, max: 65_533 };
 /** Of the API; the store's member has the next two. */
@@ -28,6 +29,7 @@ const flagsSchema = z.object({
   host: z.string().optional(),
   port: z.number().default(defaultPort),
   units: z.boolean().default(true),
+  ...officeFields,
 });
 
 /** Hangs `server init` below `server`. */
@@ -44,6 +46,7 @@ export function addServerInit(server: Command, context: CommandContext): void {
     .option("--isolate", "close nodes on servers' machines for services that do not tolerate it")
     .addHelpText("after", initHelp);
   addPlaceFlags(init);
+  addOfficeFlags(init);
   context.handle(init, (session, _values, options) => initServer(session, options, context));
 }
 
@@ -78,6 +81,8 @@ async function initServer(
   if (!balancer.success) {
     return usage(`--load-balancer: "${flags.loadBalancer}" is no address`, "write HOST:PORT");
   }
+  const office = officeWishes(session, flags);
+  if (!office.ok) return office;
   const { HOLDFAST_DATA: data } = session.io.environment;
   return await context.roles.initServer(
     {
@@ -91,6 +96,7 @@ async function initServer(
       loadBalancer: balancer.data,
       isolate: flags.isolate,
       units: flags.units ? "install" : "leave",
+      office: office.value,
     },
     session.io,
   );

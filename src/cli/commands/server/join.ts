@@ -6,6 +6,7 @@ import type { Outcome } from "../../failure.ts";
 import { joinWordsOf } from "../../input/join-words.ts";
 import type { Session } from "../../session.ts";
 import { addPlaceFlags, defaultPort, firstAddress, shortHostName } from "./init.ts";
+import { addOfficeFlags, officeFields, officeWishes } from "./office-flags.ts";
 
 const flagsSchema = z.object({
   caHash: z.string(),
@@ -14,6 +15,7 @@ const flagsSchema = z.object({
   host: z.string().optional(),
   port: z.number().default(defaultPort),
   units: z.boolean().default(true),
+  ...officeFields,
 });
 
 /** Hangs `server join` below `server`. */
@@ -25,6 +27,7 @@ export function addServerJoin(server: Command, context: CommandContext): void {
     .requiredOption("--ca-hash <sha256:...>", "of the authority's key")
     .addHelpText("after", "\nThe token is in the environment: HOLDFAST_JOIN_TOKEN");
   addPlaceFlags(join);
+  addOfficeFlags(join);
   context.handle(join, (session, values, options) => joinServer(session, values, options, context));
 }
 
@@ -37,6 +40,8 @@ async function joinServer(
   const flags = flagsSchema.parse(options);
   const words = joinWordsOf(session, values, flags.caHash);
   if (!words.ok) return words;
+  const office = officeWishes(session, flags);
+  if (!office.ok) return office;
   const { HOLDFAST_DATA: data } = session.io.environment;
   return await context.roles.joinServer(
     {
@@ -46,6 +51,7 @@ async function joinServer(
       host: flags.host ?? firstAddress(),
       port: flags.port,
       units: flags.units ? "install" : "leave",
+      office: office.value,
     },
     session.io,
   );

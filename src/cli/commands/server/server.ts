@@ -8,6 +8,7 @@ import { addServerInit } from "./init.ts";
 import { addServerJoin } from "./join.ts";
 import { addServerRecover } from "./recover.ts";
 import { addServerRun } from "./run.ts";
+import { addServerSchema } from "./schema.ts";
 
 /** Hangs `server` and its verbs into the program. */
 export function addServerCommands(program: Command, context: CommandContext): void {
@@ -16,6 +17,7 @@ export function addServerCommands(program: Command, context: CommandContext): vo
   addServerJoin(server, context);
   addServerRun(server, context);
   addServerRecover(server, context);
+  addServerSchema(server, context);
   const list = server
     .command("list")
     .description("all servers, each asked directly: it needs no leader");
@@ -42,7 +44,7 @@ async function listServers(session: Session): Promise<Outcome> {
   if (!client.ok) return client;
   const answer = await client.value.servers();
   if (!answer.ok) return failOfApi(answer.error);
-  const { items } = answer.value;
+  const { items, alike } = answer.value;
   session.print(answer.body, () => {
     const header = [
       ...["ID", "NAME", "ROLE", "MANAGER", "TERM", "INDEX", "APPLIED", "BEHIND"],
@@ -51,7 +53,11 @@ async function listServers(session: Session): Promise<Outcome> {
     const reasons = items
       .filter(({ because }) => because !== undefined)
       .map(({ name, because }) => `${name}: ${because}\n`);
-    return `${session.table(header, items.map(rowOf))}${reasons.join("")}`;
+    const offices = items
+      .filter(({ office }) => office !== undefined)
+      .map(({ name, office }) => `${name}: ${office}\n`);
+    const ending = alike?.sentences.map((sentence) => `${sentence}\n`) ?? [];
+    return [session.table(header, items.map(rowOf)), ...reasons, ...offices, ...ending].join("");
   });
   return done;
 }

@@ -151,6 +151,9 @@ function notesOf(
   return [
     ...lost.map((node) => `${node} is lost already: it holds no lease`),
     ...resting.map((node) => `${node} is in maintenance already`),
+    ...named(({ mode }) => mode === "offline").map(
+      (node) => `${node} is offline by a person's word: its services are left alone`,
+    ),
     ...(status.arming.mode === "armed"
       ? []
       : [`the cluster is disarmed (${status.arming.mode}): it would not act until it is armed`]),

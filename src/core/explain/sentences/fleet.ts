@@ -31,12 +31,14 @@ export const waitCodes = [
   "waits-for-member",
   "waits-for-node-online",
   "waits-for-node-open",
+  "waits-for-node-enabled",
   "waits-for-own-agent",
   "waits-for-own-services",
   "waits-for-resume",
   "waits-for-canaries",
   "waits-for-others",
   "waits-for-arming",
+  "waits-for-freeze",
   "waits-for-write",
   "waits-for-rollout",
 ] as const;
@@ -93,6 +95,8 @@ export function sentenceAboutWait(reason: WaitReason): string {
       return `it waits for node "${reason.member}" of HA group "${reason.group}", ${memberWords(reason.because)}`;
     case "waits-for-node-online":
       return `it waits for node "${reason.node}" to come back`;
+    case "waits-for-node-enabled":
+      return `a person has put node "${reason.node}" offline: it is left out until it is enabled again`;
     case "waits-for-node-open":
       return `it waits for the end of the maintenance of node "${reason.node}"`;
     case "waits-for-own-agent":
@@ -107,6 +111,8 @@ export function sentenceAboutWait(reason: WaitReason): string {
       return `${reason.unavailable} of the instances in no HA group are not available now, and no more than ${reason.max} may be`;
     case "waits-for-arming":
       return "the cluster is disarmed: it is left as it is until the cluster is armed again";
+    case "waits-for-freeze":
+      return "the cluster is frozen: nothing new is begun until that is taken back, or its time is over";
     case "waits-for-write":
       return "the last change of it is being written";
     case "waits-for-rollout":
@@ -167,7 +173,9 @@ function memberWords(because: Of<"waits-for-member">["because"]): string {
     case "failed":
       return "whose instance has failed: without this one no copy would run";
     case "maintenance":
-      return "which is in maintenance with an instance that is not healthy: without this one no copy would run";
+      return "which is in maintenance, or put offline, with an instance that is not healthy: without this one no copy would run";
+    case "interrupted":
+      return "which was lost in the midst of its upgrade and restarts its copy when it is back: without this one no copy might run; if it never comes back, confirm it off or remove it";
     default:
       return assertNever(because);
   }

@@ -1,5 +1,6 @@
 /** Sentences about nodes: leases, fencing, maintenance. */
 import { assertNever } from "../../assert.ts";
+import { type NodeMode, nodeModeWords } from "../../model/node-mode.ts";
 import type { Reason } from "../reason.ts";
 import { becauseOf, spanOf, volumes } from "./words.ts";
 
@@ -24,6 +25,7 @@ export const nodeCodes = [
   "waits-for-node",
   "maintenance",
   "maintenance-ended",
+  "node-mode",
 ] as const;
 export type NodeReason = Extract<Reason, { code: (typeof nodeCodes)[number] }>;
 
@@ -70,7 +72,16 @@ export function sentenceAboutNode(reason: NodeReason): string {
         : `node "${reason.node}" is being shut down and the policy is "migrate": its services move away`;
     case "maintenance-ended":
       return `maintenance of node "${reason.node}" is over`;
+    case "node-mode":
+      return aboutMode(reason.node, reason.mode);
     default:
       return assertNever(reason);
   }
+}
+
+function aboutMode(node: string, mode: NodeMode): string {
+  const words = nodeModeWords(mode);
+  return words === ""
+    ? `node "${node}" is enabled: it takes services again`
+    : `node "${node}": ${words}`;
 }

@@ -10,6 +10,7 @@ export const serverCodes = [
   "server-purged",
   "server-removed",
   "server-not-removed",
+  "office-hook",
 ] as const;
 export type ServerReason = Extract<Reason, { code: (typeof serverCodes)[number] }>;
 
@@ -27,6 +28,8 @@ export function sentenceAboutServer(reason: ServerReason): string {
       return `${server} was removed by ${reason.by}, and is turned away if it comes back`;
     case "server-not-removed":
       return `${server} stays: ${reason.because}`;
+    case "office-hook":
+      return `${server} is manager: ${reason.words}`;
     default:
       return assertNever(reason);
   }

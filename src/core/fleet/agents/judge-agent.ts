@@ -5,7 +5,14 @@ import type { NodeId } from "../../ids.ts";
 import { emit, type FleetContext } from "../context.ts";
 import { setAgentWaiting } from "../memory/agents.ts";
 import { setAlarm } from "../memory/alarms.ts";
-import { groupOf, inMaintenance, isFenced, isOnline } from "../memory/nodes.ts";
+import {
+  groupOf,
+  inMaintenance,
+  isFenced,
+  isHeard,
+  isOnline,
+  isPutOffline,
+} from "../memory/nodes.ts";
 import type { AgentUpgrade, ManagementPolicy } from "../model/agent-upgrade.ts";
 import type { FleetRegistration } from "../model/fleet-node.ts";
 import type { FleetState } from "../state.ts";
@@ -87,7 +94,7 @@ function followInstall(
   const word = wordOf(state, upgrade);
   if (word?.state === "initiated") putUpgrade(context, { ...upgrade, detail: word.detail });
   if (word === undefined || !isFinal(word)) return;
-  const isThere = isOnline(state, node.id) && node.agentVersion === upgrade.to;
+  const isThere = isHeard(state, node.id) && node.agentVersion === upgrade.to;
   if (word.state === "success" && !isThere) return; // not before it is heard, and as what it is to be
   endInstall(context, upgrade, { state: word.state, detail: word.detail });
 }
@@ -183,7 +190,9 @@ function whyNotFetch(
     return `its moment is ${spanOf(momentMs - policy.startAtMs)} after the policy's start`;
   }
   if (!state.armed) return "the cluster is disarmed";
+  if (state.frozen) return "the cluster is frozen";
   if (inMaintenance(state, node.id)) return "the node is in maintenance";
+  if (isPutOffline(state, node.id)) return "a person has put the node offline";
   if (!isOnline(state, node.id)) return "the node is offline";
   if (state.fetching.size < fetchesMax) return undefined;
   state.waitingToFetch.add(node.id);

@@ -3,7 +3,7 @@ import type { WaitReason } from "../../explain/fleet-reason.ts";
 import { compareIds, type NodeId } from "../../ids.ts";
 import type { InstantMs } from "../../time.ts";
 import { whyOffline } from "../groups/health-of-members.ts";
-import { groupOf, inMaintenance, isOnline, membersOf } from "../memory/nodes.ts";
+import { groupOf, inMaintenance, isOnline, isPutOffline, membersOf } from "../memory/nodes.ts";
 import type { FleetState } from "../state.ts";
 import { isWindowOver } from "./goal.ts";
 
@@ -47,6 +47,8 @@ export function whyNotInstall(
   now: InstantMs,
 ): WaitReason | "window" | undefined {
   if (!state.armed) return { code: "waits-for-arming" };
+  if (state.frozen) return { code: "waits-for-freeze" };
+  if (isPutOffline(state, node)) return { code: "waits-for-node-enabled", node };
   if (!isOnline(state, node)) return { code: "waits-for-node-online", node };
   if (inMaintenance(state, node)) return { code: "waits-for-node-open", node };
   if (state.upgradingOn.has(node)) return { code: "waits-for-own-services", node };

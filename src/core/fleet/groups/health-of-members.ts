@@ -4,13 +4,13 @@ import type { NodeId } from "../../ids.ts";
 import { mutated } from "../../mutation.ts";
 import { isOutOfHands } from "../instances/health.ts";
 import { copyOf, isSame } from "../memory/copies.ts";
-import { isOnline, membersOf } from "../memory/nodes.ts";
+import { isHeard, isOnline, membersOf } from "../memory/nodes.ts";
 import type { Copy, FleetState } from "../state.ts";
 
 /** The members of a group, seen from one deployment; made once for all its instances in the group. */
 export interface Picture {
   readonly group: string;
-  /** Members without a lease, whatever runs there. */
+  /** Members without a lease, or put offline, whatever runs there. */
   readonly offline: readonly NodeId[];
   readonly healthy: ReadonlySet<NodeId>;
   /** Were healthy, and have not said a word under their present instructions: they may be running all the while. */
@@ -19,6 +19,8 @@ export interface Picture {
   readonly recovering: readonly NodeId[];
   /** Were healthy once and are not, and nothing says that they will be. */
   readonly broken: readonly { readonly node: NodeId; readonly because: "failed" | "maintenance" }[];
+  /** Lost in the midst of a change: what may still run there is restarted as soon as they are back, unasked. */
+  readonly interrupted: readonly NodeId[];
 }
 
 /** Looks at every member once. */
@@ -28,20 +30,21 @@ export function pictureOf(state: FleetState, deployment: string, group: string):
   const unheard = new Set<NodeId>();
   const recovering: NodeId[] = [];
   const broken: { node: NodeId; because: "failed" | "maintenance" }[] = [];
+  const interrupted: NodeId[] = [];
   for (const node of membersOf(state, group)) {
-    if (!isOnline(state, node)) {
-      offline.push(node);
-      continue;
-    }
+    if (!isOnline(state, node)) offline.push(node);
+    // What a person has put offline may run all the same: it counts as what is heard of it.
     const copy = copyOf(state, deployment, node);
     if (copy === undefined) continue;
+    if (isInterrupted(state, copy)) interrupted.push(node);
+    if (!isHeard(state, node)) continue;
     const standing = standingOf(state, copy);
     if (isUnheard(state, copy)) unheard.add(node);
     if (standing === "healthy") healthy.add(node);
     else if (standing === "recovering") recovering.push(node);
     else if (standing !== "none") broken.push({ node, because: standing });
   }
-  return { group, offline, healthy, unheard, recovering, broken };
+  return { group, offline, healthy, unheard, recovering, broken, interrupted };
 }
 
 type Standing = "healthy" | "recovering" | "maintenance" | "failed" | "none";
@@ -57,16 +60,35 @@ function standingOf(state: FleetState, copy: Copy): Standing {
 
 /** All that pictures have of one instance: when it changes, its group is looked at anew. */
 export function lookOf(state: FleetState, copy: Copy): string {
-  return `${standingOf(state, copy)}${isUnheard(state, copy) ? " unheard" : ""}`;
+  const isOpen = isUnheard(state, copy) ? " unheard" : "";
+  return `${standingOf(state, copy)}${isOpen}${isInterrupted(state, copy) ? " interrupted" : ""}`;
+}
+
+/**
+ * Whether its node was lost with a change that its agent has not reported done: a copy outlives the lease (`keep`), and
+ * is taken down and started anew when the node is back, whoever has the slot then. Not so once the node was confirmed
+ * off: nothing runs there any more.
+ */
+function isInterrupted(state: FleetState, { instance }: Copy): boolean {
+  const { node, service, phase, wasHealthy } = instance;
+  if (isHeard(state, node) || phase === "removing" || !wasHealthy) return false;
+  const record = state.services.get(service);
+  const status = state.statuses.get(service);
+  if (record?.requested !== "started" || record.removing) return false;
+  // `fence`: nobody knows whether it runs; `started`: the manager has not yet seen the loss.
+  if (status?.state !== "fence" && status?.state !== "started") return false;
+  const report = state.reports.get(service);
+  return report === undefined || report.configRevision < record.revision;
 }
 
 /**
  * Why the instance may not be taken down now; undefined: it may. A healthy one only while another healthy one is left,
  * or nobody else who is there has one that could be (S7). One that is not healthy takes nothing away; one that nothing
- * is known of, because its node is just back, counts as healthy until its agent says else or its time is over.
+ * is known of, because its node is just back, counts as healthy until its agent says else or its time is over. A member
+ * that is away does not hold it up, unless it was lost in the midst of a change: with this one both would be down at once.
  */
 export function whyNeeded(picture: Picture, copy: Copy): WaitReason | undefined {
-  const { group, healthy, unheard, recovering, broken } = picture;
+  const { group, healthy, unheard, recovering, broken, interrupted } = picture;
   const { node } = copy.instance;
   const takesAway = copy.healthySinceMs !== undefined || unheard.has(node);
   if (!takesAway || mutated("S7-last-copy")) return undefined;
@@ -75,9 +97,14 @@ export function whyNeeded(picture: Picture, copy: Copy): WaitReason | undefined 
     return { code: "waits-for-member", group, member: first, because: "unhealthy" };
   }
   const othersHealthy = healthy.size - (healthy.has(node) ? 1 : 0);
+  if (othersHealthy > 0) return undefined;
   const lost = broken.find((other) => other.node !== node);
-  if (othersHealthy > 0 || lost === undefined) return undefined;
-  return { code: "waits-for-member", group, member: lost.node, because: lost.because };
+  if (lost !== undefined) {
+    return { code: "waits-for-member", group, member: lost.node, because: lost.because };
+  }
+  const member = interrupted.find((other) => other !== node);
+  if (member === undefined) return undefined;
+  return { code: "waits-for-member", group, member, because: "interrupted" };
 }
 
 /** Whether its agent has not yet said anything about it under its present instruction and lease. */

@@ -2,7 +2,7 @@
 import type { WaitReason } from "../../explain/fleet-reason.ts";
 import type { InstantMs } from "../../time.ts";
 import type { Place } from "../instances/place.ts";
-import { inMaintenance, isInstallingAgent, isOnline } from "../memory/nodes.ts";
+import { inMaintenance, isInstallingAgent, isOnline, isPutOffline } from "../memory/nodes.ts";
 import { sumsOf } from "../rollouts/counts.ts";
 import { latestRollout } from "../rollouts/latest.ts";
 import { needsRollout } from "../rollouts/need.ts";
@@ -16,6 +16,8 @@ export function whyNotReady(
 ): WaitReason | undefined {
   const { copy, node } = place;
   if (!state.armed) return { code: "waits-for-arming" };
+  if (state.frozen) return { code: "waits-for-freeze" };
+  if (isPutOffline(state, node.id)) return { code: "waits-for-node-enabled", node: node.id };
   if (!isOnline(state, node.id)) return { code: "waits-for-node-online", node: node.id };
   if (inMaintenance(state, node.id)) return { code: "waits-for-node-open", node: node.id };
   if (isInstallingAgent(state, node.id)) return { code: "waits-for-own-agent", node: node.id };

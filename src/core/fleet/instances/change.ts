@@ -1,12 +1,12 @@
 /** The writes that instances are changed with; each changes memory at once, as if it had been written already. */
 import { assert } from "../../assert.ts";
-import { instanceIdOf, type NodeId, serviceTypeOf } from "../../ids.ts";
+import { epochOf, instanceIdOf, type NodeId, serviceTypeOf } from "../../ids.ts";
 import type { RequestedState } from "../../model/service.ts";
 import { mutated } from "../../mutation.ts";
 import type { FleetContext } from "../context.ts";
 import type { FleetWrite } from "../effect.ts";
 import { setInstance } from "../memory/copies.ts";
-import { groupOf, isUpgrading } from "../memory/nodes.ts";
+import { groupOf, isUpgrading, membersOf } from "../memory/nodes.ts";
 import type { Deployment } from "../model/deployment.ts";
 import type { Instance, SlotUse } from "../model/instance.ts";
 import type { Copy, FleetState } from "../state.ts";
@@ -36,16 +36,21 @@ export function putService(copy: Copy, requested: RequestedState): FleetWrite {
   return { kind: "put-service", deployment, node, service, release, requested };
 }
 
-/** Takes the slot of the node's group. */
+/** Takes the slot of the node's group: the others are as they were looked at when that was decided. */
 export function takeSlot(
   { state, now }: FleetContext,
   slot: { readonly group: string; readonly node: NodeId; readonly use: SlotUse },
 ): FleetWrite {
-  const isFree = !state.slots.has(slot.group) || mutated("S7-slot-not-compared");
+  const { group, node } = slot;
+  const isFree = !state.slots.has(group) || mutated("S7-slot-not-compared");
   assert(isFree, "S7: an upgrade slot is taken only when nobody has it");
   const taken = { ...slot, sinceMs: now };
-  state.slots.set(slot.group, taken);
-  return { kind: "take-slot", slot: taken };
+  state.slots.set(group, taken);
+  const others = membersOf(state, group).filter((member) => member !== node);
+  const members = others.map((member) => {
+    return { node: member, epoch: state.epochs.get(member)?.epoch ?? epochOf(0) };
+  });
+  return { kind: "take-slot", slot: taken, members };
 }
 
 /** Gives the slot of the node's group back, if the node has it and is in no upgrade any more. */

@@ -18,7 +18,8 @@ export function maybeInstall(
   node: FleetRegistration,
 ): void {
   const { state } = context;
-  if (!state.armed || deployment.removing) return;
+  if (!state.armed || state.frozen || deployment.removing) return;
+  if (node.mode !== "enabled") return; // it takes nothing new
   // A service of that name is still being removed: its end has this looked at again.
   if (state.services.has(serviceOf(deployment, node.id))) return;
   const [release] = candidatesFor(state, { deployment, node, instance: undefined }).releases;

@@ -35,6 +35,7 @@ export function judge(context: FleetContext, name: string, id: NodeId): void {
     return;
   }
   const refusal = refusalFor(state, copy, { deployment, node });
+  if (refusal !== undefined && state.frozen) return; // it stays as it is until that ends
   if (refusal !== undefined) {
     removeInstance(context, copy, refusal);
     return;

@@ -2,9 +2,19 @@
 import { compareIds, type NodeId } from "../../ids.ts";
 import type { FleetState } from "../state.ts";
 
-/** Whether the node holds a lease. */
+/** Whether the node holds a lease, and is to be watched. */
 export function isOnline(state: FleetState, node: NodeId): boolean {
+  return isHeard(state, node) && !isPutOffline(state, node);
+}
+
+/** Whether the node holds a lease, whatever people want of it. */
+export function isHeard(state: FleetState, node: NodeId): boolean {
   return state.nodes.has(node) && state.leases.has(node);
+}
+
+/** Whether a person has put it offline: nothing is done there until they enable it. */
+export function isPutOffline(state: FleetState, node: NodeId): boolean {
+  return state.nodes.get(node)?.mode === "offline";
 }
 
 /** Whether a person asked for its maintenance. */

@@ -1,6 +1,7 @@
 /** What the fleet knows of nodes and of HA groups. */
 import type { Constraint, Properties } from "../../constraints/constraint.ts";
 import type { NodeId } from "../../ids.ts";
+import type { NodeMode } from "../../model/node-mode.ts";
 
 /** A registered node, as deployments and management policies see it. */
 export interface FleetRegistration {
@@ -15,6 +16,8 @@ export interface FleetRegistration {
   readonly agentVersion: string;
   /** A person asked for maintenance: no upgrade is begun there. */
   readonly maintenance: boolean;
+  /** What a person wants of it as a whole: it gets new instances only while it is enabled. */
+  readonly mode: NodeMode;
 }
 
 /** A set of nodes of which at most one may be upgrading at a time (S7). */

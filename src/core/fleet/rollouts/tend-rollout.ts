@@ -24,7 +24,7 @@ export function tendRollout(context: FleetContext, name: string): void {
     return;
   }
   takeUpOrder(context, name);
-  if (needsRollout(state, deployment)) startRollout(context, deployment);
+  if (!state.frozen && needsRollout(state, deployment)) startRollout(context, deployment);
   const latest = latestRollout(state, name);
   if (latest === undefined || !isActive(latest.state)) return;
   if (latest.generation < deployment.generation) {

@@ -1,6 +1,6 @@
 /** Changes of nodes and services in the manager's memory, with the indexes over them. */
 import { compareIds, type NodeId, type ServiceId } from "../../ids.ts";
-import { type ManagedNode, wantsMaintenance } from "../../model/node.ts";
+import { isOffline, type ManagedNode, wantsMaintenance } from "../../model/node.ts";
 import type { Service } from "../../model/service.ts";
 import type { InstantMs } from "../../time.ts";
 import type { ManagerState } from "../state.ts";
@@ -15,13 +15,15 @@ export function putNode(state: ManagerState, node: ManagedNode): void {
   const is = node.state === "online";
   if (was !== is) setOnline(state, node.id, is);
   const isKnown = node.epoch > 0 && node.goneAtMs === undefined && node.state !== "maintenance";
-  const isLostNow = isKnown && node.lostAtMs !== undefined;
+  const isLostNow = isKnown && node.lostAtMs !== undefined && !isOffline(node);
   toggle(state.lost, node.id, isLostNow);
   if (isLostNow) noteLoss(state, node.lostAtMs);
   const isUp = node.leaseEpoch !== undefined && node.lostAtMs === undefined;
-  const isMissing = !isUp && node.goneAtMs === undefined && !wantsMaintenance(node);
+  const isAway = wantsMaintenance(node) || isOffline(node);
+  const isMissing = !isUp && node.goneAtMs === undefined && !isAway;
   toggle(state.missing, node.id, isMissing);
-  toggle(state.restricted, node.id, node.taints.length > 0 || node.agentMode !== "active");
+  const isClosed = node.taints.length > 0 || node.mode !== "enabled";
+  toggle(state.restricted, node.id, isClosed || node.agentMode !== "active");
 }
 
 function noteLoss(state: ManagerState, lostAtMs: InstantMs): void {

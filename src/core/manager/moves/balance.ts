@@ -6,8 +6,9 @@ import { type Bundle, findMove, imbalanceOf } from "../../placement/balance.ts";
 import { refusalsOf } from "../../placement/select-node.ts";
 import { intoleranceOf } from "../../placement/taints.ts";
 import { after, type InstantMs } from "../../time.ts";
-import { type Context, isUp } from "../context.ts";
+import { type Context, isUp, nodeOf } from "../context.ts";
 import { sizeOf } from "../memory/size.ts";
+import { isFrozen } from "../policy/freeze.ts";
 import type { ManagerState } from "../state.ts";
 import { barrierTo, boundNode, hasBarriers } from "./barrier.ts";
 import { loadsOf, refusalOf, selectInputOf } from "./choose.ts";
@@ -17,7 +18,7 @@ import { beginPolicyMove } from "./policy-move.ts";
 /** What is in force now; undefined: nothing is balanced. */
 function optionsOf(state: ManagerState): AutoRebalance | undefined {
   const { autoRebalance, scheduler } = state.settings;
-  if (scheduler === "basic" || state.arming !== "armed") return undefined;
+  if (scheduler === "basic" || state.arming !== "armed" || isFrozen(state)) return undefined;
   return autoRebalance;
 }
 
@@ -68,13 +69,14 @@ export function balance(context: Context): void {
   }
 }
 
-/** Nodes that no service may go to, by their taints, do not count as badly loaded. */
+/** Nodes that no service may go to, by a person's word or their taints, do not count as badly loaded. */
 function loadsToEven(state: ManagerState): ReturnType<typeof loadsOf> {
   const loads = loadsOf(state);
   if (state.restricted.size === 0) return loads;
   const services = [...state.services.values()];
   return loads.filter(({ node }) => {
-    const taints = state.nodes.get(node)?.taints ?? [];
+    const { taints = [], mode = "enabled" } = state.nodes.get(node) ?? {};
+    if (mode !== "enabled") return false;
     const isOpen = ({ tolerations }: Service): boolean =>
       intoleranceOf(tolerations, taints) === undefined;
     return taints.length === 0 || services.some(isOpen);
@@ -183,5 +185,6 @@ function movable(context: Context, service: Service): SettledStatus | undefined 
   if (status?.state !== "started" || !service.autoRebalance) return undefined;
   if (isPinned(service.id)) return undefined;
   if (service.requested !== "started" || service.removing) return undefined;
+  if (nodeOf(context, status.node).mode !== "enabled") return undefined;
   return isUp(context, status.node) ? status : undefined;
 }

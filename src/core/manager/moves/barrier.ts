@@ -1,9 +1,10 @@
 /**
- * What keeps a service off a node before any rule is asked: taints, its volumes, an agent that is about to leave.
+ * What keeps a service off a node before any rule is asked: a person's word, taints, its volumes, an agent about to leave.
  * Choosing a node, refusing a person's order and explaining all ask here.
  */
 import type { NodeId, ServiceId } from "../../ids.ts";
 import type { ManagedNode } from "../../model/node.ts";
+import { nodeModeWords } from "../../model/node-mode.ts";
 import { isPlaced, type Service, type ServiceStatus } from "../../model/service.ts";
 import { mutated } from "../../mutation.ts";
 import { intoleranceOf } from "../../placement/taints.ts";
@@ -46,14 +47,27 @@ export function barrierTo(
   if (bound !== undefined && bound !== node) return volumesSentence(service, bound);
   const facts = state.nodes.get(node);
   if (facts === undefined || !state.restricted.has(node)) return undefined;
-  const taint = taintBarrier(state, service, facts);
-  if (taint !== undefined) return taint;
+  const closed = stayBarrier(state, service, facts);
+  if (closed !== undefined) return closed;
   const isThere = status !== undefined && isPlaced(status) && status.node === node;
+  if (facts.mode !== "enabled" && !(isThere && facts.mode !== "offline")) {
+    if (!mutated("S8-not-enabled")) return nodeModeWords(facts.mode);
+  }
   return isThere ? undefined : leavingBarrier(facts);
 }
 
+/** Why the service may not even stay on the node, as the end of a sentence; instances of deployments stay always. */
+export function stayBarrier(
+  state: ManagerState,
+  service: Service,
+  node: Pick<ManagedNode, "taints" | "mode">,
+): string | undefined {
+  const isFlushed = node.mode === "flushed" && !isPinned(service.id);
+  return isFlushed ? nodeModeWords(node.mode) : taintBarrier(state, service, node);
+}
+
 /** Which taint of the node the service, or one that runs together with it, does not tolerate, as a sentence's end. */
-export function taintBarrier(
+function taintBarrier(
   state: ManagerState,
   service: Service,
   { taints }: Pick<ManagedNode, "taints">,
@@ -72,10 +86,10 @@ export function taintBarrier(
   return undefined;
 }
 
-/** Whether the node has a taint that keeps the service off. */
-export function isTaintedFor(state: ManagerState, service: Service, node: NodeId): boolean {
+/** Whether the service may not stay on the node, by a person's word or a taint. */
+export function isClosedTo(state: ManagerState, service: Service, node: NodeId): boolean {
   const facts = state.nodes.get(node);
-  return facts !== undefined && taintBarrier(state, service, facts) !== undefined;
+  return facts !== undefined && stayBarrier(state, service, facts) !== undefined;
 }
 
 /** That the service's volumes are elsewhere, as the end of a sentence. */

@@ -1,8 +1,9 @@
 /**
  * Instances of deployments run on the node that is part of their id, and nowhere else: they wait for it when it is lost,
- * stay there during its maintenance, and its taints do not concern them.
+ * stay there during its maintenance and when it is flushed, and its taints do not concern them.
  */
 import { type NodeId, nodeOfInstance, type ServiceId } from "../../ids.ts";
+import { isOffline } from "../../model/node.ts";
 import type { PlacedStatus, Service } from "../../model/service.ts";
 import { commitsMemory } from "../../placement/load.ts";
 import type { Selection } from "../../placement/select-node.ts";
@@ -36,7 +37,8 @@ export function ownNode(
   const isUp = node.leaseEpoch !== undefined && node.lostAtMs === undefined;
   const isOpen = node.state === "online" || node.state === "maintenance";
   const isThere = status !== undefined && commitsMemory(status) && status.node === node.id;
-  if (!isUp || !isOpen) return undefined;
+  if (!isUp || !isOpen || isOffline(node)) return undefined;
+  if (status === undefined && node.mode !== "enabled") return undefined; // it takes nothing new
   if (!isThere && (node.agentMode === "restart" || node.agentMode === "shutdown")) return undefined;
   if (!isThere && roomAt(node.id) !== undefined) return undefined;
   return { node: node.id, because: "only-one-left" };

@@ -7,9 +7,10 @@ import type { Selection } from "../../placement/select-node.ts";
 import { after } from "../../time.ts";
 import { type Context, nodeOf, setStatus, type Verdict } from "../context.ts";
 import { isRunning } from "../memory/size.ts";
+import { holdsFailover, isFrozen } from "../policy/freeze.ts";
 import { leavesFirst } from "../policy/order.ts";
 import { beginMove } from "../transitions.ts";
-import { taintBarrier } from "./barrier.ts";
+import { stayBarrier } from "./barrier.ts";
 import { chooseNode } from "./choose.ts";
 import { sayMayStay, sayNoOtherNode } from "./no-other-node.ts";
 import { holdBack } from "./retries.ts";
@@ -35,6 +36,8 @@ export function considerMove(context: Context, service: Service, status: Settled
     if (sayMayStay(context, status) === "changed") return "changed";
     return clearReturn(context, status);
   }
+  // A frozen cluster leaves it where it may stay; out of a node that is closed to it goes on unless failover is held.
+  if (isFrozen(state) && (closed === undefined || holdsFailover(state))) return "settled";
   const retryAtMs = state.retryAt.get(service.id);
   if (retryAtMs !== undefined && context.now < retryAtMs) return "settled";
   // What came here while it ran goes back while it runs: its agent's word that it does is waited for.
@@ -47,7 +50,7 @@ export function considerMove(context: Context, service: Service, status: Settled
 /** Why the service has to leave its node; undefined: it may stay as far as the node is concerned. */
 function closedBecause(context: Context, service: Service, node: ManagedNode): string | undefined {
   if (node.state === "maintenance") return "it is in maintenance";
-  return taintBarrier(context.state, service, node);
+  return stayBarrier(context.state, service, node);
 }
 
 /** Begins a move by policy; the same service does not begin another one within a round. */

@@ -1,6 +1,6 @@
 /** Fencing of nodes, and nodes that are registered no longer. */
 import type { Epoch, NodeId } from "../../ids.ts";
-import type { ManagedNode } from "../../model/node.ts";
+import { isOffline, type ManagedNode } from "../../model/node.ts";
 import { after, type InstantMs } from "../../time.ts";
 import {
   type Context,
@@ -11,15 +11,18 @@ import {
   setNodeState,
 } from "../context.ts";
 import { dropNode, putNode } from "../memory/mirror.ts";
+import { holdsFailover } from "../policy/freeze.ts";
 import type { ManagerState } from "../state.ts";
 
 /**
  * Asks for the node's fencing: it is shown as `fence`, and once its lease is gone its epoch is to be bumped on that
- * condition (S4).
+ * condition (S4). One that is offline by a person's word is left alone.
  */
 export function requestFencing(context: Context, id: NodeId): void {
   const { state } = context;
+  if (holdsFailover(state)) return;
   const node = nodeOf(context, id);
+  if (isOffline(node)) return;
   if (node.state === "unknown" || node.state === "maintenance") {
     setNodeState(context, id, {
       to: "fence",

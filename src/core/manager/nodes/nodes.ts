@@ -7,6 +7,7 @@ import {
   type NodeState,
   wantsMaintenance,
 } from "../../model/node.ts";
+import type { NodeMode } from "../../model/node-mode.ts";
 import { after, type InstantMs } from "../../time.ts";
 import { type Context, markNodeDirty, markWaitingDirty, nodeOf, setNodeState } from "../context.ts";
 import { putNode } from "../memory/mirror.ts";
@@ -26,11 +27,30 @@ export function changeNode(context: Context, registration: NodeRegistration): vo
   putNode(state, { ...known, ...registration, goneAtMs: undefined });
   state.gone.delete(id);
   state.registered.add(id);
+  if (state.loaded && known.mode !== registration.mode) changedByOrder(context, id, known.mode);
   if (state.loaded) followWishes(context, id);
   markNodeDirty(state, id);
   if (!state.loaded) return;
   markWaitingDirty(state);
   if (known.taints.join() !== registration.taints.join()) beOpenAgain(context, id);
+}
+
+/** What was lost while nobody watched it is lost from now on, with all that is waited for (S1, S4). */
+function changedByOrder(context: Context, id: NodeId, before: NodeMode): void {
+  const { state, now } = context;
+  const node = nodeOf(context, id);
+  const { mode, lostAtMs } = node;
+  context.effects.push({
+    kind: "announce",
+    subject: id,
+    reason: { code: "node-mode", node: id, mode },
+  });
+  if (before === "offline" && lostAtMs !== undefined) {
+    putNode(state, { ...node, lostAtMs: now });
+    if (state.settings.suspectMs > 0) state.suspects.add(id);
+  }
+  state.rulebookStale = true;
+  beOpenAgain(context, id);
 }
 
 /** The store granted the node a lease: it is online, and whatever it ran in an older epoch is over. */
@@ -256,6 +276,7 @@ function nodeOrNew(context: Context, id: NodeId): ManagedNode {
       id,
       confirmedOffEpoch: epochOf(0),
       maintenance: false,
+      mode: "enabled",
       capacity: undefined,
       taints: [],
       state: "unknown",

@@ -8,6 +8,7 @@ import { chooseNodePurge, type LostNode } from "../../members/purge-node.ts";
 import { type ManagedNode, wantsMaintenance } from "../../model/node.ts";
 import { after, type InstantMs } from "../../time.ts";
 import { type Context, nodeOf } from "../context.ts";
+import { isFrozen } from "../policy/freeze.ts";
 import type { ManagerState } from "../state.ts";
 
 /** Asks for the purge of a node whose time is over, if there is one and the others are there. */
@@ -61,10 +62,11 @@ function isAnyDue(state: ManagerState, now: InstantMs): boolean {
   return first !== undefined && now >= after(first, purgeAfterMs);
 }
 
-/** A disarmed cluster is left as it is. */
+/** A disarmed or frozen cluster is left as it is. */
 function mayPurge(state: ManagerState): boolean {
   const { settings, lost, purging, arming } = state;
-  return settings.purgeAfterMs > 0 && lost.size > 0 && purging === undefined && arming === "armed";
+  if (arming !== "armed" || isFrozen(state)) return false;
+  return settings.purgeAfterMs > 0 && lost.size > 0 && purging === undefined;
 }
 
 function countsOf(state: ManagerState): { nodesCount: number; nodesMissingCount: number } {

@@ -4,7 +4,7 @@
  */
 import type { Reason } from "../../explain/reason.ts";
 import { compareIds, type ServiceId } from "../../ids.ts";
-import type { ManagedNode } from "../../model/node.ts";
+import { isOffline, type ManagedNode } from "../../model/node.ts";
 import type { Service, ServiceStatus } from "../../model/service.ts";
 import { after, durationMs, type InstantMs } from "../../time.ts";
 import { type Context, markWaitingDirty, type Verdict } from "../context.ts";
@@ -126,9 +126,10 @@ export function brakeHold(state: ManagerState, status: ServiceStatus): BrakeReas
 }
 
 /** It was up once, and is not, by nobody's will. */
-function isLostNow({ epoch, state, leaseEpoch, lostAtMs }: ManagedNode): boolean {
+function isLostNow(node: ManagedNode): boolean {
+  const { epoch, state, leaseEpoch, lostAtMs } = node;
   const isUp = leaseEpoch !== undefined && lostAtMs === undefined;
-  return epoch > 0 && state !== "maintenance" && !isUp;
+  return epoch > 0 && state !== "maintenance" && !isUp && !isOffline(node);
 }
 
 function freeSlots(context: Context): number {

@@ -7,7 +7,7 @@ import type { NodeId } from "../../ids.ts";
 import type { Service } from "../../model/service.ts";
 import { after, type InstantMs } from "../../time.ts";
 import { type Context, markWaitingDirty } from "../context.ts";
-import { isTaintedFor } from "../moves/barrier.ts";
+import { isClosedTo } from "../moves/barrier.ts";
 import type { ManagerState } from "../state.ts";
 
 /**
@@ -50,9 +50,10 @@ export function coldStartReason(state: ManagerState, service: Service): Reason |
   return undefined;
 }
 
-/** What its agent said before it went is over when the node comes in: only rules and taints keep a service off. */
+/** What its agent said before it went is over when the node comes in: only rules, taints and a person keep a service off. */
 function mayGoTo(state: ManagerState, service: Service, node: NodeId): boolean {
   const affinity = state.rulebook.nodeAffinity.get(service.id);
   const isForbidden = affinity?.strict === true && !affinity.priorities.has(node);
-  return !isForbidden && !isTaintedFor(state, service, node);
+  const isEnabled = state.nodes.get(node)?.mode === "enabled";
+  return !isForbidden && isEnabled && !isClosedTo(state, service, node);
 }

@@ -5,9 +5,9 @@
 import type { Reason } from "../../explain/reason.ts";
 import type { ServiceId } from "../../ids.ts";
 import { isMoving, isPlaced, type PlacedStatus, type Service } from "../../model/service.ts";
-import type { Context } from "../context.ts";
+import { type Context, isLeftAlone } from "../context.ts";
 import { isRunning } from "../memory/size.ts";
-import { isTaintedFor } from "../moves/barrier.ts";
+import { isClosedTo } from "../moves/barrier.ts";
 
 /** Whom the service has to wait for before it starts; undefined: nobody. */
 export function waitReason(context: Context, service: Service): Reason | undefined {
@@ -37,7 +37,7 @@ export function stopsFirst(context: Context, service: Service): ServiceId | unde
     const dependent = state.services.get(id);
     const status = state.statuses.get(id);
     if (dependent === undefined || status === undefined || !isPlaced(status)) continue;
-    if (!mayStillRun(status)) continue;
+    if (!mayStillRun(status) || isLeftAlone(context, status)) continue;
     if (dependent.requires.includes(service.id) || isToStop(dependent)) return id;
   }
   return undefined;
@@ -53,7 +53,9 @@ export function leavesFirst(
     const other = context.state.statuses.get(id);
     if (other === undefined || !isPlaced(other)) continue;
     if (isMoving(other)) return id;
-    const isHere = other.node === status.node && mayStillRun(other);
+    // What cannot leave is not waited for.
+    const cannotLeave = other.reason.code === "no-other-node" && other.state === "started";
+    const isHere = other.node === status.node && mayStillRun(other) && !cannotLeave;
     if (isHere && isWanted(context, id) && hasToLeave(context, other)) return id;
     if (other.node !== status.node && isWanted(context, id) && !isRunning(context.state, id)) {
       return id;
@@ -67,7 +69,7 @@ function hasToLeave(context: Context, status: PlacedStatus): boolean {
   const { state } = context;
   if (state.nodes.get(status.node)?.state === "maintenance") return true;
   const service = state.services.get(status.service);
-  return service !== undefined && isTaintedFor(state, service, status.node);
+  return service !== undefined && isClosedTo(state, service, status.node);
 }
 
 function mayStillRun(status: PlacedStatus): boolean {

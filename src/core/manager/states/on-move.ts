@@ -5,7 +5,7 @@ import type { MovingStatus, Service, ServiceReport } from "../../model/service.t
 import { mutated } from "../../mutation.ts";
 import { takeUpCommand } from "../commands.ts";
 import { type Context, nodeOf, setStatus, type Verdict } from "../context.ts";
-import { barrierTo, isTaintedFor } from "../moves/barrier.ts";
+import { barrierTo, isClosedTo } from "../moves/barrier.ts";
 import { chooseNode } from "../moves/choose.ts";
 import { arrive, enter, followNode, resumeHere } from "../transitions.ts";
 
@@ -91,7 +91,7 @@ function onFailedMove(
 function otherTarget(context: Context, service: Service, status: MovingStatus): NodeId | undefined {
   const { state } = context;
   const isOpen = state.nodes.get(status.node)?.state === "online";
-  if (isOpen && !isTaintedFor(state, service, status.node)) return undefined;
+  if (isOpen && !isClosedTo(state, service, status.node)) return undefined;
   const best = chooseNode(state, service, { status, preference: "best-score" });
   return best?.node === status.node ? undefined : best?.node;
 }
@@ -99,7 +99,7 @@ function otherTarget(context: Context, service: Service, status: MovingStatus): 
 /** It stays at the source. One that was not running yet is not started there if the source is closed to it. */
 function goBack(context: Context, service: Service, status: MovingStatus, reason: Reason): Verdict {
   const isToStart = status.state === "request_start_balance" && !status.mayOutliveLease;
-  if (isToStart && isTaintedFor(context.state, service, status.node)) {
+  if (isToStart && isClosedTo(context.state, service, status.node)) {
     return enter(context, { status, state: "request_start", reason });
   }
   return resumeHere(context, service, { status, reason });

@@ -17,6 +17,7 @@ import { barrierTo } from "../moves/barrier.ts";
 import { placeAnew } from "../moves/choose.ts";
 import { isPinned } from "../moves/pinned.ts";
 import { coldStartReason } from "../policy/cold-start.ts";
+import { holdsFailover } from "../policy/freeze.ts";
 import type { ManagerState } from "../state.ts";
 import { isolationOrder, requestedTarget } from "../transitions.ts";
 
@@ -32,6 +33,7 @@ export function onQueued(
   }
   refuseCommand(context, service, "it has no node yet");
   if (service.requested === "ignored") return "settled";
+  if (status !== undefined && holdsFailover(context.state)) return "settled";
   const choice = context.state.arming === "armed" ? firstNode(context, service) : undefined;
   const base = {
     service: service.id,

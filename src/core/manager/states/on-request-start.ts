@@ -3,6 +3,7 @@ import type { PlacedStatus, Service } from "../../model/service.ts";
 import { type Context, setStatus, successor, type Verdict } from "../context.ts";
 import { chooseNode } from "../moves/choose.ts";
 import { startElsewhere } from "../moves/closed-node.ts";
+import { isFrozen } from "../policy/freeze.ts";
 import { lostRequirement, waitReason } from "../policy/order.ts";
 import { beginMove, enter, followNode, isolationOrder, reasonToStop } from "../transitions.ts";
 
@@ -26,7 +27,7 @@ export function onRequestStart(context: Context, service: Service, status: Place
   const elsewhere = startElsewhere(context, service, status);
   if (elsewhere !== undefined) return elsewhere;
   const { rebalanceOnStart } = context.state.settings;
-  if (rebalanceOnStart && status.state === "request_start") {
+  if (rebalanceOnStart && !isFrozen(context.state) && status.state === "request_start") {
     const better = betterNode(context, service, status);
     if (better === "changed") return "changed";
   }

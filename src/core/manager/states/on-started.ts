@@ -7,6 +7,7 @@ import { isPinned } from "../moves/pinned.ts";
 import { considerMove, tryNextNode } from "../moves/policy-move.ts";
 import { noteVolumes } from "../moves/volumes.ts";
 import { agentRestarts, freeze } from "../policy/arming.ts";
+import { holdsFailover } from "../policy/freeze.ts";
 import { lostRequirement, stopsFirst } from "../policy/order.ts";
 import { enter, followNode, reasonToStop } from "../transitions.ts";
 
@@ -119,6 +120,7 @@ function onFailedStart(
   service: Service,
   word: { readonly status: PlacedStatus; readonly report: ServiceReport },
 ): Verdict {
+  if (holdsFailover(context.state)) return "settled"; // where to next is decided when that ends
   const { report } = word;
   const failedNodes = [...word.status.failedNodes, word.status.node];
   const status = { ...word.status, failedNodes };

@@ -39,6 +39,7 @@ const serverPrefixes = [
   keys.joins,
   keys.settings,
   keys.arming,
+  keys.freeze,
 ];
 /** Of interest while a server is lost. */
 const nodePrefixes = [keys.nodes, keys.nodeStates, keys.leases];
@@ -188,6 +189,8 @@ class Keeper {
     const { purgeAfterMs, readyServersMin } = settings.value;
     const isArmed = (arming?.value.mode ?? "armed") === "armed";
     if (purgeAfterMs <= 0 || lostServers.size === 0 || !isArmed) return rest(undefined);
+    // When its time is over the manager deletes it, which is a change.
+    if (tables.freeze !== undefined) return rest(undefined);
     const dueAtMs = Math.min(
       ...[...lostServers.values()].map(({ value }) => value.sinceMs + purgeAfterMs),
     );

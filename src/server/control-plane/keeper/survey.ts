@@ -106,13 +106,14 @@ async function isWellNow(context: ServerContext, record: ServerRecord): Promise<
   return status.ok && status.value.health === "ok" && status.value.role !== "error";
 }
 
-/** Nodes in all, and those of which nothing is heard; one in maintenance counts as there. */
+/** Nodes in all, and those of which nothing is heard; one in maintenance, or put offline, counts as there. */
 export function nodeCountsOf(tables: ViewTables): NodeCounts {
   let nodesMissingCount = 0;
-  for (const node of tables.nodes.keys()) {
+  for (const [node, { value }] of tables.nodes) {
     const state = tables.nodeStates.get(node)?.value.state;
     const isUp = state === "online" && tables.leases.has(node);
-    if (!isUp && state !== "maintenance") nodesMissingCount += 1;
+    const isAway = state === "maintenance" || value.mode === "offline";
+    if (!isUp && !isAway) nodesMissingCount += 1;
   }
   return { nodesCount: tables.nodes.size, nodesMissingCount };
 }

@@ -85,7 +85,8 @@ function loginRoute(app: App, context: ServerContext, desk: PasswordDesk): void 
       const nowMs = context.clock.wallMs();
       const made = createToken();
       const login = { user: row.value, made, nowMs, rehashed };
-      const actor = { identity: { who: user }, from: request.ip };
+      // One must be able to log in to end a freeze.
+      const actor = { identity: { who: user }, from: request.ip, whileFrozen: "goes-on" } as const;
       unwrap(await change(context, actor, (tables) => planLogin(tables, login)));
       const expiresAtMs = nowMs + loginTtlMs;
       return reply.code(201).send({ token: made.token, id: made.id, user, expiresAtMs });

@@ -21,6 +21,7 @@ import { listServers, ownStatus } from "../../control-plane/server-list.ts";
 import type { App } from "../../http/app.ts";
 import { unwrap } from "../../http/problem-error.ts";
 import { actorOf } from "../../http/scopes.ts";
+import { alikeOf } from "../../own-config/alike.ts";
 import { freshTables } from "../../view/fresh.ts";
 import type { ViewTables } from "../../view/view-tables.ts";
 
@@ -31,9 +32,10 @@ export function serverRoutes(app: App, context: ServerContext): void {
   app.get("/v1/server", { schema: { response: { 200: ownStatusSchema } } }, () =>
     ownStatus(context),
   );
-  app.get("/v1/servers", { schema: { response: { 200: serverListSchema } } }, async () => ({
-    items: await listServers(context),
-  }));
+  app.get("/v1/servers", { schema: { response: { 200: serverListSchema } } }, async () => {
+    const items = await listServers(context);
+    return { items, alike: alikeOf(items, context.view.tables) };
+  });
   app.get("/v1/load-balancer", { schema: { response: { 200: loadBalancerSchema } } }, () => ({
     loadBalancer: context.view.tables.controlPlane?.value.loadBalancer ?? null,
   }));

@@ -24,6 +24,7 @@ export function fleetStateOf(tables: ViewTables, deployment: string, now: Instan
 /** In the order in which a manager loads. */
 function* eventsOf(tables: ViewTables, name: string): Iterable<FleetEvent> {
   yield { kind: "fleet-arming", armed: (tables.arming?.value.mode ?? "armed") === "armed" };
+  yield { kind: "fleet-freeze", frozen: tables.freeze !== undefined };
   yield* nodeEvents(tables);
   for (const { value } of tables.haGroups.values()) {
     const { name: group, whenMembersOffline } = value;

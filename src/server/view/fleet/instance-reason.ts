@@ -72,6 +72,9 @@ function obstacleTo(tables: ViewTables, node: NodeId, rollout: RolloutRecord): s
   if (rollout.state === "paused") {
     return sentenceOf({ code: "waits-for-resume", rollout: rollout.number });
   }
+  if (tables.nodes.get(node)?.value.mode === "offline") {
+    return sentenceOf({ code: "waits-for-node-enabled", node });
+  }
   if (tables.nodes.get(node)?.value.maintenance === true) {
     return sentenceOf({ code: "waits-for-node-open", node });
   }

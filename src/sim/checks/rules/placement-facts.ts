@@ -77,9 +77,17 @@ export class PlacementFacts {
     return group.nodes.some((listed) => listed.node === node) ? undefined : `group ${name}`;
   }
 
-  /** Which taint of the node the service does not tolerate; undefined: none. */
-  closedBy(service: ServiceId, node: NodeId): string | undefined {
-    if (nodeOfInstance(service) === node) return undefined; // its deployment's constraint decides
+  /**
+   * The taint of the node that the service does not tolerate, or what a person wants of the node; undefined: it is open.
+   * `status`: where the service was; a disabled node keeps what it has.
+   */
+  closedBy(service: ServiceId, node: NodeId, status: StatusRecord | undefined): string | undefined {
+    const { mode = "enabled" } = this.#ledger.nodes.get(node) ?? {};
+    const isThere = status?.node === node;
+    const isOwn = nodeOfInstance(service) === node;
+    if (mode === "offline" || (mode === "disabled" && !isThere)) return mode;
+    if (mode === "flushed" && !(isOwn && isThere)) return mode;
+    if (isOwn) return undefined; // its deployment's constraint decides
     const { tolerations = [] } = this.#ledger.services.get(service)?.config ?? {};
     return this.#ledger.nodes.get(node)?.taints.find((taint) => !tolerations.includes(taint));
   }

@@ -27,6 +27,7 @@ const placementPrefixes: readonly string[] = [
   keys.nodes,
   keys.services,
   keys.arming,
+  keys.freeze,
 ];
 
 /** What was changed less long ago may be unknown to a manager that decides. */

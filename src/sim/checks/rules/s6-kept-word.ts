@@ -148,9 +148,15 @@ function checkCommand(
   accuse("S6", `the order "${command.kind}" for ${service} ends apart from what it did`);
 }
 
+/** Also one that is started again at once, because a person asked for that after the stop. */
 function stops(txn: Txn, service: string): boolean {
-  const put = txn.then.find(({ key }) => key === `${keys.statuses}${service}`);
-  return put?.kind === "put" && textIn(put.value, "state") === "stopped";
+  return txn.then.some((operation) => {
+    if (operation.kind !== "put") return false;
+    const { key, value } = operation;
+    if (key === `${keys.statuses}${service}`) return textIn(value, "state") === "stopped";
+    if (!key.startsWith(keys.events) || textIn(value, "subject") !== service) return false;
+    return textIn(value, "to") === "stopped";
+  });
 }
 
 function tells(txn: Txn, service: string, kind: string): boolean {

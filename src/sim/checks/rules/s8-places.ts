@@ -1,6 +1,6 @@
 /**
  * S8: no place that a manager chooses breaks a strict rule, a negative one, or a node's memory, is closed to the service
- * by a taint, or takes it away from its volumes.
+ * by a taint or by a person, or takes it away from its volumes.
  */
 import { type NodeId, nodeOfInstance, type ServiceId } from "../../../core/ids.ts";
 import type { StoreChange } from "../../../ports/store.ts";
@@ -92,7 +92,7 @@ function checkTaints(
   const { service, state, target, node } = next;
   if (node === undefined || next.reason.code === "located") return;
   if (target !== undefined && target !== before?.target) {
-    const taint = facts.closedBy(service, target);
+    const taint = facts.closedBy(service, target, before);
     if (taint !== undefined) accuse("S8", `${service} is sent to ${target} despite "${taint}"`);
   }
   const wasDead =
@@ -100,7 +100,7 @@ function checkTaints(
   if (state !== "started" || (before?.node === node && !wasDead)) return;
   const isKept = ledger.services.get(service)?.config.onIsolation === "keep";
   if (next.mayOutliveLease === true && !isKept) return; // a person may have moved a copy there
-  const taint = facts.closedBy(service, node);
+  const taint = facts.closedBy(service, node, before);
   if (taint !== undefined) accuse("S8", `${service} is started on ${node} despite "${taint}"`);
 }
 

@@ -66,7 +66,8 @@ export function createLivenessCheck(context: CheckContext): Check {
 }
 
 function isWish(key: string): boolean {
-  return [keys.services, keys.rules, keys.groups, keys.arming, keys.settings].some((prefix) =>
+  const { services, rules, groups, arming, freeze, settings } = keys;
+  return [services, rules, groups, arming, freeze, settings].some((prefix) =>
     key.startsWith(prefix),
   );
 }
@@ -93,12 +94,18 @@ class Oracle {
     // Instances are judged with their deployments.
     if (record.instance !== undefined) return false;
     if (removing || config.state !== "started" || depth > ledger.services.size) return false;
-    if (this.#state.arming !== "armed") return false;
+    if (this.#state.arming !== "armed" || this.#state.freeze?.failover === "held") return false;
     const status = ledger.statuses.get(id);
-    if (status?.state === "error") return false;
+    if (status?.state === "error" || this.#isLeftAlone(status)) return false;
     if (this.#waits(config.requires, depth, "always")) return false;
     if (this.#waits(config.after, depth, "if-wanted")) return false;
     return view.plan.nodes.some(({ node }) => this.#mayTake(node, id, record, status));
+  }
+
+  /** Its node is not watched, by a person's word. What is to be recovered is not there any more. */
+  #isLeftAlone(status: StatusRecord | undefined): boolean {
+    if (status?.node === undefined || status.state === "recovery") return false;
+    return this.#context.ledger.nodes.get(status.node)?.mode === "offline";
   }
 
   /** Whether one of these does not run and need not run either, so that who comes after it waits for ever. */
@@ -126,9 +133,10 @@ class Oracle {
     const agent = view.agentState(node);
     if (lease === undefined || agent?.lease?.epoch !== lease.epoch) return false;
     if (agent.leaving !== undefined || ledger.nodes.get(node)?.maintenance !== false) return false;
+    if (ledger.nodes.get(node)?.mode === "offline") return false;
     const isHere = status?.node === node && status.state === "started";
     if (this.#facts.boundElsewhere(id, status, node)) return false;
-    if (!isHere && this.#facts.closedBy(id, node) !== undefined) return false;
+    if (!isHere && this.#facts.closedBy(id, node, status) !== undefined) return false;
     // Who is bound to others goes where they are: only the core can say whether there is a place for them all.
     if (this.#facts.isRelated(id)) return isHere || this.#coreWouldTake(id);
     if (this.#facts.forbiddenBy(id, node) !== undefined) return false;

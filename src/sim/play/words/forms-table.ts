@@ -1,6 +1,7 @@
 /** All commands that can be written, each with its pattern, what it does, and how it is made. */
 import { assert } from "../../../core/assert.ts";
 import type { NodeId, ServiceId } from "../../../core/ids.ts";
+import { nodeOrders } from "../../../core/model/node-mode.ts";
 import type { RequestedState } from "../../../core/model/service.ts";
 import type { Action, Misbehaviour } from "../../plan.ts";
 import { wellBehaved } from "../../scenario/defaults.ts";
@@ -98,6 +99,16 @@ export const commandForms: readonly CommandForm[] = [
       on: isOn(values),
     }),
   ),
+  deed(
+    "nodes",
+    "node disable|flush|offline|enable NODE",
+    "whether it takes services, keeps them, is watched",
+    (values) => ({
+      kind: "node-mode",
+      node: nodeOf(values),
+      order: nodeOrders.find((order) => values.words.includes(order)) ?? "enable",
+    }),
+  ),
   deed("nodes", "reboot NODE", "shut it down in order and start it again", (values) => ({
     kind: "reboot",
     node: nodeOf(values),
@@ -191,6 +202,12 @@ export const commandForms: readonly CommandForm[] = [
     mode: values.words[1] === "ignore" ? "ignore" : "freeze",
   })),
   deed("cluster", "arm", "let it decide again", () => ({ kind: "arming", mode: "armed" })),
+  deed("cluster", "freeze [held]", "refuse all other people's changes", ({ words }) => ({
+    kind: "freeze",
+    failover: words[1] === "held" ? "held" : "goes-on",
+    forMs: undefined,
+  })),
+  deed("cluster", "unfreeze", "let people change things again", () => ({ kind: "unfreeze" })),
   deed("cluster", "store ok|unavailable|slow|read-only", "how the store behaves", ({ words }) => ({
     kind: "store",
     mode: storeModes.find((mode) => mode === words[1]) ?? "ok",

@@ -5,6 +5,7 @@
 import * as z from "zod";
 import type { NodeId, ServiceId } from "../../../core/ids.ts";
 import { armingModes } from "../../../core/manager/event.ts";
+import { nodeOrders } from "../../../core/model/node-mode.ts";
 import type { RequestedState } from "../../../core/model/service.ts";
 import { faultsOfIssue } from "../../../wire/errors.ts";
 import { clockErrorPpmMax } from "../../plan.ts";
@@ -106,6 +107,10 @@ function machineWords(references: References): Words {
         ({ node: id, ppm }) => [{ kind: "clock", node: id, ppm }],
       ),
     ],
+    ...nodeOrders.map((order): Words[number] => [
+      `${order} node`,
+      forNodes(references, (id) => ({ kind: "node-mode", node: id, order })),
+    ]),
     ["taint", tainted(references, true)],
     ["untaint", tainted(references, false)],
     ["remove node", forNodes(references, (id) => ({ kind: "remove-node", node: id }))],
@@ -297,6 +302,14 @@ function clusterWords(references: References): Words {
   const rule = ruleSchema(references);
   return [
     ["arming", z.enum(armingModes).transform((mode) => [{ kind: "arming", mode }] as const)],
+    [
+      "freeze",
+      fields(
+        { failover: z.enum(["goes-on", "held"]).default("goes-on"), lasting: duration.optional() },
+        ({ failover, lasting }) => [{ kind: "freeze", failover, forMs: lasting }],
+      ),
+    ],
+    ["unfreeze", z.literal("cluster").transform(() => [{ kind: "unfreeze" }] as const)],
     [
       "put group",
       groupSchema(references)

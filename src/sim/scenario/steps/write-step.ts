@@ -33,6 +33,8 @@ export function writeStep(action: Action): WrittenStep {
     case "network":
     case "maintenance":
       return [`${action.kind} ${action.on ? "on" : "off"}`, action.node];
+    case "node-mode":
+      return [`${action.order} node`, action.node];
     case "cut":
       return [action.on ? "cut" : "mend", { from: action.from, to: action.to }];
     case "link":
@@ -42,27 +44,17 @@ export function writeStep(action: Action): WrittenStep {
     case "pause":
       return [`${action.on ? "pause" : "resume"} ${action.part}`, action.node];
     case "crash":
-      return [
-        `crash ${action.part}`,
-        { node: action.node, restartAfter: writeDuration(action.restartAfterMs) },
-      ];
-    case "crash-manager": {
-      const { afterWrites, restartAfterMs } = action;
-      return ["crash manager", { afterWrites, restartAfter: writeDuration(restartAfterMs) }];
-    }
+    case "crash-manager":
+      return writeCrash(action);
     case "reboot":
     case "shutdown":
-      return [action.kind, action.node];
     case "restart-agent":
-      return ["restart agent", action.node];
     case "stop-server":
-      return ["stop server", action.node];
+    case "remove-node":
+    case "confirm-off":
+      return [action.kind.replace("-", " "), action.node];
     case "taint":
       return [action.on ? "taint" : "untaint", { node: action.node, name: action.name }];
-    case "remove-node":
-      return ["remove node", action.node];
-    case "confirm-off":
-      return ["confirm off", action.node];
     case "skip-rounds":
       return [
         "skip rounds",
@@ -70,14 +62,19 @@ export function writeStep(action: Action): WrittenStep {
       ];
     case "arming":
       return ["arming", action.mode];
+    case "freeze": {
+      const lasting = action.forMs === undefined ? undefined : writeDuration(action.forMs);
+      return ["freeze", withoutUndefined({ failover: action.failover, lasting })];
+    }
+    case "unfreeze":
+      return ["unfreeze", "cluster"];
     case "put-group":
       return ["put group", { name: action.group.name, ...writeGroup(action.group) }];
     case "put-rule":
       return ["put rule", { name: action.rule.name, ...writeRule(action.rule) }];
     case "remove-group":
-      return ["remove group", action.name];
     case "remove-rule":
-      return ["remove rule", action.name];
+      return [action.kind.replace("-", " "), action.name];
     case "settings":
       return ["settings", writeSettingsChange(action.settings)];
     case "driver":
@@ -95,6 +92,14 @@ export function writeStep(action: Action): WrittenStep {
     default:
       return assertNever(action);
   }
+}
+
+function writeCrash(action: Extract<Action, { kind: "crash" | "crash-manager" }>): WrittenStep {
+  const restartAfter = writeDuration(action.restartAfterMs);
+  if (action.kind === "crash") {
+    return [`crash ${action.part}`, { node: action.node, restartAfter }];
+  }
+  return ["crash manager", { afterWrites: action.afterWrites, restartAfter }];
 }
 
 function writeFault(action: Extract<Action, { kind: "link" | "clock" | "store" }>): WrittenStep {

@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { NodeId, ServiceId } from "../../../core/ids.ts";
 import { armingModes } from "../../../core/manager/event.ts";
 import { nodeStates } from "../../../core/model/node.ts";
+import { nodeModes } from "../../../core/model/node-mode.ts";
 import { statusRecordSchema } from "../../../wire/records.ts";
 import type { InitialState } from "../../plan.ts";
 import type { References } from "./names.ts";
@@ -14,6 +15,7 @@ function initialSchema(references: References) {
     running: z.unknown().optional(),
     statuses: z.array(statusRecordSchema).default([]),
     maintenance: references.nodes.optional(),
+    modes: z.array(z.strictObject({ node: references.node, mode: z.enum(nodeModes) })).optional(),
     arming: z.enum(armingModes).optional(),
     removing: references.services.optional(),
   });
@@ -39,9 +41,10 @@ export function readInitial(
     { path: ["initial", "running"], nameField: "service", countMax },
     faults,
   );
-  const { maintenance, arming, removing } = read;
+  const { maintenance, modes, arming, removing } = read;
   return {
     ...(maintenance === undefined ? {} : { maintenance }),
+    ...(modes === undefined ? {} : { modes }),
     ...(arming === undefined ? {} : { arming }),
     ...(removing === undefined ? {} : { removing }),
     statuses: read.statuses,

@@ -148,14 +148,18 @@ export function putGroup(
   };
 }
 
-/** What a change that takes a node out of the cluster writes besides: it is in no group any more. */
+/** What a change that takes a node out of the cluster writes besides: it is in no group, and its agent has said nothing. */
 export function leftBehind(tables: ViewTables, node: NodeId, nowMs: number): TransactionPart {
   const row = tables.haMembers.get(node);
   const key = `${keys.haMembers}${node}`;
   const group = row === undefined ? noPart : writtenAnew(tables, row.value.group, nowMs);
   return {
     compare: [unchanged(key, row), ...group.compare],
-    operations: [...(row === undefined ? [] : [deletion(key)]), ...group.operations],
+    operations: [
+      deletion(`${keys.agentUpgradeReports}${node}`),
+      ...(row === undefined ? [] : [deletion(key)]),
+      ...group.operations,
+    ],
   };
 }
 

@@ -8,9 +8,9 @@ import { createRolloutsCheck } from "./s9-rollouts.ts";
 
 /** In the order in which they have to be asked: the facts change between what is asked before and after a commit. */
 export function createFleetChecks(context: CheckContext): readonly Check[] {
-  const { view, ledger } = context;
+  const { view } = context;
   if (!hasFleet(view.plan)) return [];
-  const facts = new FleetFacts(ledger);
+  const facts = new FleetFacts(context);
   const keeper: Check = {
     afterCommit: ({ changes }) => facts.apply(changes, view.nowMs),
   };

@@ -27,6 +27,7 @@ import {
   readSlot,
 } from "../../../store/fleet-records.ts";
 import { readService } from "../../../store/records.ts";
+import type { CheckContext } from "../../check.ts";
 import type { Ledger } from "../../ledger.ts";
 
 interface Since<T> {
@@ -41,7 +42,7 @@ export interface Configured {
   readonly sinceMs: number;
   /** Of the lease that its node held when it was written; undefined: none. */
   readonly epoch: number | undefined;
-  /** It was healthy when it was written, or a fault alone had taken its health, and may have given it back. */
+  /** It was healthy when it was written, or a fault alone had taken its health and it ran again in truth. */
   readonly served: boolean;
 }
 
@@ -54,6 +55,7 @@ interface LostHealth {
 /** The store's facts as of the last commit. */
 export class FleetFacts {
   readonly #ledger: Ledger;
+  readonly #view: Pick<CheckContext["view"], "copies">;
   /** What becomes of upgrades while a member is offline. */
   readonly groups = new Map<string, Since<HaGroupRecord["whenMembersOffline"]>>();
   /** The group that a node is in. */
@@ -82,8 +84,9 @@ export class FleetFacts {
   readonly firstHealthyAtMs = new Map<ServiceId, number>();
   readonly lostHealth = new Map<ServiceId, LostHealth>();
 
-  constructor(ledger: Ledger) {
+  constructor({ ledger, view }: Pick<CheckContext, "ledger" | "view">) {
     this.#ledger = ledger;
+    this.#view = view;
   }
 
   /** Takes in all changes of one commit; the ledger shows them already. */
@@ -192,7 +195,8 @@ export class FleetFacts {
     const record = readService(entry);
     const epoch = this.#ledger.leases.get(node)?.epoch;
     const served =
-      this.healthySinceMs.has(service) || this.lostHealth.get(service)?.by === "outside";
+      this.healthySinceMs.has(service) ||
+      (this.lostHealth.get(service)?.by === "outside" && this.#runs(service));
     const { modRevision: revision } = entry;
     this.services.set(service, { record, revision, sinceMs: nowMs, epoch, served });
     this.firstHealthyAtMs.delete(service);
@@ -200,6 +204,12 @@ export class FleetFacts {
     if (!this.healthySinceMs.has(service)) {
       this.lostHealth.set(service, { atMs: nowMs, by: "fleet" });
     }
+  }
+
+  #runs(service: ServiceId): boolean {
+    return [...this.#view.copies.values()].some(
+      (copy) => copy.service === service && copy.state === "running",
+    );
   }
 
   #delete(key: string, nowMs: number): void {

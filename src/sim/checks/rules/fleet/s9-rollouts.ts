@@ -23,12 +23,19 @@ export function createRolloutsCheck(context: CheckContext, facts: FleetFacts): C
   function checkDeployment({ deployment, removing, inputsKey }: DeploymentRecord): void {
     const { name } = deployment;
     const own = [...facts.instances.values()].filter((one) => one.deployment === name);
+    if (own.some(({ node, upgrade }) => isOffline(node) && (removing || upgrade !== undefined))) {
+      return; // nothing is done there until the node is enabled
+    }
     if (removing) {
       accuse("S9", `deployment ${name} is to be removed and is still there`);
       return;
     }
     const rollout = latestOf(facts, name);
-    const waits = own.some(({ node }) => waitsForOffline(node));
+    // It does not end before anybody was there to begin with.
+    const isNobodyThere = rollout !== undefined && rollout.done + rollout.failed === 0;
+    const waits = own.some(
+      ({ node }) => waitsForOffline(node) || (isNobodyThere && isOffline(node)),
+    );
     if (rollout !== undefined && isGoingOn(rollout) && !waits) {
       accuse("S9", `rollout ${rollout.number} of ${name} is ${rollout.state} and does not end`);
     }
@@ -36,7 +43,8 @@ export function createRolloutsCheck(context: CheckContext, facts: FleetFacts): C
       const instance = own.find((one) => one.node === node);
       const versions = fitting(node, name);
       if (instance === undefined) {
-        const isThere = versions.length > 0 && ledger.leases.has(node);
+        const isOpen = ledger.nodes.get(node)?.mode === "enabled";
+        const isThere = isOpen && versions.length > 0 && ledger.leases.has(node);
         const isWithheld = versions.every((version) => withholds(rollout, version));
         if (isThere && !isWithheld) accuse("S9", `${name} has no instance on ${node}, which fits`);
       } else if (ledger.leases.has(node)) {
@@ -76,6 +84,8 @@ export function createRolloutsCheck(context: CheckContext, facts: FleetFacts): C
     // While a rollout is paused nothing new begins, be it to mend what is not healthy.
     if (
       isRestless(instance) ||
+      isOffline(instance.node) ||
+      isKeptOut(instance) ||
       waitsForOffline(instance.node) ||
       wanted.rollout?.state === "paused"
     )
@@ -104,11 +114,24 @@ export function createRolloutsCheck(context: CheckContext, facts: FleetFacts): C
     }
   }
 
-  /** Its group is set to wait for members that are offline, and one is, or has never been there. */
+  /** A person has put it offline: nothing is done there. */
+  function isOffline(node: NodeId): boolean {
+    return ledger.nodes.get(node)?.mode === "offline";
+  }
+
+  /** It was about to come to a node that takes nothing new since. */
+  function isKeptOut({ node, service }: InstanceRecord): boolean {
+    const isClosed = ledger.nodes.get(node)?.mode !== "enabled";
+    return isClosed && ledger.statuses.get(service)?.node === undefined;
+  }
+
+  /** A member of its group is put offline, or the group is set to wait for those that are offline, and one is. */
   function waitsForOffline(node: NodeId): boolean {
     const name = facts.members.get(node)?.value ?? "";
+    const members = facts.membersOf(name, view.nowMs);
+    if (members.some(isOffline)) return true;
     if (facts.groups.get(name)?.value !== "wait") return false;
-    return facts.membersOf(name, view.nowMs).some((member) => !ledger.leases.has(member));
+    return members.some((member) => !ledger.leases.has(member));
   }
 
   /** A version that turns unhealthy again and again never comes to rest. */
@@ -125,10 +148,12 @@ export function createRolloutsCheck(context: CheckContext, facts: FleetFacts): C
 
   function checkRest(): void {
     for (const [group, { node }] of facts.slots) {
+      if (isOffline(node)) continue;
       accuse("S9", `${node} holds the slot of ${group} although everything is at rest`);
     }
     for (const [node, { order, state }] of facts.agentUpgrades) {
-      if (order === "install") accuse("S9", `the agent of ${node} is ${state} and does not end`);
+      if (order === "install" && !isOffline(node))
+        accuse("S9", `the agent of ${node} is ${state} and does not end`);
     }
     for (const { service, deployment } of facts.instances.values()) {
       if (!facts.deployments.has(deployment)) accuse("S9", `${service} outlives its deployment`);

@@ -1,0 +1,75 @@
+/** The only server of its store brings it to its own schema by itself, when it starts. */
+import type { MigrationPlan } from "../../core/migrations/plan.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Log } from "../../ports/log.ts";
+import type { Store } from "../../ports/store.ts";
+import { migrateStore } from "../../runtime/migrate/migrate-store.ts";
+import { readMigration, type SchemaProgram } from "../../runtime/migrate/stored-schema.ts";
+import { takeMigrationBack } from "../../runtime/migrate/take-back.ts";
+import { flawOfRecord } from "../../wire/control-plane/record-schemas.ts";
+
+/** Keeps what a store of this schema holds; the answer is the file. The error is one line for the operator. */
+export type SaveBefore = (store: Store, schema: number) => Promise<Result<string, string>>;
+
+export interface MigrateAloneOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Undefined: nothing can keep it, so that nothing is migrated. */
+  readonly saveBefore?: SaveBefore | undefined;
+  readonly program: SchemaProgram;
+  /** Default: what this program can read. */
+  readonly check?: typeof flawOfRecord | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** An upgrade is under way, which may be taken back. */
+  readonly keepsBefore?: boolean | undefined;
+}
+
+/** Saves what there is beside the store, then migrates. The error is one line for the operator. */
+export async function migrateAlone(
+  options: MigrateAloneOptions,
+  plan: MigrationPlan,
+): Promise<Result<void, string>> {
+  const { store, clock, log, saveBefore, program, check = flawOfRecord } = options;
+  const { from, to } = plan;
+  const begun = await readMigration(store);
+  if (!begun.ok) return err(begun.error.message);
+  // Once it has begun, what is there is no backup any more; the one of before is kept.
+  if (begun.value === undefined) {
+    const saved = (await saveBefore?.(store, from)) ?? err("no place for one is known");
+    if (!saved.ok) return err(`the store is not migrated without a backup: ${saved.error}`);
+    log.write("info", `what the store holds is kept in ${saved.value}`);
+  }
+  log.write("info", `brings the store from schema ${from} to ${to}`);
+  const done = await migrateStore(store, plan, {
+    clock,
+    version: program.version,
+    check,
+    keepsBefore: options.keepsBefore,
+    signal: options.signal ?? new AbortController().signal,
+  });
+  if (!done.ok) return err(`cannot bring the store from schema ${from} to ${to}: ${done.error}`);
+  const { doneCount, changedCount } = done.value;
+  log.write("info", `the store has schema ${to}`, { doneCount, changedCount });
+  return ok(undefined);
+}
+
+/** The upgrade that brought the store to a newer schema is taken back. The error is one line for the operator. */
+export async function takeBackAlone({
+  store,
+  clock,
+  log,
+  program,
+  check = flawOfRecord,
+  signal = new AbortController().signal,
+}: MigrateAloneOptions): Promise<Result<void, string>> {
+  const to = program.migrations.schema;
+  log.write("info", `takes the store back to schema ${to}`);
+  const { version } = program;
+  const done = await takeMigrationBack(store, { clock, version, to, check, signal });
+  if (!done.ok) return err(`cannot take the store back to schema ${to}: ${done.error}`);
+  const { restoredCount, removedCount } = done.value;
+  log.write("info", `the store has schema ${to} again`, { restoredCount, removedCount });
+  return ok(undefined);
+}

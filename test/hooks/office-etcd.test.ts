@@ -1,0 +1,125 @@
+/** Hooks of three real servers on etcd: who fails gives the office to another, and who crashed cleans up at its start. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { answerOf, startControlPlane, type TestServer, until } from "../support/control-plane.ts";
+import { missingForEtcd } from "../support/etcd-cluster.ts";
+import { type HookRun, wordsOf, writeHookProgram } from "./support/hook-program.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "holdfast-hooks-"));
+
+test("hooks on etcd", { skip: missingForEtcd(), timeout: 240_000 }, async (t) => {
+  const program = writeHookProgram(folder);
+  const env = { HOLDFAST_LEADER_HOOK: program.path, HOLDFAST_FOLLOWER_HOOK: program.path };
+  const plane = await startControlPlane({ env });
+  t.after(async () => {
+    await plane.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const managerId = async (): Promise<string | undefined> => {
+    return answerOf(await plane.client().cluster()).manager;
+  };
+  const manager = async (): Promise<TestServer> => {
+    let found: TestServer | undefined;
+    await until("a manager", async () => {
+      const id = await managerId();
+      found = plane.servers.find((server) => server.id === id);
+      return found !== undefined;
+    });
+    assert.ok(found !== undefined);
+    return found;
+  };
+  const runsOf = (server: TestServer): readonly HookRun[] => {
+    return program.runs().filter((run) => run.server === server.id);
+  };
+
+  await t.test("each server says once what it has become", async () => {
+    const first = await manager();
+    assert.deepEqual(wordsOf(runsOf(first)), [
+      ...["follower start begin", "follower start end"],
+      ...["leader elected begin", "leader elected end"],
+    ]);
+    for (const other of plane.servers.filter((server) => server !== first)) {
+      assert.deepEqual(wordsOf(runsOf(other)), ["follower start begin", "follower start end"]);
+    }
+  });
+
+  await t.test(
+    "a manager that crashed tells that it follows when it is started again",
+    async () => {
+      const crashed = await manager();
+      await crashed.kill();
+      await until("another one to lead", () => {
+        const last = program.runs().at(-1);
+        return last?.role === "leader" && last.moment === "end" && last.server !== crashed.id;
+      });
+      crashed.start();
+      await plane.allServe();
+      assert.deepEqual(wordsOf(runsOf(crashed)).slice(-2), [
+        ...["follower start begin", "follower start end"],
+      ]);
+    },
+  );
+
+  await t.test("a server whose leader hook fails gives the office to another one", async () => {
+    const before = await manager();
+    const [failing, good] = plane.servers.filter((server) => server !== before);
+    assert.ok(failing !== undefined && good !== undefined);
+    program.does(
+      `if [ "$1" = leader ] && [ "$HOLDFAST_SERVER_ID" != ${good.id} ]; then exit 7; fi`,
+    );
+    const count = program.runs().length;
+    await before.end();
+    const later = (): readonly HookRun[] => program.runs().slice(count);
+    await until("the good one to lead", () => {
+      return later().some(({ server, role, moment }) => {
+        return server === good.id && role === "leader" && moment === "end";
+      });
+    });
+    assert.deepEqual(wordsOf(runsOf(before)).slice(-2), [
+      "follower stop begin",
+      "follower stop end",
+    ]);
+    // Who failed, if it was elected first, has led once, and has undone it.
+    const failed = later().filter(({ server }) => server === failing.id);
+    assert.ok(
+      [[], ["leader elected begin", "follower lost begin", "follower lost end"]].some((words) => {
+        return words.join() === wordsOf(failed).join();
+      }),
+      wordsOf(failed).join(),
+    );
+    assert.equal(await managerId(), good.id);
+    before.start();
+    await plane.allServe();
+    // Now only servers with failing hooks are left to lead, and one of them stays.
+    const from = program.runs().length;
+    await good.end();
+    await until("both to have failed", () => {
+      const begun = program
+        .runs()
+        .slice(from)
+        .filter(({ role }) => role === "leader");
+      return new Set(begun.map(({ server }) => server)).size === 2;
+    });
+    const leads = (): number =>
+      program
+        .runs()
+        .slice(from)
+        .filter(({ role }) => role === "leader").length;
+    await until("one of them to stay", () => {
+      return [before, failing].some(({ log }) => log.includes("no other server takes the office"));
+    });
+    assert.ok(leads() <= 4, `${leads()} runs: it does not fly back and forth`);
+    const lines = await plane.list(failing);
+    assert.ok(
+      lines.some(({ office }) => office?.includes("the leader hook ended with exit code 7")),
+    );
+    await until("the event", async () => {
+      const events = answerOf(await plane.client(failing).events({}));
+      return JSON.stringify(events).includes("the leader hook ended with exit code 7");
+    });
+  });
+});
