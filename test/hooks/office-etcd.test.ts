@@ -37,13 +37,22 @@ test("hooks on etcd", { skip: missingForEtcd(), timeout: 240_000 }, async (t) =>
   };
 
   await t.test("each server says once what it has become", async () => {
-    const first = await manager();
-    assert.deepEqual(wordsOf(runsOf(first)), [
-      ...["follower start begin", "follower start end"],
-      ...["leader elected begin", "leader elected end"],
-    ]);
-    for (const other of plane.servers.filter((server) => server !== first)) {
-      assert.deepEqual(wordsOf(runsOf(other)), ["follower start begin", "follower start end"]);
+    const started = ["follower start begin", "follower start end"];
+    const elected = ["leader elected begin", "leader elected end"];
+    const lost = ["follower lost begin", "follower lost end"];
+    // A busy machine may have made the office pass on once before all were there.
+    await until("all hooks to have told what is", async () => {
+      const first = await managerId();
+      return plane.servers.every((server) => {
+        const last = wordsOf(runsOf(server)).at(-1);
+        return server.id === first ? last === elected[1] : [started[1], lost[1]].includes(last);
+      });
+    });
+    for (const server of plane.servers) {
+      const words = wordsOf(runsOf(server));
+      const turns = Math.floor((words.length - started.length) / elected.length);
+      const inTurn = Array.from({ length: turns }, (_, turn) => (turn % 2 === 0 ? elected : lost));
+      assert.deepEqual(words, [...started, ...inTurn.flat()], `server ${server.id}`);
     }
   });
 
@@ -58,9 +67,11 @@ test("hooks on etcd", { skip: missingForEtcd(), timeout: 240_000 }, async (t) =>
       });
       crashed.start();
       await plane.allServe();
-      assert.deepEqual(wordsOf(runsOf(crashed)).slice(-2), [
-        ...["follower start begin", "follower start end"],
-      ]);
+      await until("it to have told so", () => {
+        return (
+          wordsOf(runsOf(crashed)).slice(-2).join() === "follower start begin,follower start end"
+        );
+      });
     },
   );
 
@@ -97,13 +108,6 @@ test("hooks on etcd", { skip: missingForEtcd(), timeout: 240_000 }, async (t) =>
     // Now only servers with failing hooks are left to lead, and one of them stays.
     const from = program.runs().length;
     await good.end();
-    await until("both to have failed", () => {
-      const begun = program
-        .runs()
-        .slice(from)
-        .filter(({ role }) => role === "leader");
-      return new Set(begun.map(({ server }) => server)).size === 2;
-    });
     const leads = (): number =>
       program
         .runs()

@@ -75,6 +75,7 @@ export class TestProcess {
   readonly #env: Readonly<Record<string, string>>;
   readonly #mark = `HOLDFAST_TEST_PROCESS=${randomUUID()}`;
   #process: ChildProcess | undefined;
+  #loggedBefore = 0;
 
   constructor(
     dataDirectory: string,
@@ -101,8 +102,14 @@ export class TestProcess {
     }
   }
 
+  /** What it has written since it was started last: what it supervises may have the last word, after its own. */
+  get logOfThisLife(): string {
+    return this.log.slice(this.#loggedBefore);
+  }
+
   /** Starts the process, and does not wait for it. */
   start(): void {
+    this.#loggedBefore = this.log.length;
     const [name = "", value = ""] = this.#mark.split("=");
     const program = /\.[jt]s$/.test(this.#words[0] ?? "") ? [] : [mainPath];
     this.#process = startProcess({

@@ -5,8 +5,11 @@
  */
 import type { Clock } from "../../ports/clock.ts";
 
-/** A vacant office is taken by another server well within this time, if there is one that can. */
-const othersFirstMs = 1_500;
+/**
+ * A vacant office is taken by another server well within this time, if there is one that can: also where its first read
+ * waits for the store's own election, which takes about two seconds when a server has just been lost, and fails.
+ */
+const othersFirstMs = 3_000;
 const firstMs = 5_000;
 const standBackMsMax = 60_000;
 
