@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock as clock } from "../../src/adapters/clock/system-clock.ts";
-import type { Store } from "../../src/ports/store.ts";
+import type { JsonValue, Store } from "../../src/ports/store.ts";
 import { forgetBeforeImages } from "../../src/runtime/migrate/before-images.ts";
 import { migrateStore } from "../../src/runtime/migrate/migrate-store.ts";
 import { readStoredSchema } from "../../src/runtime/migrate/stored-schema.ts";
@@ -157,6 +157,30 @@ export function describeTakeBack(open: (t: TestEnd) => Promise<Store>): void {
     assert.deepEqual(await contentOf(store), before);
     const schema = await readStoredSchema(store);
     assert.ok(schema.ok && schema.value.record?.schema === 1);
+  });
+
+  test("what was written since a rolling migration stays when it is taken back (S1, S4)", async (t) => {
+    const store = await open(t);
+    await fill(store, entries);
+    const plan = { ...examplePlan, rolling: true };
+    must(await migrateStore(store, plan, forwards));
+    const since = [
+      { key: "plain/00003", value: { version: 3, was: "changed since" } },
+      { key: "plain/added", value: { version: 3, was: "nothing" } },
+      { key: "pair/00002/left", value: { version: 3, was: "one of two" } },
+      { key: "gone/00001", value: { version: 3, was: "added again" } },
+    ];
+    await fill(store, since);
+    await remove(store, ["zz-early/00004"]);
+    const migrated = await contentOf(store);
+    const { restoredCount } = must(await takeMigrationBack(store, { ...back, rolling: true }));
+    const stay = ["plain/00003", "plain/added", "pair/00002/left", "pair/00002/right"];
+    const gone = ["early/00004", "pair/00002"];
+    const wanted = [...before].filter(([key]) => !gone.includes(key));
+    const kept = [...stay, "gone/00001"].map((key) => [key, migrated.get(key)] as const);
+    const now = await contentOf(store);
+    assert.deepEqual(now, inOrder(new Map([...wanted, ...kept] as [string, JsonValue][])));
+    assert.equal(restoredCount, entries.filter(({ key }) => !key.startsWith("same/")).length - 4);
   });
 
   test("forgetBeforeImages() ends the way back before it removes anything", async (t) => {

@@ -73,20 +73,28 @@ async function workOn(
   const { schema, migratingTo } = read.value.stored;
   if (schema === to && migratingTo === undefined) return { kind: "done", value: "over" };
   if (migratingTo !== to) return await begin(store, options, read.value);
-  const restored = await restoreSome(store, counts);
+  const restored = await restoreSome(store, counts, "restored");
   if (restored !== undefined) return restored;
   return await finish(store, options, { reading: read.value, counts });
 }
 
+/** What becomes of an entry that was changed after the migration had changed it. */
+type ChangedSince = "restored" | "kept";
+
 /** Undefined: there is nothing left to restore. */
-async function restoreSome(store: Store, counts: Counts): Promise<Part<"more"> | undefined> {
+async function restoreSome(
+  store: Store,
+  counts: Counts,
+  changedSince: ChangedSince,
+): Promise<Part<"more"> | undefined> {
   const images = await firstBeforeImages(store);
   if (!images.ok) return again(images.error);
   if (images.value.length === 0) return undefined;
   const some = fitting(images.value);
-  const restored = await restore(store, some);
-  if (restored.kind === "done") counts.restoredCount += some.length;
-  return restored;
+  const restored = await restore(store, some, changedSince);
+  if (restored.kind !== "done") return restored;
+  counts.restoredCount += restored.value;
+  return { kind: "done", value: "more" };
 }
 
 /** As many of the first ones as go into one transaction. */
@@ -99,7 +107,10 @@ function fitting(images: readonly BeforeImage[]): readonly BeforeImage[] {
   return end < 0 ? images : images.slice(0, Math.max(1, end));
 }
 
-/** Servers of both versions write meanwhile, and nobody is locked out. */
+/**
+ * Servers of both versions write meanwhile, and nobody is locked out. What they have written since stays: both understand
+ * it, it was acknowledged, and an older word about a status or an epoch could have something run twice (S1, S4).
+ */
 async function workRolling(
   store: Store,
   { to, version, clock }: TakeBackOptions,
@@ -118,7 +129,7 @@ async function workRolling(
     const halfway: SchemaRecord = { ...base, schema: reading.stored.schema, before: before.value };
     return partOf(await store.txn(schemaWrite(reading, halfway, [keys.migration])), "more");
   }
-  const restored = await restoreSome(store, counts);
+  const restored = await restoreSome(store, counts, "kept");
   if (restored !== undefined) return restored;
   return partOf(await store.txn(schemaWrite(reading, { ...base, schema: to })), "over");
 }
@@ -183,16 +194,20 @@ async function beforeOf(
 }
 
 /** The images go with what they bring back: those that are left are still to be done. */
-async function restore(store: Store, images: readonly BeforeImage[]): Promise<Part<"more">> {
+async function restore(
+  store: Store,
+  images: readonly BeforeImage[],
+  changedSince: ChangedSince,
+): Promise<Part<number>> {
   const untouched = await restoreUntouched(store, images);
-  return untouched ?? (await restoreAll(store, images));
+  return untouched ?? (await restoreEach(store, images, changedSince));
 }
 
 /** Where nothing has changed since, which the store itself compares; undefined: something has, or hangs on a lease. */
 async function restoreUntouched(
   store: Store,
   images: readonly BeforeImage[],
-): Promise<Part<"more"> | undefined> {
+): Promise<Part<number> | undefined> {
   if (images.some(({ record }) => record.leased === true)) return undefined;
   const compare = new Map<string, Compare>();
   const operations = new Map<string, Operation>();
@@ -201,23 +216,32 @@ async function restoreUntouched(
       compare.set(name, { kind: "modified-at", key: name, revision });
       if (name !== key) operations.set(name, { kind: "delete", key: name });
     }
+    if (!record.becomes.includes(key)) compare.set(key, { kind: "absent", key });
     operations.set(key, { kind: "put", key, value: record.value });
   }
   const txn = { compare: [...compare.values()], then: [...operations.values()] };
   const written = await store.txn(txn);
   if (!written.ok) return again(written.error);
-  return written.value.succeeded ? { kind: "done", value: "more" } : undefined;
+  return written.value.succeeded ? { kind: "done", value: images.length } : undefined;
 }
 
-/** What has changed since becomes what it was before, too. */
-async function restoreAll(store: Store, images: readonly BeforeImage[]): Promise<Part<"more">> {
+/** Looks at each entry as it is now; the answer is how many became what they were. */
+async function restoreEach(
+  store: Store,
+  images: readonly BeforeImage[],
+  changedSince: ChangedSince,
+): Promise<Part<number>> {
   const compare: Compare[] = [];
   const operations: Operation[] = [];
+  let count = 0;
   for (const image of images) {
     const { key, record, imageKey, revision } = image;
     const read = await entriesOf(store, [...new Set([key, ...record.becomes])]);
     if (!read.ok) return again(read.error);
     compare.push({ kind: "modified-at", key: imageKey, revision });
+    operations.push({ kind: "delete", key: imageKey });
+    if (changedSince === "kept" && wasChanged(image, read.value)) continue;
+    count += 1;
     let leaseId: string | undefined;
     for (const [name, entry] of read.value) {
       if (entry === undefined) continue;
@@ -227,9 +251,17 @@ async function restoreAll(store: Store, images: readonly BeforeImage[]): Promise
     }
     const isOver = record.leased === true && leaseId === undefined;
     if (!isOver) operations.push({ kind: "put", key, value: record.value, leaseId });
-    operations.push({ kind: "delete", key: imageKey });
   }
-  return partOf(await store.txn({ compare, then: operations }), "more");
+  return partOf(await store.txn({ compare, then: operations }), count);
+}
+
+/** Whether anything but the migration has touched what it made of the entry, or made the entry anew. */
+function wasChanged(
+  { key, record, revision }: BeforeImage,
+  now: ReadonlyMap<string, StoredEntry | undefined>,
+): boolean {
+  const isBack = !record.becomes.includes(key) && now.get(key) !== undefined;
+  return isBack || record.becomes.some((name) => now.get(name)?.modRevision !== revision);
 }
 
 async function entriesOf(

@@ -1,11 +1,13 @@
 /**
- * Packages of a Holdfast that wants another schema of the store: this checkout with one more migration, which moves services
- * to other keys, makes two entries of each, and gives groups another shape. The program of the checkout would find no
- * services in such a store, and could read none of its groups.
+ * Packages of a Holdfast that wants another schema of the store: this checkout with one more migration. `stop-all` moves
+ * services to other keys, makes two entries of each, and gives groups another shape: the program of the checkout would
+ * find no services in such a store, and could read none of its groups. `rolling` adds a field to services and statuses,
+ * which the program of the checkout reads over.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { UpgradeStrategy } from "../../../src/core/upgrade/model.ts";
 import { openWorkshop, type PackageWorkshop } from "../../agent-upgrade/support/packages.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -15,6 +17,25 @@ const copied = ["src", "bin", "package.json", "tsconfig.json"];
 export const schemaAfter = 2;
 /** Where it keeps services. */
 export const workloadKeys = { services: "workloads/", origins: "workload-origins/" } as const;
+
+/** The field that `rolling` adds. */
+export const addedField = "noted";
+
+const rollingMigration = `/** Services and their statuses get a field more. */
+import type { Migration, RawEntry } from "./migration.ts";
+
+export const added: Migration = {
+  from: 1,
+  to: ${schemaAfter},
+  name: "notes of services",
+  rolling: true,
+  migrate({ key, value }: RawEntry): readonly RawEntry[] {
+    const isOne = key.startsWith("services/") || key.startsWith("statuses/");
+    if (!isOne || typeof value !== "object" || value === null) return [{ key, value }];
+    return [{ key, value: { ...value, ${addedField}: "by schema ${schemaAfter}" } }];
+  },
+};
+`;
 
 const migration = `/** Services become workloads, each with a note of where it was, and groups take another shape. */
 import type { Migration, RawEntry, RawJson } from "./migration.ts";
@@ -51,18 +72,17 @@ interface Patch {
   readonly replace: string;
 }
 
+/** Names the migration of a file beside it. */
+function namedInProgram(name: string): readonly Patch[] {
+  const file = "src/core/migrations/program.ts";
+  const type = 'import type { Migrations } from "./migration.ts";';
+  return [
+    { file, find: "createMigrations([]);", replace: `createMigrations([${name}]);` },
+    { file, find: type, replace: `${type}\nimport { ${name} } from "./${name}.ts";` },
+  ];
+}
+
 const patches: readonly Patch[] = [
-  {
-    file: "src/core/migrations/program.ts",
-    find: "createMigrations([]);",
-    replace: "createMigrations([workloads]);",
-  },
-  {
-    file: "src/core/migrations/program.ts",
-    find: 'import type { Migrations } from "./migration.ts";',
-    replace:
-      'import type { Migrations } from "./migration.ts";\nimport { workloads } from "./workloads.ts";',
-  },
   {
     file: "src/wire/records.ts",
     find: '  services: "services/",',
@@ -93,15 +113,40 @@ export const workloadOriginRecordSchema = z.object({ ...version, was: z.string()
   },
 ];
 
+interface SchemaChange {
+  /** Of the migration's file, and of what it exports. */
+  readonly name: string;
+  readonly migration: string;
+  readonly patches: readonly Patch[];
+}
+
+const changes: Readonly<Record<UpgradeStrategy, SchemaChange>> = {
+  "stop-all": { name: "workloads", migration, patches },
+  rolling: {
+    ...{ name: "added", migration: rollingMigration },
+    patches: [
+      {
+        file: "src/wire/records.ts",
+        find: "  removing: z.boolean(),\n  addedAtMs: z.number(),",
+        replace: `  removing: z.boolean(),\n  ${addedField}: z.string().optional(),\n  addedAtMs: z.number(),`,
+      },
+    ],
+  },
+};
+
 /** Builds it, into a folder of its own. */
-export async function openSchemaWorkshop(): Promise<PackageWorkshop> {
+export async function openSchemaWorkshop(
+  strategy: UpgradeStrategy = "stop-all",
+): Promise<PackageWorkshop> {
+  const change = changes[strategy];
   const copy = mkdtempSync(join(tmpdir(), "hf-other-schema-"));
   const removeCopy = (): void => rmSync(copy, { recursive: true, force: true });
   try {
     for (const name of copied) cpSync(join(root, name), join(copy, name), { recursive: true });
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    writeFileSync(join(copy, "src/core/migrations/workloads.ts"), migration);
-    for (const patch of patches) apply(copy, patch);
+    writeFileSync(join(copy, `src/core/migrations/${change.name}.ts`), change.migration);
+    const made = [...namedInProgram(change.name), ...change.patches];
+    for (const patch of made) apply(copy, patch);
     return await openWorkshop(copy);
   } finally {
     removeCopy();
