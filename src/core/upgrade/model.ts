@@ -60,6 +60,15 @@ export interface UpgradePackage {
   readonly sha256?: string | undefined;
 }
 
+/** An order, for the audit. */
+export interface TakenOrder {
+  readonly order: string;
+  readonly who: string;
+  /** Address of the caller. */
+  readonly from: string;
+  readonly atMs: number;
+}
+
 /** The whole object. */
 export interface ControlPlaneUpgrade {
   readonly id: string;
@@ -81,6 +90,8 @@ export interface ControlPlaneUpgrade {
   readonly backup?:
     | { readonly server: string; readonly file: string; readonly sha256: string }
     | undefined;
+  /** Orders to servers that only waited for the store's schema: the audit gets them once a server serves. */
+  readonly unaudited?: readonly TakenOrder[] | undefined;
   readonly startedAtMs: number;
   readonly endedAtMs?: number | undefined;
 }

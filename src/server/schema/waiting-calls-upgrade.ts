@@ -1,5 +1,6 @@
 /** The upgrade of the control plane as a server that waits reads and changes it: its record has one shape in all schemas. */
 import { ok, type Result } from "../../core/result.ts";
+import type { TakenOrder } from "../../core/upgrade/model.ts";
 import type { UpgradeOrderWord } from "../../core/upgrade/orders.ts";
 import {
   type UpgradeRecord,
@@ -25,15 +26,14 @@ export async function tellUpgrade(
 /** Gives the order, unless it cannot be asked for now; tried again when others have changed the upgrade meanwhile. */
 export async function orderUpgrade(
   store: WaitingStore,
-  order: UpgradeOrderWord,
-  by: string,
+  { order, who, from, atMs }: TakenOrder & { readonly order: UpgradeOrderWord },
 ): Promise<Result<UpgradeResource | null, Problem>> {
   for (let attempt = 0; attempt < changeAttemptsMax; attempt += 1) {
     const row = await rowOf(store);
     if (!row.ok) return row;
-    const plan = planUpgradeOrder({ systemUpgrade: row.value }, order, by);
+    const plan = planUpgradeOrder({ systemUpgrade: row.value }, order, who, { from, atMs });
     if (!plan.ok) return plan;
-    // What goes with it elsewhere, e.g. the audit, may be of another schema.
+    // What goes with it elsewhere may be of another schema.
     const { compare, operations: then } = plan.value;
     const written = fromStore(await store.txn({ compare, then }));
     if (!written.ok) return written;

@@ -103,8 +103,7 @@ const calls: readonly Call[] = [
       const body = await readJsonBody(request, upgradeOrderRequestSchema, clock);
       if (!body.ok) return body;
       const { order } = body.value;
-      const ordered = await orderUpgrade(store, order, who);
-      // The audit is a part of the store that is being migrated: only the log can have it.
+      const ordered = await orderUpgrade(store, { order, who, from, atMs: clock.wallMs() });
       if (ordered.ok) log.write("info", `upgrade.${order} cluster`, { who, from });
       return asAnswer(ordered);
     },

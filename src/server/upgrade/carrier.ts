@@ -17,6 +17,7 @@ import type { ServerContext } from "../context.ts";
 import type { ViewChange } from "../view/cluster-view.ts";
 import { freshTables } from "../view/fresh.ts";
 import { gatherFacts } from "./facts.ts";
+import { lateAudit } from "./late-audit.ts";
 import { operationsOf } from "./writes.ts";
 
 /** Does it, and says what came of it; never rejects for what the world does. */
@@ -96,6 +97,8 @@ class Carrier {
   /** How long until the next one; undefined: until something changes. */
   async #round(): Promise<number | undefined> {
     const { context } = this.#options;
+    const late = lateAudit(context.view.tables.systemUpgrade, context.view.auditKeys.at(-1));
+    if (late !== undefined) return await this.#audit(late);
     const upgrade = context.view.tables.systemUpgrade?.value;
     if (upgrade === undefined || !isOpen(upgrade)) return await this.#tidy();
     if (upgrade.state !== "running" && upgrade.state !== "aborting") {
@@ -116,6 +119,14 @@ class Carrier {
       return 0;
     }
     return lookAgainMs;
+  }
+
+  async #audit(late: DeskOrder): Promise<number> {
+    const { context, desk } = this.#options;
+    const written = await desk.write(late);
+    if (written.ok) return written.value === "changed" ? lookAgainMs : 0;
+    context.log.write("warn", `orders are not in the audit yet: ${written.error}`);
+    return failureMs;
   }
 
   /** An upgrade that is over is not taken back any more: what the store held before is not needed. */

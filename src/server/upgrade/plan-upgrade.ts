@@ -1,7 +1,7 @@
 /** The plans of what people say about an upgrade of the control plane. */
 import { firstSchema } from "../../core/migrations/create-migrations.ts";
 import { err, ok, type Result } from "../../core/result.ts";
-import { isOpen, type UpgradeStrategy } from "../../core/upgrade/model.ts";
+import { isOpen, type TakenOrder, type UpgradeStrategy } from "../../core/upgrade/model.ts";
 import { type UpgradeOrderWord, withOrder } from "../../core/upgrade/orders.ts";
 import { newUpgrade } from "../../core/upgrade/plan.ts";
 import { skewVerdict } from "../../core/upgrade/skew.ts";
@@ -13,6 +13,9 @@ import { keys } from "../../wire/records.ts";
 import { type ChangePlan, unchanged } from "../changes/change.ts";
 import { refuse } from "../http/problem-error.ts";
 import type { ViewTables } from "../view/view-tables.ts";
+
+/** All of them are written to the audit at once. */
+const unauditedMax = 100;
 
 /** Where an upgrade leads to, and how. */
 export interface UpgradeTarget {
@@ -127,21 +130,29 @@ export function planUpgrade(
   });
 }
 
-/** Pauses, resumes or takes back the one that is under way. */
+/**
+ * Pauses, resumes or takes back the one that is under way. `later`: the audit cannot be written with it, and gets it from
+ * the upgrade.
+ */
 export function planUpgradeOrder(
   tables: Pick<ViewTables, "systemUpgrade">,
   order: UpgradeOrderWord,
   by: string,
+  later?: Pick<TakenOrder, "from" | "atMs">,
 ): Result<ChangePlan, Problem> {
   const row = tables.systemUpgrade;
   if (row === undefined) return refuse("not-found", "there has never been an upgrade");
   const next = withOrder(row.value, order, by);
   if (!next.ok) return refuse("refused", next.error);
+  const { unaudited: waiting = [] } = next.value;
+  const unaudited = later === undefined ? waiting : [...waiting, { order, who: by, ...later }];
+  if (unaudited.length > unauditedMax) {
+    return refuse("too-many", "so many orders wait for the audit that no other can be given");
+  }
+  const value = jsonOf({ version: 1, ...next.value, unaudited });
   return ok({
     compare: [unchanged(keys.systemUpgrade, row)],
-    operations: [
-      { kind: "put", key: keys.systemUpgrade, value: jsonOf({ version: 1, ...next.value }) },
-    ],
+    operations: [{ kind: "put", key: keys.systemUpgrade, value }],
     action: `upgrade.${order}`,
     subject: "cluster",
     detail: `${row.value.from} to ${row.value.to.version}`,
@@ -154,6 +165,6 @@ export function planUpgradeOrder(
 export function upgradeResource(tables: Pick<ViewTables, "systemUpgrade">): UpgradeResource | null {
   const row = tables.systemUpgrade;
   if (row === undefined) return null;
-  const { version: _, ...upgrade } = row.value;
+  const { version: _, unaudited: __, ...upgrade } = row.value;
   return { ...upgrade, revision: row.revision };
 }

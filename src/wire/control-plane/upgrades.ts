@@ -22,6 +22,13 @@ const stepSchema = z.object({
   endedAtMs: z.number().optional(),
 });
 
+const takenOrderSchema = z.object({
+  order: z.string(),
+  who: z.string(),
+  from: z.string(),
+  atMs: z.number(),
+});
+
 /** `system-upgrade`: the one that is under way, or the last one. */
 export const upgradeRecordSchema = z.object({
   version: z.literal(1),
@@ -37,6 +44,7 @@ export const upgradeRecordSchema = z.object({
   steps: z.array(stepSchema),
   attempt: z.int().min(1),
   backup: z.object({ server: z.string(), file: z.string(), sha256: sha256Schema }).optional(),
+  unaudited: z.array(takenOrderSchema).optional(),
   startedAtMs: z.number(),
   endedAtMs: z.number().optional(),
 });
@@ -68,7 +76,7 @@ export type UpgradeOrderWord = z.output<typeof upgradeOrderRequestSchema>["order
 
 /** `GET /v1/upgrade`; null: there has never been one. */
 export const upgradeResourceSchema = upgradeRecordSchema
-  .omit({ version: true })
+  .omit({ version: true, unaudited: true })
   .extend({ revision: z.int() });
 export type UpgradeResource = z.output<typeof upgradeResourceSchema>;
 export const upgradeAnswerSchema = z.object({ upgrade: upgradeResourceSchema.nullable() });

@@ -1,6 +1,6 @@
 /** Two servers as real processes on etcd, of which one waits for the schema, and then both: what a person sees of them. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openEtcdStore } from "../../../src/stores/etcd/etcd-store.ts";
@@ -42,6 +42,7 @@ test("an upgrade is seen and ordered while one server waits, and while all do", 
   try {
     await oneWaits(plane, run);
     await allWait(plane, run);
+    await serveAgain(plane, run);
   } catch (error: unknown) {
     throw new Error(`${error instanceof Error ? error.stack : String(error)}\n${plane.logTails()}`);
   }
@@ -99,6 +100,20 @@ async function allWait(plane: TestControlPlane, run: Run): Promise<void> {
     plane.servers.some(({ log }) => /upgrade\.abort cluster/.test(log)),
     "who asked is in the log",
   );
+}
+
+/** What was ordered meanwhile is in the audit once there is one. */
+async function serveAgain(plane: TestControlPlane, run: Run): Promise<void> {
+  for (const server of plane.servers) {
+    rmSync(`${server.dataDirectory}.program`);
+    assert.equal(await server.end(), 0);
+    server.start();
+  }
+  await until("the orders to be in the audit", async () => {
+    const { out } = await run("audit list");
+    const ordered = out.split("\n").filter((line) => / upgrade\.(pause|abort) /.test(line));
+    return ordered.length === 2 && ordered.every((line) => line.includes("admin"));
+  });
 }
 
 /** By one of the next schema. */
