@@ -5,7 +5,7 @@ import { runChecks } from "./checks.ts";
 
 const root = join(import.meta.dirname, "..");
 
-runChecks(root, ({ name, durationMs, problems }) => {
+await runChecks(root, ({ name, durationMs, problems }) => {
   const isOk = problems.length === 0;
   const mark = isOk ? styleText("green", "✔") : styleText("red", "✖");
   process.stdout.write(`${mark} ${name} (${(durationMs / 1_000).toFixed(1)} s)\n`);

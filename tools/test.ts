@@ -7,6 +7,7 @@ import { globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { styleText } from "node:util";
+import { buildAll } from "./build.ts";
 import { type CheckOutcome, runChecks } from "./checks.ts";
 import { ensureDebianPackages } from "./debian-packages.ts";
 import type { TestLine } from "./test-child.ts";
@@ -46,8 +47,10 @@ async function main(): Promise<void> {
   try {
     for (const sentence of ensureDebianPackages()) say(sentence);
     if (!process.argv.includes("--no-checks")) {
-      runChecks(root, (outcome) => countCheck(tally, outcome));
+      await runChecks(root, (outcome) => countCheck(tally, outcome));
     }
+    // Tests start the built program: it has to be that of these sources.
+    await buildAll({ root });
     await runFiles(testFiles(patterns), tally);
   } catch (error: unknown) {
     say(`the test run itself failed: ${error instanceof Error ? error.stack : String(error)}`);

@@ -5,8 +5,8 @@ import { freePort } from "../../src/demo/ports.ts";
 import { demoServices } from "../../src/demo/services.ts";
 import { askWeb } from "../../src/demo/story.ts";
 import { type Scope, startTestCluster, type TestCluster } from "../e2e/harness/cluster.ts";
-import { mainPath } from "../e2e/harness/program.ts";
 import { waitFor } from "../e2e/harness/wait.ts";
+import { mainPath } from "../support/built-program.ts";
 
 export interface FailoverOptions {
   readonly scope: Scope;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { profiles } from "../../src/core/model/times.ts";
 import type { Scope } from "../e2e/harness/cluster.ts";
-import { root } from "../e2e/harness/program.ts";
+import { root } from "../support/built-program.ts";
 import { type CrowdResult, measureCrowd } from "./agents/measure.ts";
 import { measureApi } from "./api.ts";
 import { backupServiceCount, measureBackup } from "./backup.ts";

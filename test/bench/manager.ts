@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import * as z from "zod";
-import { root } from "../e2e/harness/program.ts";
+import { root } from "../support/built-program.ts";
 
 const run = promisify(execFile);
 const reportCountMax = 1_000;

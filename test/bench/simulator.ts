@@ -11,7 +11,7 @@ import { defaultPace, defaultService } from "../../src/sim/scenario/defaults.ts"
 import { createWorld } from "../../src/sim/world.ts";
 import { settingsSchema } from "../../src/wire/settings.ts";
 import { nodeId, serviceId } from "../core/manager-harness.ts";
-import { root } from "../e2e/harness/program.ts";
+import { root } from "../support/built-program.ts";
 
 const run = promisify(execFile);
 const holdfast = join(root, "bin/holdfast");

@@ -1,8 +1,7 @@
-/** Runs the program as a process of its own, from its source. */
+/** Runs the program as a process of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
+import { mainPath } from "../support/built-program.ts";
 
-const mainFile = join(import.meta.dirname, "..", "..", "src", "main.ts");
 /** Longer than anything that these tests wait for, on a busy machine. */
 const waitMsMax = 30_000;
 
@@ -24,7 +23,7 @@ export function start(
   words: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Program {
-  const child = spawn(process.execPath, [mainFile, ...words], {
+  const child = spawn(process.execPath, [mainPath, ...words], {
     env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 2 * waitMsMax,

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
+import { mainPath } from "../support/built-program.ts";
 import { eventually } from "./program.ts";
 
-const mainFile = join(import.meta.dirname, "..", "..", "src", "main.ts");
 const timeoutMs = 60_000;
 
 interface Played {
@@ -18,7 +18,7 @@ interface Played {
 }
 
 function play(input: string, ...flags: readonly string[]): Played {
-  const result = spawnSync(process.execPath, [mainFile, "sim", ...flags], {
+  const result = spawnSync(process.execPath, [mainPath, "sim", ...flags], {
     input,
     encoding: "utf8",
     timeout: timeoutMs,
@@ -72,7 +72,7 @@ test("sim saves what was played as a scenario that sim run plays in the same way
   assert.equal(played.code, 5, "a file that is there is not written over");
   assert.match(played.err, /it is there already/);
   assert.match(await readFile(file, "utf8"), /at: 10001ms/);
-  const again = spawnSync(process.execPath, [mainFile, "sim", "run", "--trace", file], {
+  const again = spawnSync(process.execPath, [mainPath, "sim", "run", "--trace", file], {
     encoding: "utf8",
     timeout: timeoutMs,
   });
@@ -118,7 +118,7 @@ function openTerminal(
   context: TestContext,
   environment: Readonly<Record<string, string>> = {},
 ): Terminal {
-  const program = `${process.execPath} ${mainFile} sim; echo "code=$?"; stty -a`;
+  const program = `${process.execPath} ${mainPath} sim; echo "code=$?"; stty -a`;
   const child = spawn("script", ["-qec", `stty rows 30 cols 110; ${program}`, "/dev/null"], {
     env: { ...process.env, TERM: "xterm-256color", SHELL: "/bin/sh", ...environment },
     timeout: timeoutMs,

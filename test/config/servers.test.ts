@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { programVersion } from "../../src/cli/commands/version.ts";
 import { createBench, type Ran } from "../cli/harness.ts";
 import { missingForMembers } from "../server/members/etcdctl.ts";
+import { mainPath } from "../support/built-program.ts";
 import {
   answerOf,
   startControlPlane,
@@ -14,7 +15,6 @@ import {
 } from "../support/control-plane.ts";
 
 const skip = missingForMembers();
-const mainPath = join(import.meta.dirname, "../../src/main.ts");
 
 describe("the configuration of three servers", { skip }, () => {
   let plane: TestControlPlane;

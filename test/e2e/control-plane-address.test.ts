@@ -14,8 +14,9 @@ import { sayFigure } from "../lab/control-plane/figures.ts";
 import type { Host } from "../lab/host.ts";
 import type { LabProcess } from "../lab/lab-process.ts";
 import { labTest } from "../lab/lab-test.ts";
+import { mainPath } from "../support/built-program.ts";
 import { value } from "./harness/cluster.ts";
-import { mainPath, run } from "./harness/program.ts";
+import { run } from "./harness/program.ts";
 import { holdsFor, waitFor } from "./harness/wait.ts";
 
 const address = "10.77.0.100";

@@ -9,7 +9,8 @@ import { type TestContext, test } from "node:test";
 import * as z from "zod";
 import { freePort } from "../../src/demo/ports.ts";
 import { findProcesses, killProcesses, type ProcessMarks } from "../../src/demo/processes.ts";
-import { holdfast, mainPath, program, run } from "./harness/program.ts";
+import { mainPath } from "../support/built-program.ts";
+import { holdfast, program, run } from "./harness/program.ts";
 import { waitFor } from "./harness/wait.ts";
 
 const storySchema = z.strictObject({

@@ -7,7 +7,8 @@ import { test } from "node:test";
 import { freePort } from "../../src/demo/ports.ts";
 import { killProcesses } from "../../src/demo/processes.ts";
 import { startProcess } from "../../src/demo/spawn.ts";
-import { root, run } from "./harness/program.ts";
+import { root } from "../support/built-program.ts";
+import { run } from "./harness/program.ts";
 import { waitFor } from "./harness/wait.ts";
 
 test("npm pack, then npm install elsewhere: server, agent and a service run from the package", {

@@ -16,9 +16,9 @@ import type { Log } from "../../src/ports/log.ts";
 import { type RunningServer, startServer } from "../../src/server/start.ts";
 import { createMemoryStore } from "../../src/stores/memory/memory-store.ts";
 import { guardCommand } from "../agent/support/tools.ts";
+import { mainPath } from "../support/built-program.ts";
 import { commandLineOf } from "./processes.ts";
 
-const root = join(import.meta.dirname, "..", "..");
 const waitMsMax = 15_000;
 
 /** A command line that runs, or ran. */
@@ -48,8 +48,7 @@ export class World {
       HOLDFAST_SERVER: this.servers[index]?.url ?? "",
       HOLDFAST_TOKEN: this.token,
     };
-    const main = join(root, "src", "main.ts");
-    const child = spawn(process.execPath, [main, "exec", ...words], {
+    const child = spawn(process.execPath, [mainPath, "exec", ...words], {
       env: environment,
       stdio: [input, "pipe", "pipe"],
     });
@@ -111,7 +110,7 @@ export function newMark(): string {
 export function isThere(mark: string): boolean {
   return readAllProcesses().some(({ pid, alive }) => {
     const line = alive ? commandLineOf(pid) : "";
-    return line.includes(mark) && !line.includes("main.ts");
+    return line.includes(mark) && !line.includes(mainPath);
   });
 }
 

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { root } from "../e2e/harness/program.ts";
+import { root } from "../support/built-program.ts";
 
 const script = join(root, "install.sh");
 let folder = "";

@@ -25,9 +25,9 @@ import { initServer } from "../../src/setup/init-server.ts";
 import { joinNode } from "../../src/setup/join/join-node.ts";
 import { joinServer } from "../../src/setup/join/join-server.ts";
 import type { ServerResource } from "../../src/wire/servers.ts";
+import { mainPath } from "./built-program.ts";
 
 const host = "127.0.0.1";
-const mainPath = join(import.meta.dirname, "../../src/main.ts");
 const lookEveryMs = 50;
 /** A server needs some seconds on a busy machine, and etcd five more for each that joins. */
 const startMsMax = 60_000;

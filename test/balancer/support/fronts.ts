@@ -8,11 +8,10 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { waitFor } from "../../e2e/harness/wait.ts";
+import { mainPath } from "../../support/built-program.ts";
 import { freePorts } from "../../support/free-ports.ts";
 import { callOnce } from "./callers.ts";
 import type { SmallServers } from "./small-servers.ts";
-
-const mainFile = join(import.meta.dirname, "../../../src/main.ts");
 
 export interface Front {
   readonly name: string;
@@ -35,7 +34,7 @@ export function holdfast(words: readonly string[]): {
   readonly out: string;
   readonly err: string;
 } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [mainFile, ...words], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [mainPath, ...words], {
     encoding: "utf8",
     timeout: 60_000,
     env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" },
@@ -107,7 +106,7 @@ async function startOwn(t: TestContext, behind: SmallServers): Promise<number> {
 
 /** `holdfast balancer run` with these words. */
 export function startBalancerProcess(words: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [mainFile, "balancer", "run", ...words], {
+  return spawn(process.execPath, [mainPath, "balancer", "run", ...words], {
     stdio: ["ignore", process.env["HOLDFAST_TEST_LOG"] === "1" ? "inherit" : "ignore", "inherit"],
     env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" },
   });

@@ -1,7 +1,7 @@
 /** The configuration of a probe (test/e2e/probe.ts) as a service. */
 import { join } from "node:path";
 import type { ServiceConfigInput } from "../../../src/wire/service-config.ts";
-import { root } from "./program.ts";
+import { root } from "../../support/built-program.ts";
 
 export interface ProbeOptions {
   /** Other fields of the service. */

@@ -1,11 +1,7 @@
-/** Where the built program is, and how a test runs one command of it. */
+/** How a test runs one command as a user would. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-
-export const root = join(import.meta.dirname, "..", "..", "..");
-
-/** The built program; the services of the demo lie beside it. */
-export const mainPath = join(root, "dist", "main.js");
+import { root } from "../../support/built-program.ts";
 
 /** The command that starts Holdfast, as a user would. */
 export const program: readonly string[] = [join(root, "bin", "holdfast")];

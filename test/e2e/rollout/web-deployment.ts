@@ -13,8 +13,8 @@ import type {
   InstanceResource,
   RolloutResource,
 } from "../../../src/wire/fleet/resources.ts";
+import { root } from "../../support/built-program.ts";
 import { value } from "../harness/cluster.ts";
-import { root } from "../harness/program.ts";
 import { waitFor } from "../harness/wait.ts";
 import { type Member, Prober } from "./prober.ts";
 

@@ -1,12 +1,12 @@
-/** The command line as a process of its own, from the source, for tests of what makes a machine a server or a node. */
+/** The command line as a process of its own, for tests of what makes a machine a server or a node. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { mainPath } from "../../support/built-program.ts";
 
-const mainPath = join(import.meta.dirname, "../../../src/main.ts");
 const commandMsMax = 60_000;
 
 export interface CommandOutcome {
