@@ -134,9 +134,14 @@ export class Endpoints {
     });
   }
 
-  /** If even the first of all answers is late, it is not for the member that was asked: leaving it would help nobody. */
+  /**
+   * If even the first of all answers is late, it is not for the member that was asked: leaving it would help nobody. Behind
+   * a slow disk a read between two flushes is quick all the same: one such answer does not end the patience.
+   */
   #noteAnswer(tookMs: number): void {
-    this.#patienceMs = tookMs > heartbeatAnswerMs ? Math.min(tookMs * 2, patienceMsMax) : 0;
+    const left = this.#patienceMs / 2 > heartbeatAnswerMs ? this.#patienceMs / 2 : 0;
+    const wanted = tookMs > heartbeatAnswerMs ? Math.min(tookMs * 2, patienceMsMax) : 0;
+    this.#patienceMs = Math.max(wanted, left);
   }
 
   #moveTo(index: number, connection: Connection | undefined): void {
