@@ -75,8 +75,13 @@ function serverFacts(
     .sort((left, right) => Number(left.id) - Number(right.id));
 }
 
-/** Of a lease, or of what it becomes when it is renewed next: after a silence that was ended leases are long for a moment. */
-function shortestLeaseMs(tables: ViewTables): number | undefined {
+/**
+ * Life in ms of the shortest lease, or of what it becomes when it is renewed next: after a silence that was ended leases are
+ * long for a moment. Undefined: no agent has one.
+ */
+export function shortestLeaseMs(
+  tables: Pick<ViewTables, "leases" | "silence" | "settings">,
+): number | undefined {
   if (tables.leases.size === 0) return undefined;
   let shortestMs: number = tables.silence?.value.ttlMs ?? timesOf(tables.settings.value).ttlMs;
   for (const { value } of tables.leases.values()) {
