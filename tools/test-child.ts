@@ -19,7 +19,7 @@ export interface TestLine {
 
 type EndedTest = EventData.TestPass | EventData.TestFail;
 
-const detailLengthMax = 6_000;
+const detailLengthMax = 30_000;
 /** Node's own counts at the end of a run, which tools/test.ts makes itself. */
 const countPattern = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 

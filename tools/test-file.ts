@@ -21,6 +21,8 @@ export interface TestFileOptions {
   readonly root: string;
   /** The file's whole process group is killed after so long. */
   readonly timeoutMs: number;
+  /** Ports that no file has which runs at the same time, as FIRST-LAST. */
+  readonly ports: string;
 }
 
 /** How much of a file's output is kept to be shown when it fails. */
@@ -63,7 +65,7 @@ function runProcess(
       cwd: options.root,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: testEnvironment(),
+      env: testEnvironment(options.ports),
     },
   );
   return new Promise((resolve, reject) => {
@@ -93,9 +95,9 @@ function runProcess(
 }
 
 /** Without the variable by which Node tells a file that another test runner started it. */
-function testEnvironment(): NodeJS.ProcessEnv {
+function testEnvironment(ports: string): NodeJS.ProcessEnv {
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-  return environment;
+  return { ...environment, HOLDFAST_TEST_PORTS: ports };
 }
 
 /** Also what the file started and left behind, as far as it stayed in the group. */

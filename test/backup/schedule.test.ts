@@ -130,8 +130,11 @@ test("a backup of which nobody knows whether it was noted is made again as the s
   await harness.call("PUT", "/v1/backup-schedule", {
     body: { schedule: { everyMs: 3_600_000, keep: 9, directory } },
   });
-  await until("the file", () => existsSync(directory) && readdirSync(directory).length === 1);
-  const [name = ""] = readdirSync(directory);
+  // While it is being written it has another name.
+  const whole = (): readonly string[] =>
+    existsSync(directory) ? readdirSync(directory).filter((each) => !each.startsWith(".")) : [];
+  await until("the file", () => whole().length === 1);
+  const [name = ""] = whole();
   const made = async () => (await harness.call("GET", "/v1/backup-schedule")).json["made"];
   assert.equal(await made(), undefined);
   store.failTxn(undefined);

@@ -14,8 +14,8 @@ import { restoreBackup } from "../../src/setup/restore/restore-backup.ts";
 import { readServerSecrets } from "../../src/setup/restore/server-secrets.ts";
 import { serverPlaces } from "../../src/setup/server-files.ts";
 import { openSqliteStore } from "../../src/stores/sqlite/sqlite-store.ts";
-import { freePortOfThree } from "../support/control-plane.ts";
 import { missingForEtcd } from "../support/etcd-cluster.ts";
+import { freePortOfThree } from "../support/free-ports.ts";
 
 export const backupServiceCount = 100_000;
 const nodeCount = 1_000;

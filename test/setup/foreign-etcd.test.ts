@@ -5,8 +5,9 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type Client, createClient } from "../../src/client/client.ts";
-import { answerOf, freePortOfThree, TestProcess, until } from "../support/control-plane.ts";
+import { answerOf, TestProcess, until } from "../support/control-plane.ts";
 import { missingForEtcd, startEtcdCluster } from "../support/etcd-cluster.ts";
+import { freePortOfThree } from "../support/free-ports.ts";
 import { holdfast, temporaryFolder } from "./support/command.ts";
 
 const skip = missingForEtcd();

@@ -8,8 +8,8 @@ import { inspectCertificate } from "../../src/adapters/certificates/inspect-cert
 import { openPkiDirectory } from "../../src/adapters/certificates/pki-directory.ts";
 import { checkHost, checkServerName } from "../../src/setup/place/names.ts";
 import { readEngine, serverPlaces } from "../../src/setup/server-files.ts";
-import { freePortOfThree } from "../support/control-plane.ts";
 import { missingForEtcd } from "../support/etcd-cluster.ts";
+import { freePortOfThree } from "../support/free-ports.ts";
 import { beginHoldfast, holdfast, temporaryFolder } from "./support/command.ts";
 
 async function initWords(data: string, ...more: string[]): Promise<string[]> {

@@ -5,7 +5,6 @@
 import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
@@ -26,6 +25,7 @@ import { joinNode } from "../../src/setup/join/join-node.ts";
 import { joinServer } from "../../src/setup/join/join-server.ts";
 import type { ServerResource } from "../../src/wire/servers.ts";
 import { mainPath } from "./built-program.ts";
+import { freePortOfThree } from "./free-ports.ts";
 
 const host = "127.0.0.1";
 const lookEveryMs = 50;
@@ -321,11 +321,13 @@ export class TestControlPlane {
     });
   }
 
-  /** The last lines of each log, for the words of a failure. */
-  logTails(): string {
+  /** The last lines of each log, without those of the store's members, for the words of a failure. */
+  logTails(linesMax: number = shownLinesMax): string {
     return [...this.servers, ...this.nodes]
       .flatMap(({ logPath, log }) => {
-        return [`--- ${logPath}`, ...log.trimEnd().split("\n").slice(-shownLinesMax)];
+        const lines = log.trimEnd().split("\n");
+        const own = lines.filter((line) => !line.includes('"component":"etcd"'));
+        return [`--- ${logPath}`, ...own.slice(-linesMax)];
       })
       .join("\n");
   }
@@ -394,22 +396,4 @@ export async function until(
     }
     await sleep(lookEveryMs);
   }
-}
-
-/** A port that is free together with the next two; below those that the kernel gives out by itself. */
-export async function freePortOfThree(): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    const first = 12_000 + 3 * Math.floor(Math.random() * 6_000);
-    const free = await Promise.all([first, first + 1, first + 2].map(isFree));
-    if (free.every(Boolean)) return first;
-  }
-  throw new Error("no three free ports in a row were found");
-}
-
-function isFree(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const server = createServer();
-  server.once("error", () => resolve(false));
-  server.listen(port, host, () => server.close(() => resolve(true)));
-  return promise;
 }

@@ -8,6 +8,7 @@ import { makeCheckout } from "./checkout.ts";
 
 const head = 'import { describe, it, test } from "node:test";\n';
 const timeoutMs = 60_000;
+const ports = "20000-20999";
 
 async function run(
   t: Parameters<typeof makeCheckout>[0],
@@ -15,7 +16,7 @@ async function run(
   options: { readonly timeoutMs: number } = { timeoutMs },
 ): Promise<FileOutcome & { readonly root: string }> {
   const root = makeCheckout(t, { "package.json": '{"type":"module"}', "a.test.ts": head + text });
-  return { ...(await runTestFile("a.test.ts", { root, ...options })), root };
+  return { ...(await runTestFile("a.test.ts", { root, ports, ...options })), root };
 }
 
 function counts(outcome: FileOutcome): Record<string, number> {
@@ -40,6 +41,14 @@ test("runTestFile() counts tests, not suites, with the reason of each skip and f
 test("runTestFile() keeps what the file wrote, for its seeds", async (t) => {
   const outcome = await run(t, 'console.log("seed 12345"); test("a", () => {});');
   assert.match(outcome.output, /seed 12345/);
+});
+
+test("runTestFile() tells the file which ports are its own", async (t) => {
+  const outcome = await run(
+    t,
+    `test("a", () => { if (process.env.HOLDFAST_TEST_PORTS !== "${ports}") throw new Error(); });`,
+  );
+  assert.deepEqual(counts(outcome), { passed: 1, failed: 0, skipped: 0 });
 });
 
 test("runTestFile() counts a crash as one failure and keeps the tests before it", async (t) => {

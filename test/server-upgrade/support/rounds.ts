@@ -208,16 +208,8 @@ export class Rounds {
     });
   }
 
-  /** The last lines of each, without those of the store's members. */
   #logs(): string {
-    const { servers, nodes } = this.#parts.world.controlPlane;
-    return [...servers, ...nodes]
-      .flatMap(({ logPath, log }) => {
-        const lines = log.trimEnd().split("\n");
-        const own = lines.filter((line) => !line.includes('"component":"etcd"'));
-        return [`--- ${logPath}`, ...own.slice(-shownLinesMax)];
-      })
-      .join("\n");
+    return this.#parts.world.controlPlane.logTails(shownLinesMax);
   }
 
   async stop(): Promise<void> {
