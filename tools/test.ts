@@ -1,5 +1,5 @@
 /**
- * `npm test`: the checks, then every test file, end-to-end ones last and alone. The last line is always
+ * `npm test`: the checks, then every test file, end-to-end ones last. The last line is always
  * `N passed, N failed`. `npm test -- PATTERN...` runs only files whose path contains a pattern, `--no-checks`
  * leaves the checks out.
  */
@@ -32,6 +32,34 @@ const waitingFiles = [
   "test/server-upgrade/kills.test.ts",
   "test/server-upgrade/stop-all.test.ts",
 ];
+
+/**
+ * End-to-end files whose bounds are many seconds wide, or that count what happened rather than how soon: two of them run at
+ * a time, in this order. They wait for most of their time, so that the machine has enough for both.
+ */
+const pairedFiles = [
+  "rollout-losses",
+  "etcd-faults",
+  "control-plane-power",
+  "rollout-versions",
+  "control-plane-cut",
+  "rollout-servers",
+  "control-plane-paused",
+  "exec-moves",
+  "control-plane-upgrade",
+  "control-plane-joins",
+  "control-plane-disk",
+  "rollout-agents",
+  "control-plane-address",
+  "rollout-membership",
+  "control-plane-quorum",
+  "node-modes",
+  "package",
+  "commands",
+  "rollout-groups",
+  "bad-input",
+  "freeze",
+].map((name) => `test/e2e/${name}.test.ts`);
 
 interface Tally {
   passedCount: number;
@@ -77,12 +105,14 @@ function testFiles(patterns: readonly string[]): readonly string[] {
   return files.filter((file) => patterns.some((pattern) => file.includes(pattern)));
 }
 
-/** End-to-end files kill processes by the clock: they get the machine for themselves. */
+/** End-to-end files come last; those that kill processes by the clock get the machine for themselves. */
 async function runFiles(files: readonly string[], tally: Tally): Promise<void> {
   const isEndToEnd = (file: string): boolean => file.startsWith("test/e2e/");
   const isWaiting = (file: string): boolean => waitingFiles.includes(file);
   const beside = files.filter(isWaiting);
   const others = files.filter((file) => !isEndToEnd(file) && !isWaiting(file));
+  const paired = pairedFiles.filter((file) => files.includes(file));
+  const alone = files.filter((file) => isEndToEnd(file) && !paired.includes(file));
   const work = async (left: string[], lane: number, timeoutMs: number): Promise<void> => {
     const ports = portsOf(lane);
     for (let file = left.shift(); file !== undefined; file = left.shift()) {
@@ -91,7 +121,8 @@ async function runFiles(files: readonly string[], tally: Tally): Promise<void> {
   };
   const lanes = Array.from({ length: filesAtOnce }, (_, lane) => work(others, lane, fileTimeoutMs));
   await Promise.all([...lanes, work(beside, filesAtOnce, fileTimeoutMs)]);
-  await work(files.filter(isEndToEnd), 0, endToEndTimeoutMs);
+  await Promise.all([0, 1].map((lane) => work(paired, lane, endToEndTimeoutMs)));
+  await work(alone, 0, endToEndTimeoutMs);
 }
 
 /** Below those that the kernel gives to outgoing connections. */
