@@ -30,6 +30,7 @@ const waitingFiles = [
   "test/server-upgrade/apply.test.ts",
   "test/server-upgrade/every-step.test.ts",
   "test/server-upgrade/kills.test.ts",
+  "test/server-upgrade/rolling-schema.test.ts",
   "test/server-upgrade/stop-all.test.ts",
 ];
 

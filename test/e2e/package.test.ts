@@ -4,10 +4,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { freePort } from "../../src/demo/ports.ts";
 import { killProcesses } from "../../src/demo/processes.ts";
 import { startProcess } from "../../src/demo/spawn.ts";
 import { root } from "../support/built-program.ts";
+import { freePort } from "../support/free-ports.ts";
 import { run } from "./harness/program.ts";
 import { waitFor } from "./harness/wait.ts";
 
@@ -47,7 +47,7 @@ test("npm pack, then npm install elsewhere: server, agent and a service run from
   const { version: wanted } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   assert.match(version.stdout, new RegExp(`\\b${String(wanted).replaceAll(".", "\\.")}\\b`));
 
-  const url = `http://127.0.0.1:${await freePort(0)}`;
+  const url = `http://127.0.0.1:${await freePort()}`;
   const tokenFile = join(home, "server", "admin.token");
   const environment = { HOLDFAST_PACK_TEST: home };
   const start = (name: string, words: readonly string[]): void => {

@@ -15,6 +15,7 @@ import {
   examplePlan,
   exampleVersion,
   fill,
+  rollingPlan,
   storedValue,
 } from "./support/example.ts";
 
@@ -148,39 +149,74 @@ export function describeTakeBack(open: (t: TestEnd) => Promise<Store>): void {
     must(await takeMigrationBack(store, back));
   });
 
+  const backRolling: TakeBackOptions = { ...back, rolling: true };
+  const schemaOf = async (store: Store): Promise<readonly unknown[]> => {
+    const read = await readStoredSchema(store);
+    assert.ok(read.ok);
+    return [read.value.record?.schema, read.value.record?.before];
+  };
+
   test("a rolling migration is taken back while servers of both versions go on", async (t) => {
     const store = await open(t);
     await fill(store, entries);
-    const plan = { ...examplePlan, rolling: true };
-    must(await migrateStore(store, plan, forwards));
-    must(await takeMigrationBack(store, { ...back, rolling: true }));
+    must(await migrateStore(store, rollingPlan, forwards));
+    must(await takeMigrationBack(store, backRolling));
     assert.deepEqual(await contentOf(store), before);
-    const schema = await readStoredSchema(store);
-    assert.ok(schema.ok && schema.value.record?.schema === 1);
+    assert.deepEqual(await schemaOf(store), [1, undefined]);
   });
 
-  test("what was written since a rolling migration stays when it is taken back (S1, S4)", async (t) => {
+  test("a rolling migration that was cut off is taken back, also where that is cut off itself", async (t) => {
     const store = await open(t);
     await fill(store, entries);
-    const plan = { ...examplePlan, rolling: true };
-    must(await migrateStore(store, plan, forwards));
-    const since = [
+    for (let until = 1; until < 12; until += 1) {
+      for (const moment of ["before", "after"] as const) {
+        const forwardEnd = new AbortController();
+        const cut = cutting(store, until, moment, () => forwardEnd.abort());
+        await migrateStore(cut, rollingPlan, { ...forwards, signal: forwardEnd.signal });
+        const backEnd = new AbortController();
+        const cutBack = cutting(store, until, moment, () => backEnd.abort());
+        await takeMigrationBack(cutBack, { ...backRolling, signal: backEnd.signal });
+        must(await takeMigrationBack(store, backRolling));
+        assert.deepEqual(await contentOf(store), before, `${moment} transaction ${until}`);
+        if (until > 1) assert.deepEqual(await schemaOf(store), [1, undefined]);
+      }
+    }
+  });
+
+  test("what was written since a rolling migration stays when it is taken back, and when it comes again (S1, S4)", async (t) => {
+    const store = await open(t);
+    await fill(store, entries);
+    must(await migrateStore(store, rollingPlan, forwards));
+    await fill(store, [
       { key: "plain/00003", value: { version: 3, was: "changed since" } },
       { key: "plain/added", value: { version: 3, was: "nothing" } },
-      { key: "pair/00002/left", value: { version: 3, was: "one of two" } },
+      { key: "halves/pair/00002/left", value: { version: 3, was: "one of two" } },
       { key: "gone/00001", value: { version: 3, was: "added again" } },
-    ];
-    await fill(store, since);
+    ]);
     await remove(store, ["zz-early/00004"]);
     const migrated = await contentOf(store);
-    const { restoredCount } = must(await takeMigrationBack(store, { ...back, rolling: true }));
-    const stay = ["plain/00003", "plain/added", "pair/00002/left", "pair/00002/right"];
+    const { restoredCount } = must(await takeMigrationBack(store, backRolling));
+    const halves = ["halves/pair/00002/left", "halves/pair/00002/right"];
+    const stay = ["plain/00003", "plain/added", ...halves, "gone/00001"];
     const gone = ["early/00004", "pair/00002"];
     const wanted = [...before].filter(([key]) => !gone.includes(key));
-    const kept = [...stay, "gone/00001"].map((key) => [key, migrated.get(key)] as const);
+    const kept = stay.map((key) => [key, migrated.get(key)] as const);
     const now = await contentOf(store);
     assert.deepEqual(now, inOrder(new Map([...wanted, ...kept] as [string, JsonValue][])));
     assert.equal(restoredCount, entries.filter(({ key }) => !key.startsWith("same/")).length - 4);
+    must(await migrateStore(store, rollingPlan, forwards));
+    const again = await contentOf(store);
+    const alive = stay.filter((key) => key !== "gone/00001");
+    for (const key of alive) assert.deepEqual(again.get(key), migrated.get(key), key);
+  });
+
+  test("a rolling migration that would change again what it has made is refused", async (t) => {
+    const store = await open(t);
+    await fill(store, entries);
+    const refused = await migrateStore(store, { ...examplePlan, rolling: true }, forwards);
+    assert.ok(!refused.ok);
+    assert.match(refused.error, /would be changed again the next time/);
+    assert.deepEqual(await contentOf(store), before);
   });
 
   test("forgetBeforeImages() ends the way back before it removes anything", async (t) => {

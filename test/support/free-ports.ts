@@ -17,6 +17,11 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
+/** One of them. */
+export function freePort(): Promise<number> {
+  return freePortOf(1);
+}
+
 /** A port that is free together with the next two, as a server needs them. */
 export function freePortOfThree(): Promise<number> {
   return freePortOf(3);

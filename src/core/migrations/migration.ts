@@ -27,7 +27,8 @@ export interface Migration {
   readonly name: string;
   /**
    * Programs of both schemas understand what is stored before, while and after it is carried out: no server has to wait
-   * for it. Else all servers wait until it is done.
+   * for it. Else all servers wait until it is done. It leaves alone what it has made itself: what was written while it was
+   * taken back stays, and comes to it again.
    */
   readonly rolling: boolean;
   /**

@@ -42,6 +42,9 @@ export async function rehearseMigration(
       for (const one of becomes) {
         const flaw = check(one);
         if (flaw !== undefined) return err(`"${one.key}", made of "${entry.key}", ${flaw}`);
+        if (plan.rolling && !isSame(one, migrateEntry(plan, one))) {
+          return err(`"${one.key}", made of "${entry.key}", would be changed again the next time`);
+        }
         if (one.key === entry.key) continue;
         const other = moved.get(one.key);
         if (other !== undefined) return err(clash(one.key, entry.key, other));

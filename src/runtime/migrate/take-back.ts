@@ -67,11 +67,13 @@ async function workOn(
 ): Promise<Part<"more" | "over">> {
   const read = await readStoredSchema(store);
   if (!read.ok) return again(read.error);
-  if (options.rolling === true)
-    return await workRolling(store, options, { reading: read.value, counts });
   const { to } = options;
   const { schema, migratingTo } = read.value.stored;
-  if (schema === to && migratingTo === undefined) return { kind: "done", value: "over" };
+  // Nobody is locked out of a store of this schema: what was begun here was a rolling migration.
+  const isOpen = schema === to && migratingTo === undefined;
+  if (options.rolling === true || isOpen) {
+    return await workRolling(store, options, { reading: read.value, counts });
+  }
   if (migratingTo !== to) return await begin(store, options, read.value);
   const restored = await restoreSome(store, counts, "restored");
   if (restored !== undefined) return restored;
@@ -119,7 +121,7 @@ async function workRolling(
   const { record } = reading;
   const begun = await readMigration(store);
   if (!begun.ok) return again(begun.error);
-  if (begun.value === undefined && record?.before === undefined && record?.schema === to) {
+  if (begun.value === undefined && record?.before === undefined && reading.stored.schema === to) {
     return { kind: "done", value: "over" };
   }
   const before = await beforeOf(store, reading);
@@ -244,7 +246,10 @@ async function restoreEach(
     count += 1;
     let leaseId: string | undefined;
     for (const [name, entry] of read.value) {
-      if (entry === undefined) continue;
+      if (entry === undefined) {
+        compare.push({ kind: "absent", key: name });
+        continue;
+      }
       leaseId ??= entry.leaseId;
       compare.push({ kind: "modified-at", key: name, revision: entry.modRevision });
       if (name !== key) operations.push({ kind: "delete", key: name });

@@ -17,7 +17,7 @@ export function lateAudit(
 ): DeskOrder | undefined {
   const { unaudited = [], ...upgrade } = row?.value ?? {};
   if (unaudited.length === 0) return undefined;
-  const detail = `${row?.value.from} to ${row?.value.to.version}, while all servers waited for the schema`;
+  const detail = `${row?.value.from} to ${row?.value.to.version}, told to a server that waited for the schema`;
   let lastKey = lastAuditKey;
   const entries = unaudited.map(({ order, who, from, atMs }) => {
     const facts = { who, from, action: `upgrade.${order}`, subject: "cluster", detail };

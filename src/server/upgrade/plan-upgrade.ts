@@ -122,7 +122,11 @@ export function planUpgrade(
   return ok({
     compare: [unchanged(keys.systemUpgrade, row)],
     operations: [
-      { kind: "put", key: keys.systemUpgrade, value: jsonOf({ version: 1, ...upgrade }) },
+      {
+        kind: "put",
+        key: keys.systemUpgrade,
+        value: jsonOf({ version: 1, ...upgrade, unaudited: row?.value.unaudited }),
+      },
     ],
     action: "upgrade.apply",
     subject: "cluster",
@@ -145,10 +149,9 @@ export function planUpgradeOrder(
   const next = withOrder(row.value, order, by);
   if (!next.ok) return refuse("refused", next.error);
   const { unaudited: waiting = [] } = next.value;
-  const unaudited = later === undefined ? waiting : [...waiting, { order, who: by, ...later }];
-  if (unaudited.length > unauditedMax) {
-    return refuse("too-many", "so many orders wait for the audit that no other can be given");
-  }
+  const all = later === undefined ? waiting : [...waiting, { order, who: by, ...later }];
+  // An order is never refused for it: the oldest ones are in the servers' logs alone then.
+  const unaudited = all.slice(-unauditedMax);
   const value = jsonOf({ version: 1, ...next.value, unaudited });
   return ok({
     compare: [unchanged(keys.systemUpgrade, row)],

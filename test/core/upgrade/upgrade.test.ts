@@ -77,7 +77,10 @@ test("one server alone is upgraded, too", () => {
 for (const strategy of upgradeStrategies) {
   test(`abort after any number of turns leads back to the version and the data of before: ${strategy}`, () => {
     for (const seed of seeds) {
-      const world = worldOf(seed, { strategy });
+      const world = worldOf(seed, {
+        strategy,
+        migrating: strategy === "stop-all" || seed % 2 === 0,
+      });
       for (let turn = 0; turn < seed && world.upgrade.state === "running"; turn += 1) world.turn();
       if (world.upgrade.state === "done") continue;
       say(world, "abort");
@@ -105,9 +108,8 @@ for (const strategy of upgradeStrategies) {
   });
 
   test(`an act that fails stops it, and is done anew after resume: ${strategy}`, () => {
-    const acts = ["check", "backup", ...(strategy === "rolling" ? [] : ["migrate"])] as const;
-    for (const failingAct of acts as readonly ("check" | "backup" | "migrate")[]) {
-      const world = worldOf(3, { strategy, failingAct });
+    for (const failingAct of ["check", "backup", "migrate"] as const) {
+      const world = worldOf(3, { strategy, failingAct, migrating: true });
       world.run();
       assert.equal(world.upgrade.state, "failed", failingAct);
       assert.ok(world.upgrade.detail.startsWith(`${failingAct}: `), world.upgrade.detail);
@@ -115,6 +117,16 @@ for (const strategy of upgradeStrategies) {
       world.run();
       assertWhole(world, "0.2.0", failingAct);
     }
+  });
+
+  test(`a migration that fails half-way is taken back, too: ${strategy}`, () => {
+    const world = worldOf(3, { strategy, failingAct: "migrate", migrating: true });
+    world.run();
+    assert.deepEqual([world.upgrade.state, world.isHalfMigrated], ["failed", true]);
+    say(world, "abort");
+    world.run();
+    assert.deepEqual([world.upgrade.state, world.isHalfMigrated], ["aborted", false]);
+    assertWhole(world, "0.1.0", strategy);
   });
 
   test(`pauseAfter every step, and resume, comes to the same end: ${strategy}`, () => {

@@ -19,8 +19,10 @@ export interface WorldOptions {
   readonly random: () => number;
   /** Orders that fail: a part of their id. */
   readonly failing?: string;
-  /** Acts that fail once. */
+  /** Acts that fail once; a migration does so half-way. */
   readonly failingAct?: UpgradeAct;
+  /** Whether the new version has another schema; default: with stop-all. */
+  readonly migrating?: boolean;
 }
 
 const version = { old: "0.1.0", new: "0.2.0" } as const;
@@ -33,6 +35,8 @@ export class UpgradeWorld {
   upgrade: ControlPlaneUpgrade;
   nowMs = 1_000;
   schema = 1;
+  /** Some entries are of the new schema already, and what they were is kept. */
+  isHalfMigrated = false;
   frozenBy: string | undefined;
   leaseTtlMs = 6_000;
   #act: ActResult | undefined;
@@ -48,7 +52,7 @@ export class UpgradeWorld {
       ...{ isAlive: true, isReady: true, isManager: index === 0 },
       ...{ order: undefined, report: undefined },
     }));
-    const isMigrating = options.strategy === "stop-all";
+    const isMigrating = options.migrating ?? options.strategy === "stop-all";
     this.upgrade = newUpgrade(
       {
         ...{ id: "u1", by: "test", strategy: options.strategy, from: version.old },
@@ -73,7 +77,7 @@ export class UpgradeWorld {
     const { version: wanted, current } = this.#agents;
     return {
       servers: this.servers,
-      schema: this.schema,
+      schema: this.isHalfMigrated && this.#options.strategy === "stop-all" ? 0 : this.schema,
       frozenBy: this.frozenBy,
       transients: this.#options.random() < 0.5 ? ["process:api is migrating, for 2 s"] : [],
       leaseTtlMsMin: this.leaseTtlMs,
@@ -147,6 +151,7 @@ export class UpgradeWorld {
     if (fails) this.#failedActs.add(kind);
     else if (kind === "migrate") this.schema = this.upgrade.schema.to;
     else if (kind === "restore") this.schema = this.upgrade.schema.from;
+    if (kind === "migrate" || kind === "restore") this.isHalfMigrated = fails;
     const outcome = fails ? "failed" : "done";
     const backup = { server: "1", file: "/backup", sha256: "0".repeat(64) };
     this.#act = { name, outcome, detail: kind, ...(kind === "backup" ? { backup } : {}) };
@@ -157,7 +162,8 @@ export class UpgradeWorld {
     for (const server of this.servers) {
       const { order, report } = server;
       const wantsSchema = server.version === version.new ? this.upgrade.schema.to : 1;
-      if (server.isAlive) server.isReady = wantsSchema === this.schema;
+      const isServed = this.#options.strategy === "rolling" || wantsSchema === this.schema;
+      if (server.isAlive) server.isReady = isServed;
       if (order === undefined || this.#options.random() < 0.5) continue;
       const isNew = report?.id !== order.id;
       const { id } = order;

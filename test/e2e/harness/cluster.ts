@@ -10,7 +10,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ApiResult } from "../../../src/client/api-error.ts";
 import { type Client, createClient } from "../../../src/client/client.ts";
-import { freePort } from "../../../src/demo/ports.ts";
 import {
   type FoundProcess,
   findProcesses,
@@ -28,6 +27,7 @@ import {
 import { startProcess } from "../../../src/demo/spawn.ts";
 import type { ClusterStatus, NodeResource, ServiceResource } from "../../../src/wire/api.ts";
 import type { ServiceConfigInput } from "../../../src/wire/service-config.ts";
+import { freePort } from "../../support/free-ports.ts";
 import { program } from "./program.ts";
 import { holdsFor, waitFor } from "./wait.ts";
 
@@ -89,7 +89,7 @@ export class TestCluster {
 
   /** Starts the server and all agents; ready when every node is online. */
   async start(): Promise<void> {
-    this.#listen = this.#options.listen ?? `127.0.0.1:${await freePort(0)}`;
+    this.#listen = this.#options.listen ?? `127.0.0.1:${await freePort()}`;
     this.startServer();
     await this.#connect();
     for (const node of this.nodes) {

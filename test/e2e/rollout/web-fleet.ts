@@ -1,7 +1,7 @@
 /** A cluster of real processes with the service that rolls: what the tests of rollouts share. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { freePort } from "../../../src/demo/ports.ts";
+import { freePort } from "../../support/free-ports.ts";
 import { type Scope, startTestCluster, type TestCluster, value } from "../harness/cluster.ts";
 import type { Member } from "./prober.ts";
 import { checkHistory, type HistoryFindings, readHistory } from "./upgrade-history.ts";
@@ -40,7 +40,7 @@ export async function startWebFleet(
 ): Promise<WebFleet> {
   const { nodes = ["node1", "node2", "node3"], members = nodes, profile } = options;
   const places = new Map<string, Member>();
-  for (const node of nodes) places.set(node, { host: "127.0.0.1", port: await freePort(0) });
+  for (const node of nodes) places.set(node, { host: "127.0.0.1", port: await freePort() });
   const cluster = await startTestCluster(scope, { nodes, ...(profile && { profile }) });
   const fleet = new WebFleet(cluster, places);
   scope.after(() => fleet.prober.stop());

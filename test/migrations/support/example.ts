@@ -38,6 +38,30 @@ const second: Migration = {
 
 export const exampleMigrations: Migrations = createMigrations([first, second]);
 
+/** As both of them together, but that servers of both schemas understand what it makes, and that it leaves that alone. */
+const both: Migration = {
+  from: 1,
+  to: 2,
+  name: "rolling",
+  rolling: true,
+  migrate({ key, value }) {
+    const moved = { version: 3, was: value };
+    if (key.startsWith("gone/")) return [];
+    if (key.startsWith("early/")) return [{ key: `zz-${key}`, value: moved }];
+    if (key.startsWith("late/")) return [{ key: `aa-${key}`, value: moved }];
+    if (key.startsWith("plain/")) {
+      return [{ key, value: JSON.stringify(value).includes('"was"') ? value : moved }];
+    }
+    if (!key.startsWith("pair/")) return [{ key, value }];
+    return ["left", "right"].map((side) => ({
+      key: `halves/${key}/${side}`,
+      value: { side, was: value },
+    }));
+  },
+};
+
+export const rollingPlan: MigrationPlan = { from: 1, to: 2, steps: [both], rolling: true };
+
 export const exampleVersion = "9.9.9";
 
 export const examplePlan: MigrationPlan = {

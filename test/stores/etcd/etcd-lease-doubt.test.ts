@@ -3,13 +3,13 @@
  * for loses none of them, and an end that the store calls proof never comes too early.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LeaseId } from "../../../src/ports/store.ts";
 import { LeaseDoubt } from "../../../src/stores/etcd/leases/lease-doubt.ts";
 import type { EtcdStore } from "../../../src/stores/etcd/replicated-store.ts";
 import { waitFor } from "../../e2e/harness/wait.ts";
-import { missingForEtcd, startEtcdCluster } from "../../support/etcd-cluster.ts";
+import { type EtcdCluster, missingForEtcd, startEtcdCluster } from "../../support/etcd-cluster.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { openStore } from "./etcd-support.ts";
 
@@ -76,8 +76,35 @@ function monotonicMs(): number {
 test("leaseEra() and leaseEndIsProofAtMs() keep leases from a leader that stood still and woke up", async (context) => {
   const missing = missingForEtcd();
   if (missing !== undefined) return context.skip(missing);
-  const cluster = await startEtcdCluster();
-  context.after(() => cluster.stop());
+  // A leader that hears of the new one before it has sent its orders ends nothing, and nothing is shown by it.
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    const cluster = await startEtcdCluster();
+    context.after(() => cluster.stop());
+    const { faithful, ended } = await wakeLeader(cluster, context);
+    assert.deepEqual(
+      faithful.filter((lease) => lease.ended !== undefined),
+      [],
+      "those that were replaced in time live",
+    );
+    assert.deepEqual(
+      ended.filter(({ afterMs, isProof }) => isProof && afterMs < ttlMs),
+      [],
+      "no end came too early that the store called proof",
+    );
+    if (ended.length > 0) return;
+    await cluster.stop();
+  }
+  assert.fail("no leader that woke up has ended a lease");
+});
+
+interface WokenLeader {
+  readonly faithful: readonly HeldLease[];
+  /** Leases of the old era that it ended. */
+  readonly ended: readonly NonNullable<HeldLease["ended"]>[];
+}
+
+/** Stops the leader for longer than leases last, and lets it go on. */
+async function wakeLeader(cluster: EtcdCluster, context: TestContext): Promise<WokenLeader> {
   const leader = await cluster.leader();
   const endpoints = (await cluster.followers()).map(({ clientUrl }) => clientUrl);
   const store = await openStore(cluster, { prefix: "/holdfast/doubt/", endpoints });
@@ -98,25 +125,16 @@ test("leaseEra() and leaseEndIsProofAtMs() keep leases from a leader that stood 
   leader.signal("SIGCONT");
   await leader.waitUntilReady();
   // Its first orders may get lost; those that it sends when they have timed out, after 7 s, do not.
-  await waitFor("the woken leader to end leases", 30_000, () => {
-    return stubborn.some((lease) => lease.ended !== undefined);
-  });
+  const hasEnded = (): boolean => stubborn.some((lease) => lease.ended !== undefined);
+  await waitFor("the woken leader to end leases", 30_000, hasEnded).catch(() => undefined);
   await sleep(2_000); // the others of the same wave
   end.abort();
   await Promise.all(renewing);
   const ended = all.flatMap((lease) => (lease.ended === undefined ? [] : [lease.ended]));
   context.diagnostic(`${ended.length} of ${stubborn.length} leases of the old era were ended`);
-  assert.deepEqual(
-    faithful.filter((lease) => lease.ended !== undefined),
-    [],
-    "those that were replaced in time live",
-  );
-  assert.deepEqual(
-    ended.filter(({ afterMs, isProof }) => isProof && afterMs < ttlMs),
-    [],
-    "no end came too early that the store called proof",
-  );
-});
+  await store.close();
+  return { faithful, ended };
+}
 
 test("LeaseDoubt counts from the first term after that of the lease", () => {
   const clock = new ManualClock();

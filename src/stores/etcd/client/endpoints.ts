@@ -118,7 +118,6 @@ export class Endpoints {
     log.write("debug", "looks for an etcd member that serves", { url, why: this.#lastReason });
     const connect = (target: string): Connection => this.#connect(target);
     const search = searchMember({ urls: this.#urls, used, connect, clock });
-    const beganAtMs = clock.monotonicMs();
     this.#search = search;
     // Before those who wait for it go on.
     void search.found.then((found) => {
@@ -127,7 +126,7 @@ export class Endpoints {
         return;
       }
       this.#search = undefined;
-      if (found !== undefined) this.#noteAnswer(clock.monotonicMs() - beganAtMs);
+      if (found !== undefined) this.#noteAnswer(found.tookMs);
       if (found === undefined || found.connection === this.#current) return;
       log.write("debug", "goes to another etcd member", { from: url, to: found.url });
       this.#moveTo(this.#urls.indexOf(found.url), found.connection);
@@ -161,12 +160,16 @@ export class Endpoints {
   async #beat(): Promise<void> {
     if (this.#search === undefined) {
       const connection = this.current();
-      const askedAtMs = this.#options.clock.monotonicMs();
-      const read = linearizableRead(connection, Math.max(heartbeatAnswerMs, this.#patienceMs));
+      const { clock } = this.#options;
+      const askedAtMs = clock.monotonicMs();
+      const limitMs = Math.max(heartbeatAnswerMs, this.#patienceMs);
+      const read = linearizableRead(connection, limitMs).then((answer) => {
+        return { answer, tookMs: clock.monotonicMs() - askedAtMs };
+      });
       if (this.#index !== 0) await this.#tryPreferred();
-      const answer = await read;
+      const { answer, tookMs } = await read;
       if (!answer.ok) this.failed(connection, answer.error.details);
-      else this.#noteAnswer(this.#options.clock.monotonicMs() - askedAtMs);
+      else this.#noteAnswer(tookMs);
     }
     if (!this.#isClosed) this.#armHeartbeat();
   }
