@@ -12,6 +12,7 @@ import { type MoveStep, moveSteps, moveStore } from "../../src/setup/move/move-s
 import { createMemoryStore } from "../../src/stores/memory/memory-store.ts";
 import { keys, leaseRecordSchema } from "../../src/wire/records.ts";
 import { randomFrom, testSeed } from "../lab/random.ts";
+import { storeOf } from "../support/store-of.ts";
 
 const stores: Store[] = [];
 after(() => Promise.all(stores.map((store) => store.close())));
@@ -200,21 +201,6 @@ function slowed(store: Store, random: () => number): Store {
       for (let count = Math.floor(random() * 4); count > 0; count -= 1) await turn();
       return await store.txn(txn);
     },
-  };
-}
-
-/** Its methods, so that some can be replaced. */
-function storeOf(store: Store): Store {
-  return {
-    capabilities: store.capabilities,
-    get: (key) => store.get(key),
-    range: (prefix, options) => store.range(prefix, options),
-    txn: (txn) => store.txn(txn),
-    watch: (prefix, options) => store.watch(prefix, options),
-    grantLease: (ttlMs) => store.grantLease(ttlMs),
-    keepLeaseAlive: (lease) => store.keepLeaseAlive(lease),
-    revokeLease: (lease) => store.revokeLease(lease),
-    close: () => store.close(),
   };
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
 import type { Store } from "../../../src/ports/store.ts";
+import { storeOf } from "../../support/store-of.ts";
 import { type CallOptions, clock, eventually, send } from "../harness.ts";
 import {
   because,
@@ -290,18 +291,3 @@ test("a waiting server slows down whoever guesses, and nobody else", async (t) =
   assert.deepEqual([status, json["code"]], [429, "too-many"]);
   await eventually("the other answer", async () => (await ask()).status === 200);
 });
-
-/** Its methods, to be replaced one by one. */
-function storeOf(store: Store): Store {
-  return {
-    capabilities: store.capabilities,
-    get: (key) => store.get(key),
-    range: (prefix, options) => store.range(prefix, options),
-    txn: (txn) => store.txn(txn),
-    watch: (prefix, options) => store.watch(prefix, options),
-    grantLease: (ttlMs) => store.grantLease(ttlMs),
-    keepLeaseAlive: (lease) => store.keepLeaseAlive(lease),
-    revokeLease: (lease) => store.revokeLease(lease),
-    close: () => store.close(),
-  };
-}
