@@ -118,6 +118,7 @@ export class Endpoints {
     log.write("debug", "looks for an etcd member that serves", { url, why: this.#lastReason });
     const connect = (target: string): Connection => this.#connect(target);
     const search = searchMember({ urls: this.#urls, used, connect, clock });
+    const beganAtMs = clock.monotonicMs();
     this.#search = search;
     // Before those who wait for it go on.
     void search.found.then((found) => {
@@ -126,7 +127,7 @@ export class Endpoints {
         return;
       }
       this.#search = undefined;
-      if (found !== undefined) this.#noteAnswer(found.tookMs);
+      if (found !== undefined) this.#noteAnswer(clock.monotonicMs() - beganAtMs);
       if (found === undefined || found.connection === this.#current) return;
       log.write("debug", "goes to another etcd member", { from: url, to: found.url });
       this.#moveTo(this.#urls.indexOf(found.url), found.connection);

@@ -11,8 +11,6 @@ import { linearizableRead } from "./linearizable-read.ts";
 export interface Found {
   readonly url: string;
   readonly connection: Connection;
-  /** How long it took to answer the one read that it answered. */
-  readonly tookMs: number;
 }
 
 export interface SearchOptions {
@@ -50,10 +48,9 @@ export function searchMember(options: SearchOptions): Search {
     for (let turn = 0; !isOver; turn += 1) {
       const isUsed = url === used.url && used.isReady;
       const connection = isUsed ? used : (kept ?? connect(url));
-      const askedAtMs = clock.monotonicMs();
       const answer = await linearizableRead(connection, limitMs);
       if (answer.ok && !isOver) {
-        settle({ url, connection, tookMs: clock.monotonicMs() - askedAtMs });
+        settle({ url, connection });
         return;
       }
       // It is there, and its leader may be slow: to ask again in the same way would never be answered.
