@@ -11,6 +11,7 @@ import {
   healthyPath,
   orderPath,
   originFile,
+  progressPath,
   statePath,
   trialLogPath,
   versionFolder,
@@ -29,15 +30,18 @@ import {
 } from "./plan.ts";
 import {
   fileText,
+  type HealthyWord,
   type LaunchState,
   parseHealthy,
   parseOrder,
+  parseProgress,
   parseState,
   type Trial,
   type UpgradeOrder,
 } from "./state.ts";
 import { type TakeOverOptions, takeOver } from "./take-over.ts";
 import { openTrialLog, type TrialLog } from "./trial-log.ts";
+import { createTrialTime } from "./trial-time.ts";
 
 export interface LauncherOptions extends TakeOverOptions {
   /** Node.js with its flags. */
@@ -135,7 +139,8 @@ export function createLauncher(options: LauncherOptions): Launcher {
 
   /** An attempt: until it has ended, or for as long as it runs after it has become healthy. */
   async function runTrial(trial: Trial): Promise<ChildEnd> {
-    rmSync(healthyPath(dataDirectory), { force: true });
+    for (const pathOf of [healthyPath, progressPath])
+      rmSync(pathOf(dataDirectory), { force: true });
     const log = openTrialLog(trialLogPath(dataDirectory), (text) => process.stdout.write(text));
     const started = start(log.descriptor);
     let end: ChildEnd | undefined;
@@ -144,21 +149,23 @@ export function createLauncher(options: LauncherOptions): Launcher {
       return how;
     });
     try {
-      const giveUpAtMs = performance.now() + trial.healthyWithinMs;
-      while (
-        end === undefined &&
-        !isHealthy(trial, started.pid) &&
-        performance.now() < giveUpAtMs
-      ) {
+      const time = createTrialTime(trial.healthyWithinMs, performance.now());
+      const isOf = (word: HealthyWord | undefined) =>
+        word?.id === trial.id && word.pid === started.pid;
+      const isHealthy = () => isOf(parseHealthy(readText(healthyPath(dataDirectory))));
+      let late: string | undefined;
+      while (end === undefined && !isHealthy() && late === undefined) {
         await Promise.race([ended, pause(lookEveryMs)]);
+        const progress = parseProgress(readText(progressPath(dataDirectory)));
+        late = time.over(performance.now(), isOf(progress) ? progress : undefined);
       }
-      if (end === undefined && isHealthy(trial, started.pid)) {
+      if (end === undefined && isHealthy()) {
         become(confirmed(state));
         write(`version ${trial.to} is healthy`);
         removeOthers(dataDirectory, state, write);
         return await ended;
       }
-      return await endTrial(trial, { started, ended, end, log });
+      return await endTrial(trial, { started, ended, end, late, log });
     } finally {
       log.close();
     }
@@ -170,6 +177,8 @@ export function createLauncher(options: LauncherOptions): Launcher {
       readonly started: Child;
       readonly ended: Promise<ChildEnd>;
       readonly end: ChildEnd | undefined;
+      /** Why it is given up although it runs. */
+      readonly late: string | undefined;
       readonly log: TrialLog;
     },
   ): Promise<ChildEnd> {
@@ -178,18 +187,12 @@ export function createLauncher(options: LauncherOptions): Launcher {
       const why = `version ${trial.to} ended before it was healthy (${parts.end.how})`;
       become(afterTrialEnd(state, withLines(why, parts.log)));
     } else {
-      const seconds = trial.healthyWithinMs / 1_000;
-      const why = `version ${trial.to} was not healthy within ${seconds} s`;
+      const why = `version ${trial.to} ${parts.late ?? "was not healthy"}`;
       become(rolledBack(state, withLines(why, parts.log)));
       await endChild(parts.started, parts.ended, options.endMsMax);
     }
     if (trialOf(state) === undefined) write(`upgrade ${trial.id}: ${sentenceOf(state)}`);
     return await parts.ended;
-  }
-
-  function isHealthy(trial: Trial, pid: number | undefined): boolean {
-    const word = parseHealthy(readText(healthyPath(dataDirectory)));
-    return word?.id === trial.id && word.pid === pid;
   }
 
   return {

@@ -29,6 +29,11 @@ export function healthyPath(dataDirectory: string): string {
   return join(versionsFolder(dataDirectory), "healthy.json");
 }
 
+/** Written by a version on trial, again and again while it brings its store to its schema, or back. */
+export function progressPath(dataDirectory: string): string {
+  return join(versionsFolder(dataDirectory), "progress.json");
+}
+
 /** What a version on trial writes to its output. */
 export function trialLogPath(dataDirectory: string): string {
   return join(versionsFolder(dataDirectory), "trial.log");

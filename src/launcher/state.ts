@@ -45,6 +45,15 @@ export interface HealthyWord {
   readonly pid: number;
 }
 
+/** A version on trial goes on with its store: it is not healthy yet, and does not hang either. */
+export interface ProgressWord extends HealthyWord {
+  /** Grows with each word. */
+  readonly count: number;
+}
+
+/** What one of the files holds. */
+type FileContent = UpgradeOrder | LaunchState | HealthyWord | ProgressWord;
+
 /** Undefined: it is no order. */
 export function parseOrder(text: string): UpgradeOrder | undefined {
   const { id, version, sha256, healthyWithinMs } = fieldsIn(text);
@@ -67,13 +76,20 @@ export function parseHealthy(text: string): HealthyWord | undefined {
   return typeof id === "string" && typeof pid === "number" ? { id, pid } : undefined;
 }
 
+/** Undefined: it is none. */
+export function parseProgress(text: string): ProgressWord | undefined {
+  const { count } = fieldsIn(text);
+  const word = parseHealthy(text);
+  return word !== undefined && typeof count === "number" ? { ...word, count } : undefined;
+}
+
 /** As one of the files holds it. */
-export function fileText(content: UpgradeOrder | LaunchState | HealthyWord): string {
+export function fileText(content: FileContent): string {
   return `${JSON.stringify({ version: 1, ...renamed(content) })}\n`;
 }
 
 /** The file's own version has the name that an order's version would have. */
-function renamed(content: UpgradeOrder | LaunchState | HealthyWord): object {
+function renamed(content: FileContent): object {
   if (!("version" in content)) return content;
   const { version: agentVersion, ...rest } = content; // the name from when there were only agents
   return { ...rest, agentVersion };

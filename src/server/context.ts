@@ -5,6 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { MemberAdmin } from "../ports/members.ts";
 import type { Store } from "../ports/store.ts";
+import type { launcherStates } from "../wire/servers.ts";
 import type { AgentRelays } from "./agents/agent-relays.ts";
 import type { InstructionHub } from "./agents/instruction-hub.ts";
 import type { BundleKeeper } from "./bundles/keeper.ts";
@@ -14,6 +15,9 @@ import type { StreamSet } from "./http/sse.ts";
 import type { OfficeDuties } from "./office/duties.ts";
 import type { Readiness } from "./readiness.ts";
 import type { ClusterView } from "./view/cluster-view.ts";
+
+/** As a server tells it of itself. */
+export type LauncherWord = (typeof launcherStates)[number];
 
 export interface ServerContext {
   readonly store: Store;
@@ -43,6 +47,8 @@ export interface ServerContext {
   readonly dataDirectory: string;
   /** The certificate that it shows now; undefined: it speaks plain HTTP. */
   readonly certificatePem: () => string | undefined;
+  /** Whether a launcher looks after this process now; undefined: nobody knows. */
+  readonly launcher: (() => LauncherWord) | undefined;
   /** What a backup holds of this server's own files. */
   readonly secrets: () => Promise<Result<ServerSecrets, string>>;
   /** Tests check every answer against its schema. */

@@ -18,7 +18,7 @@ import { createInstructionHub } from "./agents/instruction-hub.ts";
 import { openBundles } from "./bundles/bundles.ts";
 import type { BundleKeeper } from "./bundles/keeper.ts";
 import { type PackageSource, packageSource } from "./bundles/package-source.ts";
-import type { ServerContext } from "./context.ts";
+import type { LauncherWord, ServerContext } from "./context.ts";
 import type { ControlPlane } from "./control-plane/control-plane.ts";
 import { keepPresence, openPresence, type Presence } from "./control-plane/presence.ts";
 import { registerServer } from "./control-plane/registration.ts";
@@ -62,6 +62,8 @@ export interface ServerOptions extends Pick<SchemaOptions, "migrations" | "check
   readonly ownConfig?: OwnConfig | undefined;
   /** What goes with the office of manager on this machine; default: nothing. Whoever opened it closes it. */
   readonly office?: OfficeParts | undefined;
+  /** Whether a launcher looks after this process now; default: it says nothing of it. */
+  readonly launcher?: (() => LauncherWord) | undefined;
   /** What a backup holds of the server's own files; default: none of them. */
   readonly secrets?: (() => Promise<Result<ServerSecrets, string>>) | undefined;
   /** Times of the election; default: the election's own. */
@@ -195,6 +197,7 @@ function contextOf(options: ServerOptions, parts: ContextParts): ServerContext {
     dataDirectory: options.dataDirectory,
     secrets: options.secrets ?? noSecrets,
     certificatePem: parts.certificatePem,
+    launcher: options.launcher,
     answers,
   };
 }

@@ -25,6 +25,7 @@ import { saveBeforeMigration } from "./save-before-migration.ts";
 import { readEngine, type ServerPlaces, type StoreEngine, serverPlaces } from "./server-files.ts";
 import { runSideTasks } from "./side-tasks.ts";
 import { followServerOrders, type OrderFollower } from "./upgrade/follow-orders.ts";
+import { createTrialProgress, wasGivenUp } from "./upgrade/trial.ts";
 
 interface Parts {
   readonly options: RunServerOptions;
@@ -142,6 +143,8 @@ async function waitForSchema(
     storeEnded: ended,
     serverId: options.identity.id,
     saveBefore: saveBeforeMigration({ ...options, serverId: options.identity.id }),
+    wasGivenUp: (upgrade) => wasGivenUp(options.dataDirectory, upgrade),
+    onProgress: createTrialProgress({ ...options, launcher: options.launcher ?? (() => "none") }),
     listen: listenOf(options),
     tls: credentials.api(),
     whileWaiting: (context) => {
@@ -218,6 +221,7 @@ async function start(
     check: options.check,
     ownConfig: options.ownConfig,
     office: options.office,
+    launcher: options.launcher ?? (() => "none"),
     initialSettings: options.initialSettings,
     facades: options.facades,
     secrets: () => readServerSecrets(options.dataDirectory),

@@ -127,6 +127,9 @@ export type ControlPlaneRecord = z.output<typeof controlPlaneRecordSchema>;
 /** `solo`: the embedded store. `error`: it does not answer. */
 export const memberRoles = ["solo", "leader", "follower", "learner", "error"] as const;
 
+/** `lost`: the launcher has died, and the next one that is started takes over. `none`: there never was one. */
+export const launcherStates = ["alive", "lost", "none"] as const;
+
 /** What an upgrade asks of a server's machine. */
 const serverMachineSchema = z.object({
   /** By its own wall clock, when it said so. */
@@ -135,6 +138,10 @@ const serverMachineSchema = z.object({
   diskFreeBytes: z.number().optional(),
   /** Until when its certificate is in time; absent: it has none. */
   certificateUntilMs: z.number().optional(),
+  /** Whether a launcher looks after it, which alone can start another version; absent: it does not say. */
+  launcher: z.enum(launcherStates).optional(),
+  /** Size of its store on its disk; absent: that cannot be told. */
+  storeBytes: z.number().optional(),
 });
 
 /** `GET /v1/server`: what a server says of itself; it needs no leader. */
@@ -177,6 +184,11 @@ export const serverResourceSchema = z.object({
   office: z.string().optional(),
   settingsRevision: z.int().optional(),
   machine: serverMachineSchema.optional(),
+  /**
+   * By how many ms its clock is ahead of that of the server that was asked, at least: what its answer may have taken is off
+   * already. Negative: behind. Absent: it did not say.
+   */
+  clockOffMs: z.number().optional(),
   /** One that was taken out is in no list any more. */
   health: z.enum(["ok", "cut-off", "starting", "unreachable"]),
   because: z.string().optional(),

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { newUpgrade } from "../../src/core/upgrade/plan.ts";
 import { jsonOf } from "../../src/runtime/manager-records.ts";
+import type { UpgradeCheck } from "../../src/wire/control-plane/upgrades.ts";
 import { type Harness, startHarness } from "../server/harness.ts";
 import { createBench, type Ran } from "./harness.ts";
 
@@ -94,3 +95,34 @@ test("upgrade status, pause, resume and abort tell how it stands and what to do"
   assert.match(aborted.out, / is aborted after /);
   assert.equal((await bench.run("upgrade abort")).code, 5);
 });
+
+/** The store's schema of now and of the new version, how it would be done, and the line for people. */
+const schemas: readonly (readonly [number, number, "rolling" | "stop-all", string])[] = [
+  [2, 2, "rolling", "schema of the store: 2, which stays"],
+  [
+    ...([1, 2, "rolling"] as const),
+    "schema of the store: from 1 to 2, which servers of both versions understand: rolling is possible",
+  ],
+  [
+    ...([1, 3, "stop-all"] as const),
+    "schema of the store: from 1 to 3, for which all servers wait: rolling is not possible",
+  ],
+];
+
+for (const [from, to, strategy, line] of schemas) {
+  test(`upgrade check from schema ${from} to ${to} tells people: ${line}`, async (t) => {
+    const bench = await createBench(t);
+    const check: UpgradeCheck = {
+      ...({ verdict: "go", from: "0.1.0", to: "0.2.0", strategy, findings: [] } as const),
+      schema: { from, to },
+    };
+    bench.server.override = (_request, response) => {
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify(check));
+      return true;
+    };
+    const { out } = await bench.run(["upgrade", "check", "--to", "0.2.0"]);
+    const head = `go: an upgrade from 0.1.0 to 0.2.0, ${strategy} can be begun`;
+    assert.equal(out, `${head}\n${line}\n`);
+  });
+}

@@ -261,7 +261,7 @@ test("GET /v1/upgrade/check names the services that strict rules leave no other 
   assert.equal(found.length, 3);
   assert.match(
     found.join("; "),
-    /process:a: it can run nowhere else: on every other node is one of those that it never runs beside: process:b, process:c/,
+    /process:a: it cannot move away: on every other node is one of those that it never runs beside: process:b, process:c/,
   );
   await harness.call("DELETE", "/v1/rules/apart");
   const only = {
@@ -269,8 +269,5 @@ test("GET /v1/upgrade/check names the services that strict rules leave no other 
     nodes: [{ node: "node1" }],
   };
   assert.equal((await put(harness, "rules", only)).status, 201);
-  assert.match(
-    (await boundOnes()).join("; "),
-    /process:a: it can run nowhere else: only leaves it/,
-  );
+  assert.match((await boundOnes()).join("; "), /process:a: it cannot move away: only leaves it/);
 });

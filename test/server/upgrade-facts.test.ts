@@ -1,7 +1,7 @@
 /** What an upgrade reads out of the tables, and what it moves to the audit. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { silenceTtlMs } from "../../src/core/upgrade/do-step.ts";
+import { silenceTtlMs } from "../../src/core/upgrade/dark.ts";
 import type { JsonValue } from "../../src/ports/store.ts";
 import { shortestLeaseMs } from "../../src/server/upgrade/facts.ts";
 import { lateAudit } from "../../src/server/upgrade/late-audit.ts";

@@ -1,12 +1,11 @@
 /** What the coming and going of the lease means for what runs here (S3). */
 import { assert } from "../assert.ts";
+import { graceShare } from "../model/times.ts";
 import { touchAll } from "./concern.ts";
 import type { AgentEffect } from "./effect.ts";
 import type { AgentEvent } from "./event.ts";
 import { type AgentState, liveInstanceOf, type Slot } from "./state.ts";
 
-/** Part of the watchdog's time, before the deadline, in which services are asked to end instead of killed. */
-const graceShare = 0.15;
 /** What is left of it for the kill that follows a stop signal without effect, in milliseconds. */
 const killReserveMs = 50;
 

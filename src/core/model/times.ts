@@ -20,6 +20,9 @@ export type ProfileName = "fast" | "balanced" | "patient";
 /** Largest error of a clock's rate that the safety rules bear: 1,000 ppm (docs/safety.md, assumption A1). */
 export const clockRateErrorMax = 0.001;
 
+/** Part of the watchdog's time, before the deadline, in which services are asked to end instead of killed. */
+export const graceShare = 0.15;
+
 /** The times of each profile. */
 export const profiles: Readonly<Record<ProfileName, LeaseTimes>> = {
   fast: times(3_000, 2_000, 500),

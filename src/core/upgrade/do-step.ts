@@ -1,13 +1,17 @@
 /** What each step does, and when it is done. */
+import { silenceTtlMs } from "./dark.ts";
 import type { ServerFact, UpgradeWrite } from "./facts.ts";
 import type { StepKind } from "./model.ts";
-import { byAct, followOrder, labelOf, orderOf, type StepContext, type Verdict } from "./verdict.ts";
+import {
+  agentOrderOf,
+  byAct,
+  followOrder,
+  labelOf,
+  orderOf,
+  type StepContext,
+  type Verdict,
+} from "./verdict.ts";
 
-/**
- * Life of agents' leases while nobody answers them: longer than servers may take to change and the schema to migrate, so
- * that no node stops its services meanwhile.
- */
-export const silenceTtlMs = 600_000;
 /** A step that is not done after so long has failed: what is wrong is then for a person to see. */
 export const limitsMs: Readonly<Record<StepKind, number>> = {
   check: 120_000,
@@ -26,9 +30,12 @@ const namedMax = 5;
 
 /** Judges the step. */
 export function doStep(context: StepContext): Verdict {
-  const { step, ageMs } = context;
+  const { step, ageMs, facts } = context;
   const verdict = judge(context);
-  const isOver = verdict.kind === "wait" && ageMs >= limitsMs[step.kind];
+  // The only server of a store migrates it as it starts, and its launcher watches over that; nobody else can look.
+  const isWatched = step.kind === "switch" && facts.servers.length === 1;
+  const limitMs = limitsMs[step.kind] + (isWatched ? limitsMs.migrate : 0);
+  const isOver = verdict.kind === "wait" && ageMs >= limitMs;
   return isOver ? { kind: "failed", detail: `it takes too long: ${verdict.detail}` } : verdict;
 }
 
@@ -70,8 +77,12 @@ function freeze({ upgrade, facts }: StepContext): Verdict {
 function settle({ facts }: StepContext): Verdict {
   const { transients } = facts;
   if (transients.length === 0) return { kind: "done", detail: "nothing is under way" };
-  const more = transients.length > namedMax ? `, and ${transients.length - namedMax} more` : "";
-  return { kind: "wait", detail: `waits for: ${transients.slice(0, namedMax).join("; ")}${more}` };
+  return { kind: "wait", detail: `waits for: ${listOf(transients)}` };
+}
+
+function listOf(words: readonly string[]): string {
+  const more = words.length > namedMax ? `, and ${words.length - namedMax} more` : "";
+  return `${words.slice(0, namedMax).join("; ")}${more}`;
 }
 
 function prepare({ upgrade, facts }: StepContext): Verdict {
@@ -134,10 +145,19 @@ function isBack({ upgrade }: StepContext, server: ServerFact): Verdict {
   return { kind: "done", detail: `${label} runs holdfast ${version}` };
 }
 
-/** One is away at a time: the others have to do its work. Of those that wait for a schema nobody asks more than life. */
+/**
+ * One is away at a time: the others have to do its work. What has begun since the cluster settled, a failover for one, ends
+ * before the first server stops. Of those that wait for a schema nobody asks more than life. */
 function missingFor({ upgrade, facts }: StepContext, server: ServerFact): string | undefined {
+  const isFirst = !upgrade.steps.some(({ kind, state }) => kind === "switch" && state === "done");
+  if (upgrade.strategy === "stop-all" && isFirst && facts.transients.length > 0) {
+    return `waits for: ${listOf(facts.transients)}`;
+  }
   const isMissing = (other: ServerFact): boolean => {
-    const mayWait = upgrade.strategy === "stop-all" && other.version === upgrade.to.version;
+    // One of the version that the store is not for waits, and can do no more.
+    const { version } = other;
+    const schema = version === upgrade.to.version ? upgrade.schema.to : upgrade.schema.from;
+    const mayWait = upgrade.strategy === "stop-all" && facts.schema !== schema;
     return !other.isAlive || (!other.isReady && !mayWait);
   };
   const missing = facts.servers.find((other) => other.id !== server.id && isMissing(other));
@@ -159,25 +179,49 @@ function release({ upgrade, facts }: StepContext): Verdict {
   if (missing !== undefined) {
     return { kind: "wait", detail: `server ${labelOf(missing)} is not ready yet` };
   }
-  if (facts.frozenBy !== upgrade.id) return { kind: "done", detail: "changes are let in again" };
-  const writes = [{ kind: "end-silence" }, { kind: "unfreeze" }] as const;
-  return { kind: "wait", detail: "changes are let in again", writes };
+  const { frozenBy, isSilent } = facts;
+  const isOurs = frozenBy === upgrade.id;
+  // Also where somebody has ended the freeze meanwhile: nobody else shortens the leases again.
+  if (isSilent || isOurs) {
+    const writes: readonly UpgradeWrite[] = [
+      { kind: "end-silence" },
+      ...(isOurs ? [{ kind: "unfreeze" } as const] : []),
+    ];
+    return { kind: "wait", detail: "the usual leases come back, and changes are let in", writes };
+  }
+  if (frozenBy === undefined) return { kind: "done", detail: "changes are let in again" };
+  return { kind: "done", detail: `the cluster stays frozen, by ${frozenBy}` };
 }
 
-function agents({ upgrade, facts }: StepContext): Verdict {
-  return followAgents(facts, upgrade.to.version);
+function agents(context: StepContext): Verdict {
+  return followAgents(context, context.upgrade.to.version);
 }
 
-/** One member of each HA group at a time, as a management policy does it. */
-export function followAgents({ agents: known }: StepContext["facts"], version: string): Verdict {
-  const { total, there, failed } = known;
-  if (known.version !== version) {
-    const writes = [{ kind: "upgrade-agents", version }] as const;
+/**
+ * One member of each HA group at a time, as a management policy does it. With the first one that fails no other one begins:
+ * a bad version is not tried on all of them.
+ */
+export function followAgents({ upgrade, facts }: StepContext, version: string): Verdict {
+  const { total, there, failed, waits, later, underWay, isHeld } = facts.agents;
+  const order = agentOrderOf(upgrade, version);
+  if (facts.agents.order !== order) {
+    const writes = [{ kind: "upgrade-agents", version, order }] as const;
     return { kind: "wait", detail: "the agents are told", writes };
   }
-  if (failed.length > 0 && there + failed.length === total) {
-    return { kind: "failed", detail: `agents: ${failed.slice(0, namedMax).join("; ")}` };
+  if (failed.length > 0) {
+    const detail = `agents: ${listOf(failed)}`;
+    if (!isHeld) return { kind: "wait", detail, writes: [{ kind: "hold-agents" }] };
+    if (underWay === 0) return { kind: "failed", detail };
+    return { kind: "wait", detail: `${detail}; ${underWay} others are still at it` };
   }
-  if (there < total) return { kind: "wait", detail: `${there} of ${total} agents are there` };
-  return { kind: "done", detail: `${total} agents run holdfast ${version}` };
+  if (there < total && isHeld) {
+    const detail = "somebody has switched their policy off; resume the upgrade to go on";
+    return { kind: "wait", detail: `${there} of ${total} agents are there; ${detail}` };
+  }
+  if (there < total) {
+    const more = waits.length === 0 ? "" : `; ${listOf(waits)}`;
+    return { kind: "wait", detail: `${there} of ${total} agents are there${more}` };
+  }
+  const more = later.length === 0 ? "" : `; these follow later: ${listOf(later)}`;
+  return { kind: "done", detail: `${total} agents run holdfast ${version}${more}` };
 }

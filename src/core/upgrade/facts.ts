@@ -41,9 +41,29 @@ export interface ServerFact {
 export interface ActResult {
   /** Of the step. */
   readonly name: string;
-  readonly outcome: "done" | "failed";
+  /** `refused`: the way back is closed for good; the way on is not. */
+  readonly outcome: "done" | "failed" | "refused";
   readonly detail: string;
   readonly backup?: { readonly server: string; readonly file: string; readonly sha256: string };
+}
+
+/** The agents that the upgrade is about, and how far they are. */
+export interface AgentFacts {
+  /** What the upgrade's own management policy was written for, see `agentOrderOf`; undefined: there is none. */
+  readonly order: string | undefined;
+  /** The policy is switched off: what is under way ends, and nothing else is begun. */
+  readonly isHeld: boolean;
+  readonly total: number;
+  /** Of them those that have the version that they are to have. */
+  readonly there: number;
+  /** Agents that are just downloading or installing. */
+  readonly underWay: number;
+  /** Those that cannot become it, each with its reason. */
+  readonly failed: readonly string[];
+  /** What others wait for, each as a sentence's part that begins with the node's name. */
+  readonly waits: readonly string[];
+  /** Nodes that follow when they can: a person holds them back, or they are gone; each with the reason. */
+  readonly later: readonly string[];
 }
 
 /** All that a step may look at. */
@@ -57,14 +77,12 @@ export interface UpgradeFacts {
   readonly transients: readonly string[];
   /** The shortest life of a node's live lease, in ms; undefined: no node holds one. */
   readonly leaseTtlMsMin: number | undefined;
+  /** The one that carries it on waits for the store's schema, as all servers do that are of its version. */
+  readonly isDark: boolean;
+  /** Agents still take long leases, as they were told that nobody may answer them. */
+  readonly isSilent: boolean;
   /** The agents that the upgrade is about: how many have the version that they are to have, and what failed. */
-  readonly agents: {
-    /** The version that the upgrade's own management policy asks for; undefined: there is none. */
-    readonly version: string | undefined;
-    readonly total: number;
-    readonly there: number;
-    readonly failed: readonly string[];
-  };
+  readonly agents: AgentFacts;
   /** What came of the act that was asked for last. */
   readonly act: ActResult | undefined;
 }
@@ -79,8 +97,10 @@ export type UpgradeWrite =
   | { readonly kind: "announce-silence"; readonly ttlMs: number }
   | { readonly kind: "end-silence" }
   /** Agents are to become this version, by a management policy of the upgrade's own. */
-  | { readonly kind: "upgrade-agents"; readonly version: string }
+  | { readonly kind: "upgrade-agents"; readonly version: string; readonly order: string }
+  /** No further agent begins. */
+  | { readonly kind: "hold-agents" }
   | { readonly kind: "leave-agents" };
 
 /** What has to be done beside the store, by the manager's server. */
-export type UpgradeAct = "check" | "backup" | "migrate" | "restore";
+export type UpgradeAct = "check" | "backup" | "migrate" | "check-back" | "restore";

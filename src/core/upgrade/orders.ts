@@ -1,9 +1,23 @@
 /** What people say of an upgrade under way. */
 import { err, ok, type Result } from "../result.ts";
-import { type ControlPlaneUpgrade, isOpen } from "./model.ts";
+import { type ControlPlaneUpgrade, isOpen, type TakenOrder } from "./model.ts";
 
 export const upgradeOrders = ["pause", "resume", "abort"] as const;
 export type UpgradeOrderWord = (typeof upgradeOrders)[number];
+
+/** All of them are written to the audit at once. */
+const unauditedMax = 100;
+
+/**
+ * With an order that the audit does not have yet. An order is never refused for their number: the oldest ones are in the
+ * servers' logs alone then.
+ */
+export function withUnaudited<Upgrade extends Pick<ControlPlaneUpgrade, "unaudited">>(
+  upgrade: Upgrade,
+  taken: TakenOrder,
+): Upgrade {
+  return { ...upgrade, unaudited: [...(upgrade.unaudited ?? []), taken].slice(-unauditedMax) };
+}
 
 /** The upgrade as it is from then on; the error says why that cannot be asked for now. */
 export function withOrder(

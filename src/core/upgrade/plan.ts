@@ -1,14 +1,16 @@
 /** Which steps an upgrade has. */
+import type { ServerFact } from "./facts.ts";
 import type { ControlPlaneUpgrade, StepKind, UpgradeStep } from "./model.ts";
 
 const kindsOf: Readonly<Record<ControlPlaneUpgrade["strategy"], readonly StepKind[]>> = {
-  rolling: ["check", "backup", "prepare", "switch", "migrate", "agents"],
+  rolling: ["check", "prepare", "backup", "switch", "migrate", "agents"],
+  // What takes long and stops nobody comes before the freeze; nothing lies between the last look and the first stop.
   "stop-all": [
     "check",
+    "prepare",
     "freeze",
     "settle",
     "backup",
-    "prepare",
     "announce",
     "switch",
     "migrate",
@@ -16,6 +18,11 @@ const kindsOf: Readonly<Record<ControlPlaneUpgrade["strategy"], readonly StepKin
     "agents",
   ],
 };
+/** While the only server becomes another version nobody answers the agents: they are told of it. */
+const kindsAlone: readonly StepKind[] = [
+  ...(["check", "prepare", "backup", "announce", "switch"] as const),
+  ...(["migrate", "release", "agents"] as const),
+];
 
 /** What a new upgrade is made of. */
 export type UpgradeOrder = Pick<
@@ -23,10 +30,15 @@ export type UpgradeOrder = Pick<
   "id" | "by" | "strategy" | "from" | "to" | "schema" | "pauseAfter" | "startedAtMs"
 >;
 
-/** A new upgrade of these servers, by their ids. */
-export function newUpgrade(order: UpgradeOrder, servers: readonly string[]): ControlPlaneUpgrade {
+/** A new upgrade of these servers, by their ids; `isAlone`: the control plane has no other one. */
+export function newUpgrade(
+  order: UpgradeOrder,
+  servers: readonly string[],
+  { isAlone = servers.length === 1 }: { readonly isAlone?: boolean } = {},
+): ControlPlaneUpgrade {
   const isMigrating = order.schema.from !== order.schema.to;
-  const kinds = kindsOf[order.strategy].filter((kind) => kind !== "migrate" || isMigrating);
+  const all = isAlone && order.strategy === "rolling" ? kindsAlone : kindsOf[order.strategy];
+  const kinds = all.filter((kind) => kind !== "migrate" || isMigrating);
   const steps = kinds.flatMap((kind) =>
     kind === "switch" ? servers.map((server) => stepOf(kind, server)) : [stepOf(kind, undefined)],
   );
@@ -38,6 +50,29 @@ function stepOf(kind: StepKind, server: string | undefined): UpgradeStep {
   const name = server === undefined ? kind : `${kind} ${server}`;
   const times = { beganAtMs: undefined, endedAtMs: undefined };
   return { name, kind, server, state: "waiting", detail: "", ...times };
+}
+
+/**
+ * With a step for each server that has come in since a rolling upgrade began, and is not of the new version: none is left
+ * behind. The same object where nobody has.
+ */
+export function withNewcomers(
+  upgrade: ControlPlaneUpgrade,
+  servers: readonly Pick<ServerFact, "id" | "version">[],
+): ControlPlaneUpgrade {
+  const { steps, strategy, to } = upgrade;
+  const last = steps.findLastIndex(({ kind }) => kind === "switch");
+  const isPast = steps.some(
+    ({ kind, state }) => (kind === "migrate" || kind === "agents") && state !== "waiting",
+  );
+  if (strategy !== "rolling" || isPast || last < 0) return upgrade;
+  const known = new Set(steps.map(({ server }) => server));
+  const added = servers
+    .filter(({ id, version }) => version !== to.version && !known.has(id))
+    .map(({ id }) => stepOf("switch", id));
+  return added.length === 0
+    ? upgrade
+    : { ...upgrade, steps: steps.toSpliced(last + 1, 0, ...added) };
 }
 
 /**
@@ -57,8 +92,8 @@ export function currentStep(
 }
 
 /**
- * The step that is to be taken back next; undefined: nothing is left of the upgrade. A server that is away comes first, for
- * no other may leave meanwhile, the manager's own last. Where all servers wait for the schema, the version of before is
+ * The step that is to be taken back next; undefined: nothing is left of the upgrade. A server that was told to leave, and may
+ * do so at any moment, comes first, then one that is away, for no other may leave meanwhile; the manager's own last. Where all servers wait for the schema, the version of before is
  * back on each before the store is: it alone can say that it can read all of it.
  */
 export function currentUndo(
@@ -74,6 +109,7 @@ export function currentUndo(
   if (last?.kind !== "switch" && !isAfterAll) return last;
   const isAway = ({ server = "" }: UpgradeStep): boolean => !isAlive(server);
   return (
+    switched.find(({ state }) => state === "running") ??
     switched.find(isAway) ??
     switched.find(({ server = "" }) => !isManager(server)) ??
     switched.at(-1)

@@ -84,6 +84,28 @@ export function skewWarnings(
   ];
 }
 
+/**
+ * Agents that would not fit any more once the servers have become `target`, although that is newer than what the servers
+ * are; as one sentence. Undefined: there are none. Whoever does not fit beside the servers of now either is no worse off by
+ * a patch of theirs: of those `skewWarnings` speaks.
+ */
+export function leftBehind(
+  servers: readonly Versioned[],
+  agents: readonly Versioned[],
+  target: string,
+): string | undefined {
+  const wanted = releaseOf(target);
+  const newest = servers.flatMap(withRelease).sort(byRelease).at(-1);
+  if (wanted === undefined || newest === undefined) return undefined;
+  if (compareReleases(wanted, newest.release) <= 0) return undefined;
+  const range = rangeFor("agent", [{ name: "", version: target, release: wanted }]);
+  const old = agents
+    .flatMap(withRelease)
+    .filter(({ release }) => compareReleases(release, range.lowest) < 0);
+  if (old.length === 0) return undefined;
+  return `${namesOf(old)} too old for servers of ${target}, which work with agents of ${wordsOf(range)}: upgrade such agents first, with: holdfast policy add NAME --agent-version ${newest.version}`;
+}
+
 interface Range {
   readonly lowest: Release;
   readonly highest: Release;

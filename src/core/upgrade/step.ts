@@ -1,8 +1,10 @@
 /** Carries an upgrade on by one step: pure, so that whichever server is manager decides the same. */
+import { darkRetryMs, darkUntilMs, pausesAfter } from "./dark.ts";
 import { doStep, limitsMs } from "./do-step.ts";
 import type { UpgradeAct, UpgradeFacts, UpgradeWrite } from "./facts.ts";
 import type { ControlPlaneUpgrade, StepState, UpgradeStep } from "./model.ts";
-import { currentStep, currentUndo } from "./plan.ts";
+import { withOrder } from "./orders.ts";
+import { currentStep, currentUndo, withNewcomers } from "./plan.ts";
 import { undoStep } from "./undo-step.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -12,9 +14,17 @@ export interface UpgradeDecision {
   /** To be written together with the upgrade. */
   readonly writes: readonly UpgradeWrite[];
   /** To be done beside the store once this is written; its result is told as `facts.act`. */
-  readonly act: { readonly kind: UpgradeAct; readonly step: string } | undefined;
+  readonly act: DecidedAct | undefined;
   /** When time alone changes something, in the time of `nowMs`; undefined: never. */
   readonly wakeAtMs: number | undefined;
+}
+
+/** An act beside the store. */
+export interface DecidedAct {
+  readonly kind: UpgradeAct;
+  readonly step: string;
+  /** It has failed if it is not done by then, in the time of `nowMs`; undefined: it may take what it takes. */
+  readonly untilMs: number | undefined;
 }
 
 /** What is to be done now. Called again after each write, and whenever the facts have changed. */
@@ -30,14 +40,47 @@ export function stepUpgrade(
       return goBack(upgrade, facts, nowMs);
     case "paused":
     case "failed":
+      return endDark(upgrade, facts, nowMs);
     case "abort-failed":
+      return retryInDark(upgrade, facts, nowMs);
     case "done":
     case "aborted":
-      return { upgrade, writes: [], act: undefined, wakeAtMs: undefined };
+      return idle(upgrade);
   }
 }
 
-function goOn(upgrade: ControlPlaneUpgrade, facts: UpgradeFacts, nowMs: number): UpgradeDecision {
+function idle(upgrade: ControlPlaneUpgrade, wakeAtMs?: number): UpgradeDecision {
+  return { upgrade, writes: [], act: undefined, wakeAtMs };
+}
+
+/** It waits for a person, but not for so long that agents would have to stop their services. */
+function endDark(
+  upgrade: ControlPlaneUpgrade,
+  facts: UpgradeFacts,
+  nowMs: number,
+): UpgradeDecision {
+  const untilMs = darkUntilMs(upgrade, facts);
+  if (untilMs === undefined || nowMs < untilMs) return idle(upgrade, untilMs);
+  const before = upgrade.detail === "" ? "" : ` (${upgrade.detail})`;
+  const detail = `by itself, as agents would soon have to stop their services${before}`;
+  return decided({ ...upgrade, state: "aborting", detail });
+}
+
+function retryInDark(
+  upgrade: ControlPlaneUpgrade,
+  facts: UpgradeFacts,
+  nowMs: number,
+): UpgradeDecision {
+  if (darkUntilMs(upgrade, facts) === undefined) return idle(upgrade);
+  const failedAtMs = upgrade.steps.find(({ state }) => state === "undoing")?.endedAtMs ?? nowMs;
+  const againAtMs = failedAtMs + darkRetryMs;
+  const again = nowMs < againAtMs ? undefined : withOrder(upgrade, "resume", "");
+  return again?.ok === true ? decided(again.value) : idle(upgrade, againAtMs);
+}
+
+function goOn(present: ControlPlaneUpgrade, facts: UpgradeFacts, nowMs: number): UpgradeDecision {
+  const upgrade = withNewcomers(present, facts.servers);
+  if (upgrade !== present) return decided(upgrade);
   const step = currentStep(upgrade, managerIn(facts));
   if (step === undefined) {
     const writes = facts.servers
@@ -47,17 +90,17 @@ function goOn(upgrade: ControlPlaneUpgrade, facts: UpgradeFacts, nowMs: number):
   }
   if (step.state !== "running") return decided(withStep(upgrade, begun(step, "running", nowMs)));
   const verdict = doStep({ upgrade, step, facts, ageMs: nowMs - (step.beganAtMs ?? nowMs) });
-  if (verdict.kind === "failed") {
+  if (verdict.kind === "failed" || verdict.kind === "refused") {
     const { detail } = verdict;
     const failed = withStep(upgrade, { ...step, detail });
     return decided({ ...failed, state: "failed", detail: `${step.name}: ${detail}` });
   }
-  if (verdict.kind !== "done") return underWay(upgrade, step, verdict);
+  if (verdict.kind !== "done") return underWay(upgrade, step, { verdict, facts });
   const { detail } = verdict;
   const done = withStep(upgrade, { ...step, state: "done", detail, endedAtMs: nowMs });
   const backup = facts.act?.name === step.name ? facts.act.backup : undefined;
   const next = backup === undefined ? done : { ...done, backup };
-  const pauses = upgrade.pauseAfter.some((word) => word === step.name || word === step.kind);
+  const pauses = pausesAfter(next, step);
   const paused = {
     state: "paused",
     detail: `after the step ${step.name}, as was asked for`,
@@ -74,28 +117,54 @@ function goBack(upgrade: ControlPlaneUpgrade, facts: UpgradeFacts, nowMs: number
   }
   if (step.state !== "undoing") return decided(withStep(upgrade, begun(step, "undoing", nowMs)));
   const verdict = undoStep({ upgrade, step, facts, ageMs: nowMs - (step.beganAtMs ?? nowMs) });
+  if (verdict.kind === "refused") return goOnInstead(upgrade, facts, verdict.detail);
   if (verdict.kind === "failed") {
     const { detail } = verdict;
-    const failed = withStep(upgrade, { ...step, detail });
+    const failed = withStep(upgrade, { ...step, detail, endedAtMs: nowMs });
     return decided({ ...failed, state: "abort-failed", detail: `${step.name}: ${detail}` });
   }
-  if (verdict.kind !== "done") return underWay(upgrade, step, verdict);
+  if (verdict.kind !== "done") return underWay(upgrade, step, { verdict, facts });
   const { detail, writes } = verdict;
   return decided(withStep(upgrade, { ...step, state: "undone", detail, endedAtMs: nowMs }), writes);
+}
+
+/**
+ * There is no way back to the data of before: what was taken back of the steps is to be done anew. A person decides when;
+ * where no server serves, nobody is waited for.
+ */
+function goOnInstead(
+  upgrade: ControlPlaneUpgrade,
+  { isDark }: UpgradeFacts,
+  because: string,
+): UpgradeDecision {
+  const steps = upgrade.steps.map((step) => {
+    const isBack = step.state === "undoing" || step.state === "undone";
+    return isBack ? { ...step, state: "waiting" as const, detail: "" } : step;
+  });
+  const state = isDark ? "running" : "failed";
+  const detail = `it cannot be taken back: ${because}; go on with: holdfast upgrade resume`;
+  return decided({ ...upgrade, steps, state, detail, attempt: upgrade.attempt + 1 });
 }
 
 /** It goes on with the step where it waits; what it waits for is written, so that people see it. */
 function underWay(
   upgrade: ControlPlaneUpgrade,
   step: UpgradeStep,
-  verdict: Extract<Verdict, { kind: "wait" | "act" }>,
+  {
+    verdict,
+    facts,
+  }: {
+    readonly verdict: Extract<Verdict, { kind: "wait" | "act" }>;
+    readonly facts: UpgradeFacts;
+  },
 ): UpgradeDecision {
   const { detail } = verdict;
   const said = detail === step.detail ? upgrade : withStep(upgrade, { ...step, detail });
   const wakeAtMs = (step.beganAtMs ?? 0) + limitsMs[step.kind];
   if (verdict.kind === "wait")
     return { upgrade: said, writes: verdict.writes ?? [], act: undefined, wakeAtMs };
-  const act = { kind: verdict.act, step: step.name };
+  const untilMs = verdict.act === "migrate" ? darkUntilMs(upgrade, facts) : undefined;
+  const act = { kind: verdict.act, step: step.name, untilMs };
   return { upgrade: said, writes: [], act, wakeAtMs: undefined };
 }
 

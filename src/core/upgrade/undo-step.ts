@@ -1,8 +1,17 @@
 /** The way back of each step. */
 
-import { followAgents, limitsMs, silenceTtlMs } from "./do-step.ts";
+import { silenceTtlMs } from "./dark.ts";
+import { followAgents, limitsMs } from "./do-step.ts";
 import type { UpgradeWrite } from "./facts.ts";
-import { byAct, followOrder, labelOf, orderOf, type StepContext, type Verdict } from "./verdict.ts";
+import {
+  agentOrderOf,
+  byAct,
+  followOrder,
+  labelOf,
+  orderOf,
+  type StepContext,
+  type Verdict,
+} from "./verdict.ts";
 
 /** Judges how far the step is taken back; `done`: nothing is left of it. */
 export function undoStep(context: StepContext): Verdict {
@@ -16,7 +25,7 @@ function judge(context: StepContext): Verdict {
   const { upgrade, step, facts } = context;
   switch (step.kind) {
     case "agents":
-      return leaveOnceBack(followAgents(facts, upgrade.from));
+      return agentsBack(context);
     case "release":
       return freezeAgain(context);
     case "migrate":
@@ -43,23 +52,47 @@ function judge(context: StepContext): Verdict {
   }
 }
 
+/**
+ * Why the data of before cannot come back, asked while servers serve that could go on instead; undefined: they can, or
+ * are not to. What comes in between is found when they are to come.
+ */
+function whyNoWayBack(context: StepContext): Verdict | undefined {
+  const { upgrade, facts } = context;
+  const { from, to } = upgrade.schema;
+  const isRestored = upgrade.strategy === "stop-all" && from !== to && facts.schema === to;
+  if (!isRestored || facts.isDark) return undefined;
+  const verdict = byAct(context, "check-back", "is there a way back to the data of before?");
+  return verdict.kind === "done" ? undefined : verdict;
+}
+
 /** The policy that brought them back must not stand in the way of others. */
-function leaveOnceBack(verdict: Verdict): Verdict {
+function agentsBack(context: StepContext): Verdict {
+  const { upgrade, facts } = context;
+  const isTold = facts.agents.order === agentOrderOf(upgrade, upgrade.from);
+  const closed = isTold ? undefined : whyNoWayBack(context);
+  if (closed !== undefined) return closed;
+  const verdict = followAgents(context, upgrade.from);
   return verdict.kind === "done" ? { ...verdict, writes: [{ kind: "leave-agents" }] } : verdict;
 }
 
 /** The data of before come back: nobody may change what would be lost, and agents are without servers once more. */
-function freezeAgain({ upgrade, facts }: StepContext): Verdict {
+function freezeAgain(context: StepContext): Verdict {
+  const { upgrade, facts } = context;
   const { frozenBy, leaseTtlMsMin } = facts;
-  if (upgrade.schema.from === upgrade.schema.to) return { kind: "done", detail: "" };
-  if (frozenBy === undefined) {
-    return { kind: "wait", detail: "the cluster is being frozen", writes: [{ kind: "freeze" }] };
+  const isAnnounced = upgrade.steps.some(({ kind }) => kind === "announce");
+  if (upgrade.strategy === "stop-all" && upgrade.schema.from !== upgrade.schema.to) {
+    if (frozenBy === undefined) {
+      const closed = whyNoWayBack(context);
+      if (closed !== undefined) return closed;
+      return { kind: "wait", detail: "the cluster is being frozen", writes: [{ kind: "freeze" }] };
+    }
+    if (frozenBy !== upgrade.id) {
+      return { kind: "failed", detail: `the cluster is frozen by ${frozenBy}; unfreeze it first` };
+    }
   }
-  if (frozenBy !== upgrade.id) {
-    return { kind: "failed", detail: `the cluster is frozen by ${frozenBy}; unfreeze it first` };
-  }
+  if (!isAnnounced) return { kind: "done", detail: "" };
   if (leaseTtlMsMin === undefined || leaseTtlMsMin >= silenceTtlMs) {
-    return { kind: "done", detail: "frozen again" };
+    return { kind: "done", detail: "as before the release" };
   }
   const writes: readonly UpgradeWrite[] = [{ kind: "announce-silence", ttlMs: silenceTtlMs }];
   return { kind: "wait", detail: "the agents take longer leases", writes };
@@ -70,7 +103,8 @@ function restore(context: StepContext): Verdict {
   return byAct(context, "restore", "the data of before the migration come back");
 }
 
-function switchBack({ upgrade, step, facts }: StepContext): Verdict {
+function switchBack(context: StepContext): Verdict {
+  const { upgrade, step, facts } = context;
   const server = facts.servers.find(({ id }) => id === step.server);
   if (server === undefined) return { kind: "done", detail: "the server was removed" };
   const label = `server ${labelOf(server)}`;
@@ -85,6 +119,8 @@ function switchBack({ upgrade, step, facts }: StepContext): Verdict {
       if (away !== undefined) {
         return { kind: "wait", detail: `server ${labelOf(away)} is to be back first` };
       }
+      const closed = whyNoWayBack(context);
+      if (closed !== undefined) return closed;
       const writes = [{ kind: "order-server", server: server.id, order }] as const;
       return { kind: "wait", detail: `${label} is told to go back`, writes };
     }

@@ -7,7 +7,9 @@ export type Verdict =
   | { readonly kind: "wait"; readonly detail: string; readonly writes?: readonly UpgradeWrite[] }
   | { readonly kind: "act"; readonly act: UpgradeAct; readonly detail: string }
   | { readonly kind: "done"; readonly detail: string; readonly writes?: readonly UpgradeWrite[] }
-  | { readonly kind: "failed"; readonly detail: string };
+  | { readonly kind: "failed"; readonly detail: string }
+  /** The way back is closed: what is left is the way on. */
+  | { readonly kind: "refused"; readonly detail: string };
 
 /** What a step is judged by. */
 export interface StepContext {
@@ -38,6 +40,11 @@ export function orderOf(
     package: word === "back" ? { version: from, sha256: undefined } : to,
     schema: word === "back" ? schema.from : schema.to,
   };
+}
+
+/** What the agents are told in this attempt, forth or back. */
+export function agentOrderOf({ id, attempt }: ControlPlaneUpgrade, version: string): string {
+  return `${id}/${attempt}/${version}`;
 }
 
 /** How far one server is with what it was told. */

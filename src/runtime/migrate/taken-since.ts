@@ -49,7 +49,7 @@ export async function findConflict(
   if (found.length === 0) return ok(undefined);
   const more = found.length > namedMax ? ` and ${found.length - namedMax} more` : "";
   return ok(
-    `the new version has decided about ${found.slice(0, namedMax).join(", ")}${more} since; go on with it, or restore the backup`,
+    `the new version has decided about ${found.slice(0, namedMax).join(", ")}${more} since`,
   );
 }
 

@@ -56,7 +56,7 @@ function detailOf({ forMs, reason, failover }: FreezeWish): string {
 
 /** Takes the freeze back, whoever it is of. */
 export function planUnfreeze(
-  tables: ViewTables,
+  tables: Pick<ViewTables, "freeze">,
   { precondition, nowMs }: Omit<FreezeOptions, "by">,
 ): Result<ChangePlan, Problem> {
   const { freeze } = tables;

@@ -21,6 +21,8 @@ export type MemberStatus = Pick<OwnStatus, "role" | "term" | "index" | "applied"
   readonly memberId?: string | undefined;
   /** `none`: it knows of no leader, so that nothing can be written now. */
   readonly leader?: "known" | "none" | undefined;
+  /** Size of the store on this member's disk; undefined: that cannot be told. */
+  readonly storeBytes?: number | undefined;
 };
 
 /** A joining server's two requests, signed by the two authorities. */

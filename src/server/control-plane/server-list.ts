@@ -1,6 +1,7 @@
 /** What the servers say of themselves: each is asked directly, so that it works without a leader of the store. */
 import { spanOf } from "../../core/explain/sentences/words.ts";
 import { err, ok, type Result } from "../../core/result.ts";
+import { clockOffMs } from "../../core/upgrade/clock-off.ts";
 import {
   type OwnStatus,
   ownStatusSchema,
@@ -36,7 +37,7 @@ export async function ownStatus(context: ServerContext): Promise<OwnStatus> {
     ...(because === undefined ? {} : { because }),
     office: context.office?.words(),
     settingsRevision: view.tables.settings.revision,
-    machine: await ownMachine(context),
+    machine: await ownMachine(context, member?.storeBytes),
   };
 }
 
@@ -62,9 +63,7 @@ export async function listServers(context: ServerContext): Promise<ServerResourc
   const { controlPlane, view } = context;
   if (controlPlane === undefined) return withDistance([{ ...(await ownStatus(context)), url: "" }]);
   const records = [...view.tables.servers.values()].map((row) => row.value);
-  const lines = await Promise.all(
-    records.map(async (record) => lineOf(context, record, await statusOfServer(context, record))),
-  );
+  const lines = await Promise.all(records.map(async (record) => await lineOf(context, record)));
   const sorted = [...lines, ...joiningLines(context)].sort(
     (left, right) => Number(left.id) - Number(right.id),
   );
@@ -88,12 +87,17 @@ export async function statusOfServer(
   return ok(status.data);
 }
 
-function lineOf(
-  context: ServerContext,
-  { id, name, url }: ServerRecord,
-  status: Result<OwnStatus, string>,
-): ServerResource {
-  if (status.ok) return { ...status.value, id, name, url };
+async function lineOf(context: ServerContext, record: ServerRecord): Promise<ServerResource> {
+  const { clock } = context;
+  const { id, name, url } = record;
+  const askedAtMs = clock.monotonicMs();
+  const status = await statusOfServer(context, record);
+  if (status.ok) {
+    const { machine } = status.value;
+    const tookMs = clock.monotonicMs() - askedAtMs;
+    const off = machine && clockOffMs({ itsMs: machine.wallMs, ownMs: clock.wallMs(), tookMs });
+    return { ...status.value, id, name, url, clockOffMs: off };
+  }
   const because = [status.error, ...lossWords(context, id)].join("; ");
   return { id, name, url, role: "error", isManager: false, health: "unreachable", because };
 }

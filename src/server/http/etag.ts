@@ -17,7 +17,9 @@ export function etagOf(revision: StoreRevision): string {
 }
 
 /** Reads the request's conditional headers. */
-export function preconditionOf(request: FastifyRequest): Result<Precondition, Problem> {
+export function preconditionOf(
+  request: Pick<FastifyRequest, "headers">,
+): Result<Precondition, Problem> {
   const ifMatch = request.headers["if-match"];
   const ifNoneMatch = request.headers["if-none-match"];
   if (ifMatch !== undefined && ifNoneMatch !== undefined) {

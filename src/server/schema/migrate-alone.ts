@@ -8,6 +8,8 @@ import { migrateStore } from "../../runtime/migrate/migrate-store.ts";
 import { readMigration, type SchemaProgram } from "../../runtime/migrate/stored-schema.ts";
 import { takeMigrationBack } from "../../runtime/migrate/take-back.ts";
 import { flawOfRecord } from "../../wire/control-plane/record-schemas.ts";
+import type { UpgradeRecord } from "../../wire/control-plane/upgrades.ts";
+import { storeWithProgress } from "./store-progress.ts";
 
 /** Keeps what a store of this schema holds; the answer is the file. The error is one line for the operator. */
 export type SaveBefore = (store: Store, schema: number) => Promise<Result<string, string>>;
@@ -24,6 +26,8 @@ export interface MigrateAloneOptions {
   readonly signal?: AbortSignal | undefined;
   /** An upgrade is under way, which may be taken back. */
   readonly keepsBefore?: boolean | undefined;
+  /** Told whenever a part is done, of the way back, too. */
+  readonly onProgress?: (() => void) | undefined;
 }
 
 /** Saves what there is beside the store, then migrates. The error is one line for the operator. */
@@ -31,7 +35,8 @@ export async function migrateAlone(
   options: MigrateAloneOptions,
   plan: MigrationPlan,
 ): Promise<Result<void, string>> {
-  const { store, clock, log, saveBefore, program, check = flawOfRecord } = options;
+  const { clock, log, saveBefore, program, check = flawOfRecord } = options;
+  const store = toldOf(options);
   const { from, to } = plan;
   const begun = await readMigration(store);
   if (!begun.ok) return err(begun.error.message);
@@ -55,21 +60,32 @@ export async function migrateAlone(
   return ok(undefined);
 }
 
-/** The upgrade that brought the store to a newer schema is taken back. The error is one line for the operator. */
-export async function takeBackAlone({
-  store,
-  clock,
-  log,
-  program,
-  check = flawOfRecord,
-  signal = new AbortController().signal,
-}: MigrateAloneOptions): Promise<Result<void, string>> {
+/**
+ * The upgrade that brought the store to a newer schema is taken back. After a rolling one people have gone on writing,
+ * nobody was frozen: what they wrote stays. The error is one line for the operator.
+ */
+export async function takeBackAlone(
+  options: MigrateAloneOptions,
+  { strategy, to: newer }: Pick<UpgradeRecord, "strategy" | "to">,
+): Promise<Result<void, string>> {
+  const { clock, log, program, check = flawOfRecord } = options;
+  const { signal = new AbortController().signal } = options;
   const to = program.migrations.schema;
   log.write("info", `takes the store back to schema ${to}`);
-  const { version } = program;
-  const done = await takeMigrationBack(store, { clock, version, to, check, signal });
-  if (!done.ok) return err(`cannot take the store back to schema ${to}: ${done.error}`);
+  const how = { clock, version: program.version, to, check, signal };
+  const done = await takeMigrationBack(toldOf(options), {
+    ...how,
+    rolling: strategy === "rolling",
+  });
+  if (!done.ok) {
+    const way = signal.aborted ? "" : `; start holdfast ${newer.version}, or restore a backup`;
+    return err(`cannot take the store back to schema ${to}: ${done.error}${way}`);
+  }
   const { restoredCount, removedCount } = done.value;
   log.write("info", `the store has schema ${to} again`, { restoredCount, removedCount });
   return ok(undefined);
+}
+
+function toldOf({ store, onProgress }: MigrateAloneOptions): Store {
+  return onProgress === undefined ? store : storeWithProgress(store, onProgress);
 }

@@ -2,7 +2,7 @@
 
 import type { Migrations } from "../../core/migrations/migration.ts";
 import { programMigrations } from "../../core/migrations/program.ts";
-import { judgeSchema } from "../../core/migrations/verdict.ts";
+import { judgeSchema, type SchemaVerdict } from "../../core/migrations/verdict.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
@@ -10,12 +10,19 @@ import type { Store } from "../../ports/store.ts";
 import { createSchemaGate } from "../../runtime/migrate/schema-gate.ts";
 import {
   noteSchema,
+  readMigration,
   type SchemaProgram,
   type SchemaReading,
 } from "../../runtime/migrate/stored-schema.ts";
 import type { flawOfRecord } from "../../wire/control-plane/record-schemas.ts";
+import type { UpgradeRecord } from "../../wire/control-plane/upgrades.ts";
 import { migrateAlone, type SaveBefore, takeBackAlone } from "./migrate-alone.ts";
-import { leadsBackTo, leadsTo, readUpgrade } from "./upgrade-under-way.ts";
+import {
+  leadsBackAlone,
+  leadsBackTo,
+  mayBeTakenBackFrom,
+  readUpgrade,
+} from "./upgrade-under-way.ts";
 
 export interface SchemaOptions {
   readonly store: Store;
@@ -28,6 +35,13 @@ export interface SchemaOptions {
   readonly check?: typeof flawOfRecord | undefined;
   /** What the only server of a store does before it migrates it; default: it migrates nothing. */
   readonly saveBefore?: SaveBefore | undefined;
+  /**
+   * Whether the new version of this upgrade was started in this server's place, and given up; default: it was not. The
+   * only server of a store goes by it.
+   */
+  readonly wasGivenUp?: ((upgrade: UpgradeRecord) => boolean) | undefined;
+  /** Told whenever a part of what the only server of a store does to its schema is done. */
+  readonly onProgress?: (() => void) | undefined;
 }
 
 /** `wait`: another server, or whoever runs the upgrade, has to migrate the store first. */
@@ -53,28 +67,23 @@ export type OpenSchema =
 export async function openSchema(options: SchemaOptions): Promise<Result<OpenSchema, string>> {
   const { store, clock } = options;
   const program = programOf(options);
+  const { schema } = program.migrations;
   const noted = await noteSchema(store, program, clock.wallMs());
   if (!noted.ok) return err(noted.error.message);
   const verdict = judgeSchema(noted.value.stored, program);
   const upgrade = await readUpgrade(store);
   if (!upgrade.ok) return upgrade;
+  if (store.capabilities.exclusive) {
+    const brought = await bringAlone(options, {
+      ...{ program, verdict, reading: noted.value, upgrade: upgrade.value },
+    });
+    return brought.ok ? ok(openAlone(store)) : brought;
+  }
   if (verdict.kind === "refuse") {
-    const { schema } = program.migrations;
     if (!leadsBackTo(upgrade.value, schema)) return err(verdict.because);
-    if (!store.capabilities.exclusive)
-      return ok({ kind: "wait", ...backWords(noted.value, schema) });
-    const back = await takeBackAlone({ ...options, program });
-    return back.ok ? ok(openAlone(store)) : back;
+    return ok({ kind: "wait", ...backWords(noted.value, schema) });
   }
   const { plan } = verdict;
-  if (store.capabilities.exclusive) {
-    const isThere = plan.steps.length === 0;
-    const keepsBefore = leadsTo(upgrade.value, plan.to);
-    const migrated = isThere
-      ? ok(undefined)
-      : await migrateAlone({ ...options, program, keepsBefore }, plan);
-    return migrated.ok ? ok(openAlone(store)) : migrated;
-  }
   if (verdict.kind === "wait") {
     return ok({ kind: "wait", because: verdict.because, schema: plan.to });
   }
@@ -88,6 +97,44 @@ export async function openSchema(options: SchemaOptions): Promise<Result<OpenSch
     if (because !== undefined && !signal.aborted) throw new Error(because);
   };
   return ok({ kind: "open", store: gate.store, untilClosed });
+}
+
+interface Found {
+  readonly program: SchemaProgram;
+  readonly verdict: SchemaVerdict;
+  readonly reading: SchemaReading;
+  readonly upgrade: UpgradeRecord | undefined;
+}
+
+/** The only server of a store brings it to its own schema, or back to it; nothing is done where it is there. */
+async function bringAlone(
+  options: SchemaOptions,
+  { program, verdict, reading, upgrade }: Found,
+): Promise<Result<void, string>> {
+  const { schema } = program.migrations;
+  if (leadsBackAlone(upgrade, schema, options.wasGivenUp ?? (() => false))) {
+    const left = await isLeft(options.store, reading, schema);
+    if (!left.ok) return left;
+    if (left.value || verdict.kind === "refuse") {
+      return await takeBackAlone({ ...options, program }, upgrade);
+    }
+  }
+  if (verdict.kind === "refuse") return err(verdict.because);
+  const { plan } = verdict;
+  if (plan.steps.length === 0) return ok(undefined);
+  const keepsBefore = mayBeTakenBackFrom(upgrade, plan.to);
+  return await migrateAlone({ ...options, program, keepsBefore }, plan);
+}
+
+/** Whether something is left of a rolling migration away from this schema, which the store has until the very end of one. */
+async function isLeft(
+  store: Pick<Store, "get">,
+  { record }: SchemaReading,
+  schema: number,
+): Promise<Result<boolean, string>> {
+  const begun = await readMigration(store);
+  if (!begun.ok) return err(begun.error.message);
+  return ok(begun.value?.record.from === schema || record?.before?.schema === schema);
 }
 
 function openAlone(store: Store): OpenSchema {

@@ -1,5 +1,6 @@
 /** What the upgrade that is under way says to a server which does not serve yet: its record is of all schemas. */
 import { err, ok, type Result } from "../../core/result.ts";
+import { isOpen } from "../../core/upgrade/model.ts";
 import type { Store } from "../../ports/store.ts";
 import { readRecord } from "../../runtime/manager-records.ts";
 import { type UpgradeRecord, upgradeRecordSchema } from "../../wire/control-plane/upgrades.ts";
@@ -15,14 +16,38 @@ export async function readUpgrade(
   return ok(entry && readRecord(upgradeRecordSchema, entry.key, entry.value));
 }
 
-/** Whether it brings the store to this schema. */
-export function leadsTo(upgrade: UpgradeRecord | undefined, schema: number): boolean {
-  if (upgrade === undefined || upgrade.schema.to !== schema) return false;
-  return upgrade.state === "running" || upgrade.state === "paused" || upgrade.state === "failed";
+/**
+ * Whether it brings the store to this schema, and can still be taken back. That includes one that is being taken back: the
+ * new version may have been started in the very moment in which somebody asked for that.
+ */
+export function mayBeTakenBackFrom(upgrade: UpgradeRecord | undefined, schema: number): boolean {
+  return upgrade !== undefined && upgrade.schema.to === schema && isOpen(upgrade);
 }
 
 /** Whether it is being taken back, and the store with it to this schema. */
-export function leadsBackTo(upgrade: UpgradeRecord | undefined, schema: number): boolean {
-  if (upgrade === undefined || upgrade.schema.from !== schema) return false;
+export function leadsBackTo(
+  upgrade: UpgradeRecord | undefined,
+  schema: number,
+): upgrade is UpgradeRecord {
+  if (upgrade === undefined || !comesFrom(upgrade, schema)) return false;
   return upgrade.state === "aborting" || upgrade.state === "abort-failed";
+}
+
+/**
+ * Whether the only server of a store is to bring it back to this schema: its launcher has given the new version up, which
+ * had migrated the store at its start, or the upgrade is being taken back. Nobody else could: no other server is there
+ * to be asked for an abort, and the new version does not serve.
+ */
+export function leadsBackAlone(
+  upgrade: UpgradeRecord | undefined,
+  schema: number,
+  wasGivenUp: (upgrade: UpgradeRecord) => boolean,
+): upgrade is UpgradeRecord {
+  if (leadsBackTo(upgrade, schema)) return true;
+  if (upgrade === undefined || !comesFrom(upgrade, schema)) return false;
+  return isOpen(upgrade) && wasGivenUp(upgrade);
+}
+
+function comesFrom({ schema: { from, to } }: UpgradeRecord, schema: number): boolean {
+  return from === schema && to !== schema;
 }

@@ -19,7 +19,7 @@ import { readRow, type WaitingStore } from "./waiting-calls-store.ts";
 export async function tellUpgrade(
   store: WaitingStore,
 ): Promise<Result<UpgradeResource | null, Problem>> {
-  const row = await rowOf(store);
+  const row = await upgradeRow(store);
   return row.ok ? ok(upgradeResource({ systemUpgrade: row.value })) : row;
 }
 
@@ -29,7 +29,7 @@ export async function orderUpgrade(
   { order, who, from, atMs }: TakenOrder & { readonly order: UpgradeOrderWord },
 ): Promise<Result<UpgradeResource | null, Problem>> {
   for (let attempt = 0; attempt < changeAttemptsMax; attempt += 1) {
-    const row = await rowOf(store);
+    const row = await upgradeRow(store);
     if (!row.ok) return row;
     const plan = planUpgradeOrder({ systemUpgrade: row.value }, order, who, { from, atMs });
     if (!plan.ok) return plan;
@@ -42,7 +42,8 @@ export async function orderUpgrade(
   return refuse("conflict", "others are changing the same thing all the time");
 }
 
-async function rowOf(
+/** Its record. */
+export async function upgradeRow(
   store: WaitingStore,
 ): Promise<Result<Row<UpgradeRecord> | undefined, Problem>> {
   const key = keys.systemUpgrade;

@@ -1,19 +1,22 @@
 /**
  * The calls that a server answers while it waits for its store's schema: an upgrade that changes the schema is then in
- * its midst, and people must be able to see it, pause it and take it back although no server serves.
+ * its midst, and people must be able to see it, pause it and take it back, and to end a freeze, although no server serves.
  */
 import type { IncomingMessage } from "node:http";
 import { ok, type Result } from "../../core/result.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Store } from "../../ports/store.ts";
+import type { FreezeResource } from "../../wire/api.ts";
 import { upgradeOrderRequestSchema } from "../../wire/control-plane/upgrades.ts";
 import type { Problem } from "../../wire/errors.ts";
 import { checkNeeds } from "../access/guard-routes.ts";
 import type { Identity } from "../access/identity.ts";
 import { accessOf } from "../access/routes-table.ts";
+import { etagOf, preconditionOf } from "../http/etag.ts";
 import { refuse } from "../http/problem-error.ts";
 import { readJsonBody } from "./waiting-calls-body.ts";
+import { tellFreeze, unfreeze } from "./waiting-calls-freeze.ts";
 import { createIdentifier } from "./waiting-calls-identity.ts";
 import { storeInTime, type WaitingStore } from "./waiting-calls-store.ts";
 import { orderUpgrade, tellUpgrade } from "./waiting-calls-upgrade.ts";
@@ -26,8 +29,15 @@ export interface WaitingCallsOptions {
 }
 
 export interface WaitingCalls {
-  /** The answer's body, or what is wrong; undefined: the call is none of those that are answered. */
-  answer(request: IncomingMessage): Promise<Result<unknown, Problem>> | undefined;
+  /** The answer, or what is wrong; undefined: the call is none of those that are answered. */
+  answer(request: IncomingMessage): Promise<Result<WaitingAnswer, Problem>> | undefined;
+}
+
+/** What goes well. */
+export interface WaitingAnswer {
+  readonly body: unknown;
+  /** Of what is shown; undefined: it has none. */
+  readonly etag?: string | undefined;
 }
 
 /** Calls that are answered at once; each is a few reads of the store. */
@@ -43,7 +53,7 @@ export function createWaitingCalls(options: WaitingCallsOptions): WaitingCalls {
   async function admitAndAnswer(
     request: IncomingMessage,
     { method, path, handle }: Call,
-  ): Promise<Result<unknown, Problem>> {
+  ): Promise<Result<WaitingAnswer, Problem>> {
     const from = request.socket.remoteAddress ?? "";
     const { authorization } = request.headers;
     const identified = await identify({ authorization, from });
@@ -85,9 +95,9 @@ interface Admitted {
 }
 
 interface Call {
-  readonly method: "GET" | "PUT";
+  readonly method: "GET" | "PUT" | "DELETE";
   readonly path: string;
-  handle(admitted: Admitted): Promise<Result<unknown, Problem>>;
+  handle(admitted: Admitted): Promise<Result<WaitingAnswer, Problem>>;
 }
 
 const calls: readonly Call[] = [
@@ -108,10 +118,36 @@ const calls: readonly Call[] = [
       return asAnswer(ordered);
     },
   },
+  {
+    method: "GET",
+    path: "/v1/freeze",
+    async handle({ store, clock }) {
+      const freeze = await tellFreeze(store, clock.wallMs());
+      return freeze.ok ? ok(answerOfFreeze(freeze.value)) : freeze;
+    },
+  },
+  {
+    method: "DELETE",
+    path: "/v1/freeze",
+    async handle({ store, clock, log, request, who, from }) {
+      const precondition = preconditionOf(request);
+      if (!precondition.ok) return precondition;
+      const wish = { precondition: precondition.value, who, from, atMs: clock.wallMs() };
+      const done = await unfreeze(store, wish);
+      if (!done.ok) return done;
+      const { freeze, detail } = done.value;
+      if (detail !== "") log.write("info", `cluster.unfreeze cluster: ${detail}`, { who, from });
+      return ok(answerOfFreeze(freeze));
+    },
+  },
 ];
 
-function asAnswer(upgrade: Result<unknown, Problem>): Result<unknown, Problem> {
-  return upgrade.ok ? ok({ upgrade: upgrade.value }) : upgrade;
+function asAnswer(upgrade: Result<unknown, Problem>): Result<WaitingAnswer, Problem> {
+  return upgrade.ok ? ok({ body: { upgrade: upgrade.value } }) : upgrade;
+}
+
+function answerOfFreeze(body: FreezeResource): WaitingAnswer {
+  return { body, etag: etagOf(body.revision) };
 }
 
 /** What the route needs of those who call it at a server that serves. */

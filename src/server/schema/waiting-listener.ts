@@ -1,6 +1,6 @@
 /**
  * What a server answers while it waits for its store's schema: that it lives, how the upgrade stands which it waits for,
- * and to all else why it serves nobody yet.
+ * whether the cluster is frozen, and to all else why it serves nobody yet.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -10,6 +10,7 @@ import { type Problem, problemOf } from "../../wire/errors.ts";
 import { secureOptionsOf, type TlsCredentials } from "../http/app.ts";
 import {
   createWaitingCalls,
+  type WaitingAnswer,
   type WaitingCalls,
   type WaitingCallsOptions,
 } from "./waiting-calls.ts";
@@ -86,7 +87,7 @@ async function respond(
   { because, log }: WaitingListenerOptions,
 ): Promise<void> {
   try {
-    if (request.url === "/livez") send({ request, response }, ok({ status: "ok" }));
+    if (request.url === "/livez") send({ request, response }, ok({ body: { status: "ok" } }));
     else {
       const answer = await (calls.answer(request) ?? err(notReady(because())));
       send({ request, response }, answer);
@@ -104,13 +105,14 @@ function notReady(because: string): Problem {
   return { ...problemOf("unavailable", because), hint };
 }
 
-function send({ request, response }: Exchange, answer: Result<unknown, Problem>): void {
+function send({ request, response }: Exchange, answer: Result<WaitingAnswer, Problem>): void {
   request.resume();
   const status = answer.ok ? 200 : answer.error.status;
   response.writeHead(status, {
     "content-type": answer.ok ? "application/json" : "application/problem+json",
     connection: "close",
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+    ...(answer.ok && answer.value.etag !== undefined ? { etag: answer.value.etag } : {}),
   });
-  response.end(JSON.stringify(answer.ok ? answer.value : answer.error));
+  response.end(JSON.stringify(answer.ok ? answer.value.body : answer.error));
 }

@@ -1,6 +1,7 @@
 /** What an upgrade does beside the store, on the manager's server. */
 
 import { pause } from "../../runtime/manager-pulse.ts";
+import { findConflict } from "../../runtime/migrate/taken-since.ts";
 import { backupSourceOf } from "../backup/backup-source.ts";
 import { backupFolderOf, makeBackupFile } from "../backup/make-backup.ts";
 import type { ServerContext } from "../context.ts";
@@ -44,6 +45,12 @@ export function upgradeActs(context: ServerContext): UpgradeActs {
       const { path: file, sha256 } = made.value;
       const detail = `${file} on server ${context.serverId}`;
       return { outcome: "done", detail, backup: { server: context.serverId, file, sha256 } };
+    },
+    async "check-back"(_upgrade, signal) {
+      const conflict = await findConflict(context.store, signal);
+      if (!conflict.ok) return { outcome: "failed", detail: conflict.error };
+      if (conflict.value !== undefined) return { outcome: "refused", detail: conflict.value };
+      return { outcome: "done", detail: "" };
     },
     ...schemaActs(context),
   };

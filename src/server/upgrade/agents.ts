@@ -1,12 +1,14 @@
 /** The agents' part of an upgrade: a management policy of its own, which lets one member of each HA group go at a time. */
 import type { NodeId } from "../../core/ids.ts";
-import type { UpgradeFacts } from "../../core/upgrade/facts.ts";
+import type { AgentFacts } from "../../core/upgrade/facts.ts";
 import type { ControlPlaneUpgrade } from "../../core/upgrade/model.ts";
+import { compareVersions, parseVersion } from "../../core/versions.ts";
 import type { DeskOrder } from "../../runtime/manager-desk.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import { type PolicyRecord, policySchema } from "../../wire/fleet/policies.ts";
-import { keys } from "../../wire/records.ts";
+import { keys, type NodeRecord } from "../../wire/records.ts";
 import { unchanged } from "../changes/change.ts";
+import { firstPolicyOf, packageVersions } from "../view/fleet/policy-resource.ts";
 import type { ViewTables } from "../view/view-tables.ts";
 
 /** Always the same: the next upgrade replaces it, and nodes that were away follow it when they are back. */
@@ -17,31 +19,73 @@ const awayMsMax = 300_000;
 
 type Writes = Pick<DeskOrder, "compare" | "operations">;
 
+type Known = Pick<ControlPlaneUpgrade, "state" | "from" | "to">;
+
 /** How far the nodes are with it that are there, or are becoming it just now. */
-export function agentsOf(tables: ViewTables, nowMs: number): UpgradeFacts["agents"] {
-  const version = tables.policies.get(upgradePolicyName)?.value.policy.agentVersion;
-  const isKept = [...tables.bundles.values()].some(
-    ({ value }) => value.package?.version === version,
-  );
-  let total = 0;
-  let there = 0;
-  const failed: string[] = [];
+export function agentsOf(tables: ViewTables, upgrade: Known, nowMs: number): AgentFacts {
+  const policy = tables.policies.get(upgradePolicyName)?.value;
+  const version = wantedOf(upgrade);
+  const isKept = packageVersions(tables).includes(version);
+  const counts = { total: 0, there: 0, underWay: 0 };
+  const words = { failed: [] as string[], waits: [] as string[], later: [] as string[] };
   for (const [node, { value }] of tables.nodes) {
-    const upgrade = tables.agentUpgrades.get(node)?.value;
-    const isOurs = upgrade?.policy === upgradePolicyName && upgrade.to === version;
-    const isOnItsWay = isOurs && upgrade.order !== "none";
-    if (value.type !== "device" || !(isOnItsWay || isThere(tables, node, nowMs))) continue;
-    total += 1;
-    if (value.agentVersion === version && !isOnItsWay) there += 1;
-    else if (!isKept) failed.push(`${node}: no server keeps the package of holdfast ${version}`);
-    else if (isOurs && (upgrade.state === "failed" || upgrade.state === "rolled-back")) {
-      failed.push(`${node}: ${upgrade.detail}`);
+    if (value.type !== "device") continue;
+    const known = tables.agentUpgrades.get(node)?.value;
+    const isOurs = known?.policy === upgradePolicyName && known.to === version;
+    const isUnderWay = isOurs && known.order !== "none";
+    const isDone = !isUnderWay && isAsWanted(value, upgrade);
+    const held = isUnderWay || isDone ? undefined : whyLater(tables, value, nowMs);
+    if (held !== undefined && (held.isAway || upgrade.state !== "aborting")) {
+      words.later.push(`${node} (${held.words})`);
+      continue;
     }
+    counts.total += 1;
+    if (isUnderWay) counts.underWay += 1;
+    if (isDone) counts.there += 1;
+    if (isUnderWay || isDone) continue;
+    const hasFailed = isOurs && (known.state === "failed" || known.state === "rolled-back");
+    if (!isKept) words.failed.push(`${node}: no server keeps the package of holdfast ${version}`);
+    else if (hasFailed) words.failed.push(`${node}: ${known.detail}`);
+    else words.waits.push(`${node}: ${held?.words ?? (isOurs ? known.detail : "its turn comes")}`);
   }
-  return { version, total, there, failed };
+  return { order: policy?.order, isHeld: policy?.policy.enabled === false, ...counts, ...words };
 }
 
-/** Nodes that have been lost for long follow when they are back; one that is away for a moment is waited for. */
+/** What its agents are to be now. */
+function wantedOf({ state, from, to }: Known): string {
+  return state === "aborting" ? from : to.version;
+}
+
+/** An agent that a person has made newer stays so, except where the upgrade leads to an older version. */
+function isAsWanted({ agentVersion }: NodeRecord, upgrade: Known): boolean {
+  const version = wantedOf(upgrade);
+  if (agentVersion === version) return true;
+  const isBack = upgrade.state === "aborting" || compareVersions(version, upgrade.from) < 0;
+  if (isBack || !parseVersion(agentVersion).ok) return false;
+  return compareVersions(agentVersion, version) > 0;
+}
+
+interface Later {
+  readonly words: string;
+  /** Nothing can be told to it now. */
+  readonly isAway: boolean;
+}
+
+/** Nobody waits for a node that a person holds back, or that has been lost for long; undefined: it is waited for. */
+function whyLater(tables: ViewTables, record: NodeRecord, nowMs: number): Later | undefined {
+  const { node, mode, maintenance } = record;
+  if (!isThere(tables, node, nowMs)) return { words: "it is away", isAway: true };
+  const first = firstPolicyOf(tables, record);
+  const words =
+    (mode === "offline" ? "a person has put it offline" : undefined) ??
+    (maintenance ? "it is in maintenance" : undefined) ??
+    (first === upgradePolicyName || first === undefined
+      ? undefined
+      : `policy "${first}" goes first`);
+  return words === undefined ? undefined : { words, isAway: false };
+}
+
+/** One that is away for a moment is waited for. */
 function isThere(tables: ViewTables, node: NodeId, nowMs: number): boolean {
   if (tables.leases.has(node)) return true;
   const state = tables.nodeStates.get(node)?.value;
@@ -52,8 +96,9 @@ function isThere(tables: ViewTables, node: NodeId, nowMs: number): boolean {
 export function askAgents(
   tables: Pick<ViewTables, "policies">,
   upgrade: ControlPlaneUpgrade,
-  { version, nowMs }: { readonly version: string; readonly nowMs: number },
+  wish: { readonly version: string; readonly order: string; readonly nowMs: number },
 ): Writes {
+  const { version, order, nowMs } = wish;
   const row = tables.policies.get(upgradePolicyName);
   const key = `${keys.policies}${upgradePolicyName}`;
   const record: PolicyRecord = {
@@ -62,16 +107,31 @@ export function askAgents(
       name: upgradePolicyName,
       description: `the agents' part of the upgrade ${upgrade.id}`,
       agentVersion: version,
-      allowDowngrade: true,
+      // What a person has made newer since stays so once the upgrade is over.
+      allowDowngrade: version !== upgrade.to.version || compareVersions(version, upgrade.from) < 0,
     }),
     generation: (row?.value.generation ?? 0) + 1,
     startAtMs: nowMs,
     by: upgrade.by,
     addedAtMs: row?.value.addedAtMs ?? nowMs,
+    order,
   };
   return {
     compare: [unchanged(key, row)],
     operations: [{ kind: "put", key, value: jsonOf(record) }],
+  };
+}
+
+/** What is under way ends; the next order switches it on again. */
+export function holdAgents(tables: Pick<ViewTables, "policies">): Writes {
+  const row = tables.policies.get(upgradePolicyName);
+  const key = `${keys.policies}${upgradePolicyName}`;
+  if (row === undefined) return { compare: [], operations: [] };
+  const { value } = row;
+  const held: PolicyRecord = { ...value, policy: { ...value.policy, enabled: false } };
+  return {
+    compare: [unchanged(key, row)],
+    operations: [{ kind: "put", key, value: jsonOf(held) }],
   };
 }
 

@@ -23,11 +23,14 @@ export function boundIn(tables: ViewTables): readonly BoundService[] {
   const open = [...tables.nodes]
     .filter(([node, { value }]) => value.mode === "enabled" && tables.leases.has(node))
     .map(([node]) => node);
-  const named = new Set([...rulebook.nodeAffinity.keys(), ...rulebook.apart.keys()]);
+  const { nodeAffinity, apart, together } = rulebook;
+  const named = new Set([...nodeAffinity.keys(), ...apart.keys(), ...together.keys()]);
   for (const service of named) {
     const node = nodeOf(tables, service);
     if (node === undefined || byVolumes.has(service)) continue;
-    const because = whyNoOther({ tables, rulebook, open }, service, node);
+    const because =
+      whyHeldByCompany(tables, together.get(service)) ??
+      whyNoOther({ tables, rulebook, open }, service, node);
     if (because !== undefined) found.push({ service, because });
   }
   return found;
@@ -35,6 +38,19 @@ export function boundIn(tables: ViewTables): readonly BoundService[] {
 
 function nodeOf(tables: ViewTables, service: ServiceId): NodeId | undefined {
   return tables.statuses.get(service)?.value.node;
+}
+
+/** Nobody can order it away from a service that cannot leave; it goes alone only when that one's node is closed to it. */
+function whyHeldByCompany(
+  tables: ViewTables,
+  company: readonly ServiceId[] = [],
+): string | undefined {
+  for (const other of company) {
+    const bound = tables.statuses.get(other)?.value.boundTo;
+    if (bound !== undefined)
+      return `it runs together with ${other}, whose volumes are on node ${bound}`;
+  }
+  return undefined;
 }
 
 interface Places {

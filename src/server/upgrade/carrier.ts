@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ActResult, UpgradeAct } from "../../core/upgrade/facts.ts";
 import { type ControlPlaneUpgrade, isOpen } from "../../core/upgrade/model.ts";
-import { stepUpgrade, type UpgradeDecision } from "../../core/upgrade/step.ts";
+import { type DecidedAct, stepUpgrade, type UpgradeDecision } from "../../core/upgrade/step.ts";
 import type { Term } from "../../runtime/election.ts";
 import type { DeskOrder, ManagerDesk } from "../../runtime/manager-desk.ts";
 import { createPulse, pause } from "../../runtime/manager-pulse.ts";
@@ -166,10 +166,7 @@ class Carrier {
     return 0;
   }
 
-  async #do(
-    { kind, step }: NonNullable<UpgradeDecision["act"]>,
-    upgrade: ControlPlaneUpgrade,
-  ): Promise<void> {
+  async #do({ kind, step }: DecidedAct, upgrade: ControlPlaneUpgrade): Promise<void> {
     const { acts, context, term } = this.#options;
     context.log.write("info", `the upgrade's step "${step}" begins`, { id: upgrade.id });
     this.#act = { name: step, ...(await acts[kind](upgrade, term.signal)) };

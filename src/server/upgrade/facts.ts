@@ -33,7 +33,9 @@ export async function gatherFacts(
     frozenBy: frozenBy === freezeNameOf(upgrade) ? upgrade.id : frozenBy,
     transients: transientsIn(tables).map(wordsOfTransient),
     leaseTtlMsMin: shortestLeaseMs(tables),
-    agents: agentsOf(tables, nowMs),
+    isSilent: tables.silence !== undefined,
+    isDark: false,
+    agents: agentsOf(tables, upgrade, nowMs),
     act,
   };
 }

@@ -20,7 +20,8 @@ export function lateAudit(
   const detail = `${row?.value.from} to ${row?.value.to.version}, told to a server that waited for the schema`;
   let lastKey = lastAuditKey;
   const entries = unaudited.map(({ order, who, from, atMs }) => {
-    const facts = { who, from, action: `upgrade.${order}`, subject: "cluster", detail };
+    const action = order === "unfreeze" ? "cluster.unfreeze" : `upgrade.${order}`;
+    const facts = { who, from, action, subject: "cluster", detail };
     const entry = auditEntry(facts, { lastKey, nowMs: atMs });
     lastKey = entry.key;
     return entry;

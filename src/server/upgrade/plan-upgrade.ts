@@ -2,7 +2,7 @@
 import { firstSchema } from "../../core/migrations/create-migrations.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { isOpen, type TakenOrder, type UpgradeStrategy } from "../../core/upgrade/model.ts";
-import { type UpgradeOrderWord, withOrder } from "../../core/upgrade/orders.ts";
+import { type UpgradeOrderWord, withOrder, withUnaudited } from "../../core/upgrade/orders.ts";
 import { newUpgrade } from "../../core/upgrade/plan.ts";
 import { skewVerdict } from "../../core/upgrade/skew.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
@@ -13,9 +13,6 @@ import { keys } from "../../wire/records.ts";
 import { type ChangePlan, unchanged } from "../changes/change.ts";
 import { refuse } from "../http/problem-error.ts";
 import type { ViewTables } from "../view/view-tables.ts";
-
-/** All of them are written to the audit at once. */
-const unauditedMax = 100;
 
 /** Where an upgrade leads to, and how. */
 export interface UpgradeTarget {
@@ -104,11 +101,16 @@ export function planUpgrade(
     const because = `holdfast ${to.version} brings the store from schema ${schema.from} to ${schema.to}`;
     return refuse("refused", `${because}, for which all servers wait: use --strategy stop-all`);
   }
-  const servers = [...tables.servers.keys()].sort((left, right) => Number(left) - Number(right));
+  // Those that have become it before, as in an upgrade that left one behind, are done.
+  const servers = [...tables.servers.values()]
+    .filter(({ value }) => value.serverVersion !== to.version)
+    .map(({ value }) => value.id)
+    .sort((left, right) => Number(left) - Number(right));
   const { pauseAfter } = wish;
   const upgrade = newUpgrade(
     { id, by, strategy, from, to, schema, pauseAfter, startedAtMs: nowMs },
     servers,
+    { isAlone: tables.servers.size === 1 },
   );
   const unknown = pauseAfter.find(
     (word) => !upgrade.steps.some(({ name, kind }) => name === word || kind === word),
@@ -148,11 +150,9 @@ export function planUpgradeOrder(
   if (row === undefined) return refuse("not-found", "there has never been an upgrade");
   const next = withOrder(row.value, order, by);
   if (!next.ok) return refuse("refused", next.error);
-  const { unaudited: waiting = [] } = next.value;
-  const all = later === undefined ? waiting : [...waiting, { order, who: by, ...later }];
-  // An order is never refused for it: the oldest ones are in the servers' logs alone then.
-  const unaudited = all.slice(-unauditedMax);
-  const value = jsonOf({ version: 1, ...next.value, unaudited });
+  const upgrade =
+    later === undefined ? next.value : withUnaudited(next.value, { order, who: by, ...later });
+  const value = jsonOf({ version: 1, ...upgrade });
   return ok({
     compare: [unchanged(keys.systemUpgrade, row)],
     operations: [{ kind: "put", key: keys.systemUpgrade, value }],

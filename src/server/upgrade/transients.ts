@@ -38,6 +38,16 @@ export function transientsIn(tables: ViewTables): readonly Transient[] {
   return found.sort((left, right) => (left.sinceMs ?? 0) - (right.sinceMs ?? 0));
 }
 
+/** Services that do not go on before a person has looked at them, the longest first. */
+export function stuckIn(tables: ViewTables): readonly Transient[] {
+  const found: Transient[] = [];
+  for (const [service, { value }] of tables.statuses) {
+    if (value.state !== "error") continue;
+    found.push({ subject: service, state: value.state, sinceMs: value.sinceMs });
+  }
+  return found.sort((left, right) => (left.sinceMs ?? 0) - (right.sinceMs ?? 0));
+}
+
 /** One that has been lost for long, and has nothing any more, stays as it is. */
 function isBeingLost(tables: ViewTables, node: NodeId): boolean {
   const state = tables.nodeStates.get(node)?.value.state;

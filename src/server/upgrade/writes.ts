@@ -7,7 +7,7 @@ import type { ServerOrderRecord } from "../../wire/packages/server-upgrades.ts";
 import { type FreezeRecord, keys } from "../../wire/records.ts";
 import { unchanged } from "../changes/change.ts";
 import type { ViewTables } from "../view/view-tables.ts";
-import { askAgents, leaveAgents } from "./agents.ts";
+import { askAgents, holdAgents, leaveAgents } from "./agents.ts";
 import { freezeNameOf } from "./facts.ts";
 
 type Writes = Pick<DeskOrder, "compare" | "operations">;
@@ -60,7 +60,9 @@ export function operationsOf(
     case "end-silence":
       return { compare: [], operations: [{ kind: "delete", key: keys.silence }] };
     case "upgrade-agents":
-      return askAgents(tables, upgrade, { version: write.version, nowMs });
+      return askAgents(tables, upgrade, { ...write, nowMs });
+    case "hold-agents":
+      return holdAgents(tables);
     case "leave-agents":
       return leaveAgents(tables);
   }

@@ -1,4 +1,5 @@
 /** Opens the engine that `store.json` names: the embedded store, or a member of etcd that this server looks after. */
+import { stat } from "node:fs/promises";
 import { startMember } from "../../adapters/etcd/member.ts";
 import type { MemberPlaces } from "../../adapters/etcd/member-flags.ts";
 import { err, ok, type Result } from "../../core/result.ts";
@@ -92,7 +93,7 @@ async function openEmbedded({ places, clock }: EngineOptions): Promise<Result<Op
     hasMember: false,
     admin: undefined,
     foreign: undefined,
-    memberStatus: () => Promise.resolve({ role: "solo" as const }),
+    memberStatus: async () => ({ role: "solo", storeBytes: await sizeOf(places.sqliteFile) }),
     memberUrls: () => [],
     setMemberUrls: () => undefined,
     ended: end.promise,
@@ -101,6 +102,19 @@ async function openEmbedded({ places, clock }: EngineOptions): Promise<Result<Op
       end.resolve(undefined);
     },
   });
+}
+
+/** With what was written since the last checkpoint; undefined: it cannot be looked at. */
+async function sizeOf(sqliteFile: string): Promise<number | undefined> {
+  const [main, recent] = await Promise.all(
+    [sqliteFile, `${sqliteFile}-wal`].map((file) =>
+      stat(file).then(
+        ({ size }) => size,
+        () => undefined,
+      ),
+    ),
+  );
+  return main === undefined ? undefined : main + (recent ?? 0);
 }
 
 type EtcdEngine = Extract<StoreEngine, { engine: "etcd" }>;
@@ -212,7 +226,8 @@ export async function openReplicatedStore(
 async function statusOf(admin: MemberAdmin, endpoint: string): Promise<MemberStatus> {
   const status = await admin.status(endpoint);
   if (!status.ok) return { role: "error", because: status.error.message };
-  const { memberId, leaderId, isLearner, raftTerm, raftIndex, appliedIndex, faults } = status.value;
+  const { memberId, leaderId, isLearner, raftTerm, raftIndex, appliedIndex, sizeBytes, faults } =
+    status.value;
   const role = isLearner ? "learner" : memberId === leaderId ? "leader" : "follower";
   const because = leaderId === undefined ? "the store has no leader" : faults[0];
   return {
@@ -222,6 +237,7 @@ async function statusOf(admin: MemberAdmin, endpoint: string): Promise<MemberSta
     term: raftTerm,
     index: raftIndex,
     applied: appliedIndex,
+    storeBytes: sizeBytes,
     ...(because === undefined ? {} : { because }),
   };
 }

@@ -1,8 +1,11 @@
 /** What a survivor knows, in words for the person who has to decide whether it is enough. */
 import { err, ok, type Result } from "../../core/result.ts";
+import { silenceTtlMs } from "../../core/upgrade/dark.ts";
+import { isOpen } from "../../core/upgrade/model.ts";
 import type { Store } from "../../ports/store.ts";
 import { readRecord } from "../../runtime/manager-records.ts";
 import type { TlsCredentials } from "../../server/http/app.ts";
+import { silenceRecordSchema, upgradeRecordSchema } from "../../wire/control-plane/upgrades.ts";
 import {
   eventRecordSchema,
   keys,
@@ -107,5 +110,23 @@ export async function leaseTtlMsOf(store: Store): Promise<Result<number, string>
   const granted = leases.value.entries.map(
     ({ key, value }) => readRecord(leaseRecordSchema, key, value).times?.ttlMs ?? 0,
   );
-  return ok(Math.max(timesOf(settings).ttlMs, ...granted));
+  const announcedMs = await announcedMsOf(store);
+  if (!announcedMs.ok) return announcedMs;
+  return ok(Math.max(timesOf(settings).ttlMs, announcedMs.value, ...granted));
+}
+
+/** The life of leases in an upgrade that leaves agents without servers; this copy may not show yet that it was announced. */
+async function announcedMsOf(store: Store): Promise<Result<number, string>> {
+  const read = await store.get(keys.systemUpgrade);
+  if (!read.ok) return err(read.error.message);
+  const { entry } = read.value;
+  const upgrade = entry && readRecord(upgradeRecordSchema, entry.key, entry.value);
+  const isOpenNow = upgrade !== undefined && isOpen(upgrade);
+  const mayAnnounce = isOpenNow && upgrade.steps.some(({ kind }) => kind === "announce");
+  const silence = await store.get(keys.silence);
+  if (!silence.ok) return err(silence.error.message);
+  const said = silence.value.entry;
+  const saidMs =
+    said === undefined ? 0 : readRecord(silenceRecordSchema, said.key, said.value).ttlMs;
+  return ok(Math.max(saidMs, mayAnnounce ? silenceTtlMs : 0));
 }

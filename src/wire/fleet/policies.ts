@@ -38,6 +38,8 @@ export const policyRecordSchema = z.object({
   startAtMs: z.number(),
   by: z.string(),
   addedAtMs: z.number(),
+  /** Which order of an upgrade of the control plane it carries out; undefined: it is a person's. */
+  order: z.string().optional(),
 });
 export type PolicyRecord = z.output<typeof policyRecordSchema>;
 

@@ -1,6 +1,7 @@
 /** Everything that may speak against an upgrade, each as a line: what blocks, what warns, and what says nothing. */
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { AgentCheckFacts } from "../../../src/core/upgrade/agent-findings.ts";
 import {
   type CheckedServer,
   type CheckFacts,
@@ -15,15 +16,27 @@ const well: CheckedServer = {
   behind: 0,
   clockOffMs: 3,
   diskFreeBytes: 10 * 2 ** 30,
+  neededBytes: 2 ** 29,
+  launcher: "alive",
   certificateLeftMs: 300 * 24 * hourMs,
+};
+const calmAgents: AgentCheckFacts = {
+  wayBackMissing: undefined,
+  held: [],
+  policies: [],
+  leftBehind: { there: undefined, away: undefined },
+  isDisarmed: false,
 };
 const calm: CheckFacts = {
   servers: [well, { ...well, name: "s2" }, { ...well, name: "s3" }],
-  neededBytes: 2 ** 29,
   transients: [],
+  stuck: [],
   groups: [{ name: "cameras", memberCount: 3, healthyCount: 3 }],
   bound: [],
   skew: [],
+  agents: calmAgents,
+  agentPolicy: "control-plane-upgrade",
+  to: "0.2.0",
   frozenBy: undefined,
   noWay: undefined,
   stopsAll: undefined,
@@ -31,9 +44,16 @@ const calm: CheckFacts = {
 
 test("findingsOf() finds nothing where all is well", () => {
   assert.deepEqual(findingsOf(calm), []);
-  const silent = { clockOffMs: undefined, diskFreeBytes: undefined, certificateLeftMs: undefined };
+  const silent = {
+    ...{ clockOffMs: undefined, diskFreeBytes: undefined, certificateLeftMs: undefined },
+    launcher: undefined,
+  };
   assert.deepEqual(findingsOf({ ...calm, servers: [{ ...well, ...silent }] }), []);
 });
+
+function withAgents(change: Partial<AgentCheckFacts>): Partial<CheckFacts> {
+  return { agents: { ...calmAgents, ...change } };
+}
 
 function withServer(change: Partial<CheckedServer>): Partial<CheckFacts> {
   return { servers: [well, { ...well, name: "s2", ...change }] };
@@ -65,6 +85,30 @@ const table: readonly [string, Partial<CheckFacts>, "blocks" | "warns", string, 
       "s2",
       /1 MiB are free.*512 MiB/,
     ],
+    [
+      "a disk that a large store fills",
+      withServer({ neededBytes: 20 * 2 ** 30 }),
+      "blocks",
+      "disk",
+      "s2",
+      /10240 MiB are free.*20480 MiB/,
+    ],
+    [
+      "a server without a launcher",
+      withServer({ launcher: "none" }),
+      "blocks",
+      "launcher",
+      "s2",
+      /runs without a launcher; start it by its unit .*holdfast server launch/,
+    ],
+    [
+      "a launcher that has died",
+      withServer({ launcher: "lost" }),
+      "blocks",
+      "launcher",
+      "s2",
+      /launcher has died/,
+    ],
     ["a clock ahead", withServer({ clockOffMs: 90_000 }), "warns", "clock", "s2", /90 s off/],
     ["a clock behind", withServer({ clockOffMs: -2_001 }), "warns", "clock", "s2", /off/],
     [
@@ -84,12 +128,96 @@ const table: readonly [string, Partial<CheckFacts>, "blocks" | "warns", string, 
       /is over/,
     ],
     [
-      "two versions",
+      "servers that run the new version already",
       withServer({ version: "0.2.0" }),
+      "warns",
+      "versions",
+      "",
+      /0\.1\.0 and 0\.2\.0: those of 0\.2\.0 are done already/,
+    ],
+    [
+      "two versions that would both become a third one",
+      withServer({ version: "0.1.1" }),
       "blocks",
       "versions",
       "",
-      /0\.1\.0 and 0\.2\.0/,
+      /0\.1\.0 and 0\.1\.1: bring them to one/,
+    ],
+    [
+      "two versions, before anything is named",
+      { ...withServer({ version: "0.2.0" }), to: undefined },
+      "warns",
+      "versions",
+      "",
+      /0\.1\.0 and 0\.2\.0: upgrade them to one of these first/,
+    ],
+    [
+      "three versions",
+      { servers: ["0.1.0", "0.1.1", "0.2.0"].map((version) => ({ ...well, version })) },
+      "blocks",
+      "versions",
+      "",
+      /0\.1\.0 and 0\.1\.1 and 0\.2\.0: bring them to one/,
+    ],
+    [
+      "agents that the new servers would not work with",
+      withAgents({ leftBehind: { there: "n1 is too old", away: undefined } }),
+      "blocks",
+      "agent-skew",
+      "",
+      /n1 is too old/,
+    ],
+    [
+      "such agents of nodes that are away",
+      withAgents({ leftBehind: { there: undefined, away: "n1 is too old" } }),
+      "warns",
+      "agent-skew",
+      "",
+      /n1 is too old/,
+    ],
+    [
+      "a policy that goes first",
+      withAgents({ policies: [{ name: "a", wants: "0.1.0", nodes: ["n1", "n2"] }] }),
+      "warns",
+      "policy",
+      "a",
+      /before the upgrade's own, "control-plane-upgrade", and wants holdfast 0\.1\.0 for n1, n2: .*holdfast policy remove a$/,
+    ],
+    [
+      "a policy that goes first for many nodes, and finds no version",
+      withAgents({
+        policies: [
+          { name: "a", wants: undefined, nodes: ["n1", "n2", "n3", "n4", "n5", "n6", "n7"] },
+        ],
+      }),
+      "warns",
+      "policy",
+      "a",
+      /knows no version for n1, n2, n3, n4, n5 and 2 more:/,
+    ],
+    [
+      "a node that is held back",
+      withAgents({ held: [{ node: "n1", because: "it is in maintenance" }] }),
+      "warns",
+      "agent-held",
+      "n1",
+      /in maintenance/,
+    ],
+    [
+      "a cluster that is disarmed",
+      withAgents({ isDisarmed: true }),
+      "warns",
+      "disarmed",
+      "",
+      /holdfast cluster arm/,
+    ],
+    [
+      "no package to go back to",
+      withAgents({ wayBackMissing: "0.1.0" }),
+      "warns",
+      "way-back",
+      "",
+      /no signed package of holdfast 0\.1\.0 .*holdfast bundle push FILE/,
     ],
     ["versions that do not fit", { skew: ["node n1 is old"] }, "warns", "skew", "", /n1 is old/],
     ["no such package", { noWay: "no package" }, "blocks", "target", "", /no package/],
@@ -101,6 +229,30 @@ const table: readonly [string, Partial<CheckFacts>, "blocks" | "warns", string, 
       "transient",
       "process:api",
       /migrate/,
+    ],
+    [
+      "a service in error",
+      { stuck: [{ subject: "process:api", words: "process:api is in error" }] },
+      "warns",
+      "needs-person",
+      "process:api",
+      /in error/,
+    ],
+    [
+      "a group of one",
+      { groups: [{ name: "cameras", memberCount: 1, healthyCount: 1 }] },
+      "warns",
+      "ha-group",
+      "cameras",
+      /has one member, .*its services run on/,
+    ],
+    [
+      "a group of one that is away",
+      { groups: [{ name: "cameras", memberCount: 1, healthyCount: 0 }] },
+      "warns",
+      "ha-group",
+      "cameras",
+      /0 of its 1 members/,
     ],
     [
       "a group with one healthy member",
@@ -116,7 +268,7 @@ const table: readonly [string, Partial<CheckFacts>, "blocks" | "warns", string, 
       "warns",
       "bound",
       "vm:1",
-      /nowhere else.*n1/,
+      /cannot move away.*n1/,
     ],
     ["another schema", { stopsAll: { from: 1, to: 2 } }, "warns", "schema", "", /schema 1 to 2/],
   ];
@@ -132,11 +284,11 @@ for (const [what, change, level, code, subject, detail] of table) {
   });
 }
 
-test("findingsOf() says nothing of groups that have nobody, or all that they have", () => {
+test("findingsOf() says nothing of groups that have nobody, or two that are healthy", () => {
   const groups = [
     { name: "empty", memberCount: 0, healthyCount: 0 },
-    { name: "single", memberCount: 1, healthyCount: 1 },
     { name: "pair", memberCount: 2, healthyCount: 2 },
+    { name: "three", memberCount: 3, healthyCount: 2 },
   ];
   assert.deepEqual(findingsOf({ ...calm, groups }), []);
 });

@@ -1,7 +1,12 @@
 /** Which versions are let in, as a table; and what is said of those that are in already. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type SkewVerdict, skewVerdict, skewWarnings } from "../../../src/core/upgrade/skew.ts";
+import {
+  leftBehind,
+  type SkewVerdict,
+  skewVerdict,
+  skewWarnings,
+} from "../../../src/core/upgrade/skew.ts";
 
 type Kind = SkewVerdict["kind"];
 type Row = readonly [role: "server" | "agent", version: string, servers: string, verdict: Kind];
@@ -101,4 +106,35 @@ test("skewWarnings() names who is out of range, a few by name, and nobody who fi
     "the agents of node1 (0.1.0), node2 (0.1.0), node3 (0.1.2) and 1 more are older than the servers' version 0.3.0 allows: agents of 0.2 or 0.3 are let in; what they run goes on, upgrade them next",
     "the agent of node5 (0.4.0) is newer than the servers, which run 0.3.0 at most",
   ]);
+});
+
+/** Versions of the servers and of the agents, where to, and which agents are too old for that. */
+const leftTable: readonly (readonly [string, string, string, RegExp | undefined])[] = [
+  ["0.1.0", "0.1.0", "0.2.0", undefined],
+  ["0.2.0", "0.2.0 0.2.4", "0.3.0", undefined],
+  ["0.2.0", "0.1.0", "0.3.0", /^the agent of s1 \(0\.1\.0\) is too old for servers of 0\.3\.0/],
+  ["0.2.0", "0.2.0 0.1.0 0.1.3", "0.3.0", /^the agents of s2 \(0\.1\.0\), s3 \(0\.1\.3\) are too/],
+  ["0.2.0", "0.1.0", "0.2.7", undefined],
+  ["0.3.0", "0.1.0", "0.3.1", undefined],
+  ["0.3.0", "0.1.0", "0.2.0", undefined],
+  ["0.2.0 0.3.0", "0.1.0", "0.3.0", undefined],
+  ["0.2.0", "test", "0.3.0", undefined],
+  ["test", "0.1.0", "0.3.0", undefined],
+  ["0.2.0", "0.1.0", "test", undefined],
+  ["0.2.0", "", "0.3.0", undefined],
+];
+
+for (const [servers, agents, target, words] of leftTable) {
+  test(`leftBehind() of agents "${agents}" as servers "${servers}" become ${target}`, () => {
+    const found = leftBehind(partiesOf(servers), partiesOf(agents), target);
+    if (words === undefined) assert.equal(found, undefined);
+    else assert.match(found ?? "nothing", words);
+  });
+}
+
+test("leftBehind() says what the new servers work with, and how to get there", () => {
+  assert.equal(
+    leftBehind(partiesOf("0.2.1"), partiesOf("0.1.0"), "0.3.0"),
+    "the agent of s1 (0.1.0) is too old for servers of 0.3.0, which work with agents of 0.2 or 0.3: upgrade such agents first, with: holdfast policy add NAME --agent-version 0.2.1",
+  );
 });

@@ -40,7 +40,7 @@ test("a rolling upgrade takes one server at a time, the manager's own last, then
     assert.equal(world.upgrade.state, "done");
     assert.deepEqual(
       world.log.filter((line) => line.endsWith(": done")).map((line) => line.split(":")[0]),
-      ["check", "backup", "prepare", "switch 2", "switch 3", "switch 1", "agents"],
+      ["check", "prepare", "backup", "switch 2", "switch 3", "switch 1", "agents"],
     );
     assert.equal(world.awayMax, 1, `seed ${seed}`);
     assert.notEqual(world.upgrade.backup, undefined);
@@ -56,7 +56,7 @@ test("a stop-all upgrade freezes, settles and announces before it stops, and mig
     assert.deepEqual(
       world.log.filter((line) => line.endsWith(": done")).map((line) => line.split(":")[0]),
       [
-        ...["check", "freeze", "settle", "backup", "prepare", "announce"],
+        ...["check", "prepare", "freeze", "settle", "backup", "announce"],
         ...["switch 2", "switch 3", "switch 1", "migrate", "release", "agents"],
       ],
     );
@@ -109,7 +109,7 @@ for (const strategy of upgradeStrategies) {
 
   test(`an act that fails stops it, and is done anew after resume: ${strategy}`, () => {
     for (const failingAct of ["check", "backup", "migrate"] as const) {
-      const world = worldOf(3, { strategy, failingAct, migrating: true });
+      const world = worldOf(3, { strategy, failingActs: [failingAct], migrating: true });
       world.run();
       assert.equal(world.upgrade.state, "failed", failingAct);
       assert.ok(world.upgrade.detail.startsWith(`${failingAct}: `), world.upgrade.detail);
@@ -120,7 +120,7 @@ for (const strategy of upgradeStrategies) {
   });
 
   test(`a migration that fails half-way is taken back, too: ${strategy}`, () => {
-    const world = worldOf(3, { strategy, failingAct: "migrate", migrating: true });
+    const world = worldOf(3, { strategy, failingActs: ["migrate"], migrating: true });
     world.run();
     assert.deepEqual([world.upgrade.state, world.isHalfMigrated], ["failed", true]);
     say(world, "abort");
@@ -133,6 +133,8 @@ for (const strategy of upgradeStrategies) {
     const world = worldOf(5, { strategy });
     const pauseAfter = world.upgrade.steps.map(({ name }) => name);
     world.upgrade = { ...world.upgrade, pauseAfter };
+    // After the last switch nobody serves: it pauses after the migration instead.
+    const pausesMax = strategy === "stop-all" ? pauseAfter.length - 1 : pauseAfter.length;
     let pauses = 0;
     while (world.upgrade.state !== "done") {
       world.run();
@@ -140,7 +142,7 @@ for (const strategy of upgradeStrategies) {
       pauses += 1;
       say(world, "resume");
     }
-    assert.equal(pauses, pauseAfter.length);
+    assert.equal(pauses, pausesMax);
     assertWhole(world, "0.2.0", strategy);
   });
 }

@@ -20,7 +20,7 @@ export interface WorldOptions {
   /** Orders that fail: a part of their id. */
   readonly failing?: string;
   /** Acts that fail once; a migration does so half-way. */
-  readonly failingAct?: UpgradeAct;
+  readonly failingActs?: readonly UpgradeAct[];
   /** Whether the new version has another schema; default: with stop-all. */
   readonly migrating?: boolean;
 }
@@ -41,7 +41,20 @@ export class UpgradeWorld {
   leaseTtlMs = 6_000;
   #act: ActResult | undefined;
   #failedActs = new Set<UpgradeAct>();
-  #agents = { version: undefined as string | undefined, current: version.old as string };
+  #agents = {
+    order: undefined as string | undefined,
+    version: undefined as string | undefined,
+    current: version.old as string,
+  };
+  /** The first agent that tries the new version fails, once or always. */
+  agentsFail: "never" | "once" | "always" = "never";
+  #failedAgents: string[] = [];
+  #isHeld = false;
+  /** Agents that have begun with the new version. */
+  triedCount = 0;
+  /** Why the data of before cannot come back. */
+  conflict: string | undefined;
+  isSilent = false;
   /** The most servers that were away at a time. */
   awayMax = 0;
 
@@ -74,22 +87,36 @@ export class UpgradeWorld {
   }
 
   facts(): UpgradeFacts {
-    const { version: wanted, current } = this.#agents;
+    const { order, version: wanted, current } = this.#agents;
+    const there = wanted === current ? 5 : 3;
     return {
-      servers: this.servers,
+      // Of those that wait nobody knows more than that they live.
+      servers: this.servers.map((each) =>
+        this.isDark ? { ...each, isReady: each.isAlive } : each,
+      ),
       schema: this.isHalfMigrated && this.#options.strategy === "stop-all" ? 0 : this.schema,
       frozenBy: this.frozenBy,
       transients: this.#options.random() < 0.5 ? ["process:api is migrating, for 2 s"] : [],
       leaseTtlMsMin: this.leaseTtlMs,
-      agents: { version: wanted, total: 5, there: wanted === current ? 5 : 3, failed: [] },
+      isSilent: this.isSilent,
+      isDark: this.isDark,
+      agents: {
+        ...{ order, isHeld: this.#isHeld, total: 5, there, underWay: 0 },
+        ...{ failed: this.#failedAgents, waits: [], later: [] },
+      },
       act: this.#act,
     };
+  }
+
+  /** No server serves: all of them wait for another schema. */
+  get isDark(): boolean {
+    return this.#options.strategy === "stop-all" && !this.servers.some(({ isReady }) => isReady);
   }
 
   /** One turn of the machine, and one of the world. */
   turn(): void {
     const decision = stepUpgrade(this.upgrade, this.facts(), this.nowMs);
-    if (decision.upgrade !== this.upgrade) {
+    if (decision.upgrade.steps !== this.upgrade.steps) {
       this.#note(decision.upgrade);
       this.#act = undefined;
     }
@@ -133,25 +160,38 @@ export class UpgradeWorld {
         return;
       case "announce-silence":
         this.leaseTtlMs = write.ttlMs;
+        this.isSilent = true;
         return;
       case "end-silence":
         this.leaseTtlMs = 6_000;
+        this.isSilent = false;
         return;
       case "upgrade-agents":
-        this.#agents.version = write.version;
+        this.#agents = { ...this.#agents, order: write.order, version: write.version };
+        this.#isHeld = false;
+        this.#failedAgents = [];
+        return;
+      case "hold-agents":
+        this.#isHeld = true;
         return;
       case "leave-agents":
-        this.#agents.version = undefined;
+        this.#agents = { ...this.#agents, order: undefined, version: undefined };
         return;
     }
   }
 
   #do(kind: UpgradeAct, name: string): void {
-    const fails = this.#options.failingAct === kind && !this.#failedActs.has(kind);
+    const { failingActs = [] } = this.#options;
+    const fails = failingActs.includes(kind) && !this.#failedActs.has(kind);
     if (fails) this.#failedActs.add(kind);
     else if (kind === "migrate") this.schema = this.upgrade.schema.to;
     else if (kind === "restore") this.schema = this.upgrade.schema.from;
     if (kind === "migrate" || kind === "restore") this.isHalfMigrated = fails;
+    if (this.conflict !== undefined && (kind === "restore" || kind === "check-back")) {
+      this.schema = this.upgrade.schema.to;
+      this.#act = { name, outcome: "refused", detail: this.conflict };
+      return;
+    }
     const outcome = fails ? "failed" : "done";
     const backup = { server: "1", file: "/backup", sha256: "0".repeat(64) };
     this.#act = { name, outcome, detail: kind, ...(kind === "backup" ? { backup } : {}) };
@@ -162,7 +202,8 @@ export class UpgradeWorld {
     for (const server of this.servers) {
       const { order, report } = server;
       const wantsSchema = server.version === version.new ? this.upgrade.schema.to : 1;
-      const isServed = this.#options.strategy === "rolling" || wantsSchema === this.schema;
+      const isTheirs = wantsSchema === this.schema && !this.isHalfMigrated;
+      const isServed = this.#options.strategy === "rolling" || isTheirs;
       if (server.isAlive) server.isReady = isServed;
       if (order === undefined || this.#options.random() < 0.5) continue;
       const isNew = report?.id !== order.id;
@@ -185,14 +226,23 @@ export class UpgradeWorld {
     this.#watchOver();
     const away = this.servers.filter(({ isAlive }) => !isAlive).length;
     this.awayMax = Math.max(this.awayMax, away);
-    if (this.#agents.version !== undefined && this.#options.random() < 0.3) {
-      this.#agents.current = this.#agents.version;
+    if (this.#agents.version !== undefined && !this.#isHeld && this.#options.random() < 0.3) {
+      this.#tryAgents(this.#agents.version);
     }
+  }
+
+  #tryAgents(wanted: string): void {
+    this.triedCount += 1;
+    if (wanted === version.old || this.agentsFail === "never") {
+      this.#agents.current = wanted;
+      return;
+    }
+    this.#failedAgents = ["n1: it does not become healthy"];
+    if (this.agentsFail === "once") this.agentsFail = "never";
   }
 
   /** Agents are never without servers unawares. */
   #watchOver(): void {
-    if (this.#options.strategy !== "stop-all") return;
     if (this.servers.some(({ isReady }) => isReady)) return;
     if (this.leaseTtlMs < 600_000) throw new Error("agents were not told of the silence");
   }

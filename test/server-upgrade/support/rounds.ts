@@ -33,9 +33,9 @@ const shownLinesMax = 100;
 const serviceNames = ["nap1", "nap2", "nap3"];
 const switches = ["switch 1", "switch 2", "switch 3"];
 const stepsOf: Readonly<Record<UpgradeStrategy, readonly string[]>> = {
-  rolling: ["check", "backup", "prepare", ...switches, "agents"],
+  rolling: ["check", "prepare", "backup", ...switches, "agents"],
   "stop-all": [
-    ...["check", "freeze", "settle", "backup", "prepare", "announce"],
+    ...["check", "prepare", "freeze", "settle", "backup", "announce"],
     ...switches,
     ...["migrate", "release", "agents"],
   ],

@@ -66,7 +66,8 @@ export const workloads: Migration = {
 };
 `;
 
-interface Patch {
+/** What is different in the checkout that the package is built from. */
+export interface Patch {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
@@ -134,9 +135,13 @@ const changes: Readonly<Record<UpgradeStrategy, SchemaChange>> = {
   },
 };
 
-/** Builds it, into a folder of its own. */
+/** Of the migration of `stop-all`. */
+export const migrationFile = "src/core/migrations/workloads.ts";
+
+/** Builds it, into a folder of its own; `more`: what else is different in it. */
 export async function openSchemaWorkshop(
   strategy: UpgradeStrategy = "stop-all",
+  more: readonly Patch[] = [],
 ): Promise<PackageWorkshop> {
   const change = changes[strategy];
   const copy = mkdtempSync(join(tmpdir(), "hf-other-schema-"));
@@ -145,7 +150,7 @@ export async function openSchemaWorkshop(
     for (const name of copied) cpSync(join(root, name), join(copy, name), { recursive: true });
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
     writeFileSync(join(copy, `src/core/migrations/${change.name}.ts`), change.migration);
-    const made = [...namedInProgram(change.name), ...change.patches];
+    const made = [...namedInProgram(change.name), ...change.patches, ...more];
     for (const patch of made) apply(copy, patch);
     return await openWorkshop(copy);
   } finally {

@@ -38,13 +38,26 @@ function hintOf({ state }: UpgradeResource): string {
   }
 }
 
-/** The verdict, then what was found. */
+/** The verdict and what becomes of the store's schema, then what was found. */
 export function checkText(session: Session, check: UpgradeCheck): string {
   const { verdict, from, to, strategy, findings } = check;
   const way = to === undefined ? "" : ` from ${from} to ${to}`;
   const how = strategy === undefined ? "" : `, ${strategy}`;
   const line = `${verdict}: an upgrade${way}${how} ${verdict === "go" ? "can be begun" : "would fail"}\n`;
-  if (findings.length === 0) return line;
+  const head = `${line}${schemaLine(check)}`;
+  if (findings.length === 0) return head;
   const rows = findings.map(({ level, code, subject, detail }) => [level, code, subject, detail]);
-  return `${line}${session.table(["LEVEL", "WHAT", "ABOUT", "DETAIL"], rows)}`;
+  return `${head}${session.table(["LEVEL", "WHAT", "ABOUT", "DETAIL"], rows)}`;
+}
+
+/** Empty: nothing was said of where to. */
+function schemaLine({ schema, strategy }: UpgradeCheck): string {
+  if (schema === undefined) return "";
+  const { from, to } = schema;
+  if (from === to) return `schema of the store: ${from}, which stays\n`;
+  const how =
+    strategy === "rolling"
+      ? "which servers of both versions understand: rolling is possible"
+      : "for which all servers wait: rolling is not possible";
+  return `schema of the store: from ${from} to ${to}, ${how}\n`;
 }

@@ -19,6 +19,10 @@ const orderWords: Readonly<Record<UpgradeOrderWord, string>> = {
   abort: "take everything back, to the version of before",
 };
 
+const checkHelp = `
+Nothing is begun. A file is put among the bundles, where it stays for apply; see: holdfast bundle list
+Exit code: 0 when nothing blocks it, 1 when something does.`;
+
 const applyHelp = `
 --to names a package by its version or SHA-256, or is a file, which is pushed first.
 The servers get the package, then go over to it one after the other, the manager's own last; then the agents, one
@@ -33,8 +37,8 @@ export function addUpgradeCommands(program: Command, context: CommandContext): v
   const check = upgrade
     .command("check")
     .description("say what speaks against it, before anything is touched")
-    .option("--to <package>", "version or SHA-256 of a package, or a file")
-    .addHelpText("after", "\nExit code: 0 when nothing blocks it, 1 when something does.");
+    .option("--to <package>", "version or SHA-256 of a package, or a file, which is pushed first")
+    .addHelpText("after", checkHelp);
   context.handle(check, checkCommand);
   const apply = upgrade
     .command("apply")

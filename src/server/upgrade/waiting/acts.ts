@@ -7,6 +7,7 @@ import type { Store } from "../../../ports/store.ts";
 import { migrateStore } from "../../../runtime/migrate/migrate-store.ts";
 import { readStoredSchema } from "../../../runtime/migrate/stored-schema.ts";
 import { takeMigrationBack } from "../../../runtime/migrate/take-back.ts";
+import { findConflict } from "../../../runtime/migrate/taken-since.ts";
 import { flawOfRecord } from "../../../wire/control-plane/record-schemas.ts";
 import type { WaitingActs } from "./carrier.ts";
 
@@ -20,6 +21,14 @@ export interface SchemaActsOptions {
   readonly migrations?: Migrations | undefined;
   /** Says of an entry why this program cannot read it. Default: by its own record schemas. */
   readonly check?: typeof flawOfRecord | undefined;
+}
+
+/** Why the data of before can never come back; undefined: they can, or are on their way. */
+async function whyClosed(store: Store, signal: AbortSignal): Promise<string | undefined> {
+  const read = await readStoredSchema(store);
+  if (!read.ok || read.value.stored.migratingTo !== undefined) return undefined;
+  const conflict = await findConflict(store, signal);
+  return conflict.ok ? conflict.value : undefined;
 }
 
 /** Brings the store to this program's schema, keeping what each entry was, and takes that back. */
@@ -40,6 +49,8 @@ export function schemaActs(options: SchemaActsOptions): WaitingActs {
       return { outcome: "done", detail };
     },
     async restore({ schema, strategy }, signal) {
+      const closed = strategy === "stop-all" ? await whyClosed(store, signal) : undefined;
+      if (closed !== undefined) return { outcome: "refused", detail: closed };
       const how = { clock, version, serverId, check, to: schema.from, signal };
       const done = await takeMigrationBack(store, { ...how, rolling: strategy === "rolling" });
       if (!done.ok) return { outcome: "failed", detail: done.error };

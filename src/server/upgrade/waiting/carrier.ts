@@ -4,9 +4,10 @@
  * back to that of before.
  */
 import { isDeepStrictEqual } from "node:util";
+import { darkSinceMs } from "../../../core/upgrade/dark.ts";
 import type { ActResult } from "../../../core/upgrade/facts.ts";
 import type { ControlPlaneUpgrade, StepKind } from "../../../core/upgrade/model.ts";
-import { stepUpgrade, type UpgradeDecision } from "../../../core/upgrade/step.ts";
+import { type DecidedAct, stepUpgrade, type UpgradeDecision } from "../../../core/upgrade/step.ts";
 import type { Clock } from "../../../ports/clock.ts";
 import type { Log } from "../../../ports/log.ts";
 import type { Store, StoreRevision } from "../../../ports/store.ts";
@@ -69,9 +70,11 @@ export async function runWaitingCarrier(options: WaitingCarrierOptions): Promise
 }
 
 /** Whether there is something to do for servers that wait. */
-function isOurs({ state, steps, schema }: ControlPlaneUpgrade): boolean {
+function isOurs(upgrade: ControlPlaneUpgrade): boolean {
+  const { state, steps, schema } = upgrade;
   if (schema.from === schema.to) return false;
-  if (state !== "running" && state !== "aborting") return false;
+  // What waits for a person does so for a while only, where no server serves.
+  if (state !== "running" && state !== "aborting") return darkSinceMs(upgrade) !== undefined;
   return steps.some(({ kind, state: step }) => kind === "switch" && step !== "waiting");
 }
 
@@ -125,10 +128,26 @@ class Carrier {
     const { act } = decision;
     if (act === undefined) return lookAgainMs;
     if (act.kind !== "migrate" && act.kind !== "restore") return lookAgainMs;
-    this.#options.log.write("info", `the upgrade's step "${act.step}" begins`);
-    const result = await this.#options.acts[act.kind](row.upgrade, this.#office.signal);
-    this.#act = { name: act.step, ...result };
+    const { kind } = act;
+    this.#act = await this.#inTime(act, (signal) => this.#options.acts[kind](row.upgrade, signal));
     return 0;
+  }
+
+  async #inTime(
+    { step, untilMs }: DecidedAct,
+    work: (signal: AbortSignal) => Promise<Omit<ActResult, "name">>,
+  ): Promise<ActResult> {
+    const { clock, log } = this.#options;
+    log.write("info", `the upgrade's step "${step}" begins`);
+    const tooLate = new AbortController();
+    const leftMs = untilMs === undefined ? undefined : Math.max(0, untilMs - clock.wallMs());
+    const cancel =
+      leftMs === undefined ? () => undefined : clock.after(leftMs, () => tooLate.abort());
+    const result = await work(AbortSignal.any([this.#office.signal, tooLate.signal]));
+    cancel();
+    if (result.outcome === "done" || !tooLate.signal.aborted) return { name: step, ...result };
+    const detail = "it takes too long: agents would soon have to stop their services";
+    return { name: step, outcome: "failed", detail };
   }
 
   async #write(

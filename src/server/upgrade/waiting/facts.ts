@@ -4,7 +4,7 @@
  */
 
 import { err, ok, type Result } from "../../../core/result.ts";
-import type { ServerFact, UpgradeFacts } from "../../../core/upgrade/facts.ts";
+import type { AgentFacts, ServerFact, UpgradeFacts } from "../../../core/upgrade/facts.ts";
 import type { ControlPlaneUpgrade } from "../../../core/upgrade/model.ts";
 import type { Store, StoredEntry } from "../../../ports/store.ts";
 import { readRecord } from "../../../runtime/manager-records.ts";
@@ -17,6 +17,12 @@ import {
 import { type FreezeRecord, freezeRecordSchema, keys } from "../../../wire/records.ts";
 import { serverLeaseRecordSchema } from "../../../wire/servers.ts";
 import { freezeNameOf, schemaNow } from "../facts.ts";
+
+/** Nothing of agents is read: their records may be of either schema. */
+const noAgents: AgentFacts = {
+  ...{ order: undefined, isHeld: false, total: 0, there: 0, underWay: 0 },
+  ...{ failed: [], waits: [], later: [] },
+};
 
 /** Those, and the freeze as the store has it. */
 export interface WaitingFacts {
@@ -50,7 +56,9 @@ export async function gatherWaitingFacts(
     frozenBy: isInForce ? name : undefined,
     transients: [],
     leaseTtlMsMin: undefined,
-    agents: { version: undefined, total: 0, there: 0, failed: [] },
+    isSilent: true,
+    isDark: true,
+    agents: noAgents,
   };
   return ok({ facts, freeze });
 }

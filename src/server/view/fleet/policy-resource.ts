@@ -71,6 +71,17 @@ export function policyNodes(tables: ViewTables, record: PolicyRecord): PolicyNod
   return lines.sort((left, right) => compareIds(left.node, right.node));
 }
 
+/** The policy that counts for the node: of those that choose it the first one by name; undefined: none does. */
+export function firstPolicyOf(tables: ViewTables, record: NodeRecord): string | undefined {
+  let first: string | undefined;
+  for (const [name, { value }] of tables.policies) {
+    const policy = policyOf(value);
+    const isBefore = first === undefined || compareIds(name, first) < 0;
+    if (policy.enabled && isBefore && isChosen(policy, record)) first = name;
+  }
+  return first;
+}
+
 function isChosen({ constraint }: ManagementPolicy, record: NodeRecord): boolean {
   const { type, properties } = fleetRegistrationOf(record);
   if (type !== "device") return false;
