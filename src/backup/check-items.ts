@@ -9,6 +9,7 @@ import { haMemberRecordSchema } from "../wire/fleet/ha-groups.ts";
 import { keys } from "../wire/records.ts";
 import type { BackupSummary } from "./format.ts";
 import type { BackupItem } from "./item.ts";
+import { StoreShape } from "./store-shape.ts";
 
 /** Faults that are told; one that damaged a file in one way has done so in many places. */
 const faultsMax = 20;
@@ -27,6 +28,7 @@ export class ItemCheck {
   readonly #keys = new Set<string>();
   readonly #changed = new Set<string>();
   readonly #haGroupOf = new Map<string, string>();
+  readonly #shape = new StoreShape();
   #lastKey: Buffer | undefined;
   #fileCount = 0;
 
@@ -41,6 +43,7 @@ export class ItemCheck {
   }
 
   add(item: BackupItem): void {
+    this.#shape.take(item);
     switch (item.kind) {
       case "entry":
         this.#addEntry(item.key);
@@ -74,12 +77,21 @@ export class ItemCheck {
         `it holds ${counted.entryCount} keys and ${counted.fileCount} files, and says ${summary.entryCount} and ${summary.fileCount}`,
       );
     }
-    if (this.#keys.has(keys.migration)) {
-      this.#fault("it was made in the middle of a migration of the store; take an earlier one");
-    }
+    this.#checkSchema();
     // Of an older schema nobody knows here which keys belong to which.
     if (this.#plan.steps.length === 0) for (const key of this.#keys) this.#checkBelonging(key);
     return this.#faults;
+  }
+
+  /** Records of another schema than the header's would be brought to a wrong one, or not at all. */
+  #checkSchema(): void {
+    const { flaw, schema } = this.#shape;
+    if (flaw !== undefined) this.#fault(`it was made while ${flaw}; take an earlier one`);
+    else if (schema !== this.#plan.from) {
+      this.#fault(
+        `its header says schema ${this.#plan.from}, and the store in it has ${schema}; take another one`,
+      );
+    }
   }
 
   #addEntry(key: string): void {

@@ -102,6 +102,8 @@ export interface BackupRestoreOptions {
   readonly engine: "embedded" | "etcd";
   /** `replace`: a server that is there and does not run is put aside. */
   readonly existing: "refuse" | "replace";
+  /** A person says that nodes and servers of the old cluster, which may live, never meet those of the new one. */
+  readonly oldServers: "may-answer" | undefined;
   readonly host: string | undefined;
   readonly port: number | undefined;
   /** A person says that no agent can have a lease of the old life any more. */

@@ -13,6 +13,7 @@ import type { Log } from "../ports/log.ts";
 import { beginBackup } from "../server/backup/make-backup.ts";
 import { openOffline } from "../setup/restore/open-offline.ts";
 import { type Restored, restoreBackup } from "../setup/restore/restore-backup.ts";
+import { startWords } from "../setup/units.ts";
 
 /** Without a server: from the file of its store, or by way of its member of etcd. */
 export async function createBackupRole(options: BackupCreateOptions, io: CliIo): Promise<Outcome> {
@@ -23,7 +24,7 @@ export async function createBackupRole(options: BackupCreateOptions, io: CliIo):
   if (!opened.ok) return fail(1, opened.error);
   try {
     const begun = await beginBackup(opened.value.source, { origin: "person", passphrase, signal });
-    if (!begun.ok) return fail(1, begun.error);
+    if (!begun.ok) return fail(1, begun.error.because);
     if (to === "-") {
       for await (const piece of Readable.from(begun.value)) await io.bytes.write("stdout", piece);
       return done;
@@ -68,10 +69,15 @@ const completedWords =
 function nextSteps(options: BackupRestoreOptions, restored: Restored): string {
   const { backup, keyCount, before } = restored;
   const { header, summary } = backup;
+  // Initialised already, it gets its unit, which is started.
+  const byUnit =
+    restored.server.identity === undefined
+      ? ""
+      : `; where systemd is to run it: holdfast server init --data ${options.dataDirectory}`;
   const lines = [
     `${options.dataDirectory} holds the cluster as it was at ${new Date(header.atMs).toISOString()} (revision ${summary.revision}): ${keyCount} records, ${summary.nodeCount} nodes, ${summary.serviceCount} services`,
     before === undefined ? undefined : `what was there before is kept in ${before}`,
-    `start it with: holdfast server run --data ${options.dataDirectory}`,
+    `start it with: holdfast ${startWords.server} --data ${options.dataDirectory}${byUnit}`,
     "agents come back by themselves; other servers join anew: holdfast join-script --server",
     summary.bundleCount === 0
       ? undefined

@@ -53,13 +53,29 @@ test("backup restore refuses what lives, what is there and what is no backup; ki
   assert.match(over.stderr, /server of .* runs \(its store is open\): stop it first/);
   const alive = await holdfast(words);
   assert.equal(alive.code, 1);
-  assert.match(alive.stderr, /the cluster of this backup lives: server 1 at .* answers/);
+  const lives = /the cluster of this backup lives: server 1 at .* answers/;
+  assert.match(alive.stderr, lives);
+  const aside = join(folder, "aside");
+  mkdirSync(aside);
+  writeFileSync(join(aside, "admin.token"), "of a server that was here");
+  const beside = [...words.slice(0, -1), aside, "--no-wait"];
+  const there = await holdfast(beside);
+  assert.match(there.stderr, /holds a server already \(admin\.token\).*--put-aside/);
+  const putAside = await holdfast([...beside, "--put-aside"]);
+  assert.equal(putAside.code, 1, "that a folder is free says nothing of the other servers");
+  assert.match(putAside.stderr, lives);
+  assert.deepEqual(serverFilesIn(aside), ["admin.token"]);
+  const forced = await holdfast([...beside, "--force"]);
+  assert.equal(forced.code, 0, forced.stderr);
+  assert.match(forced.stdout, lives);
+  assert.match(forced.stdout, /goes on all the same/);
+  assert.deepEqual(serverFilesIn(join(aside, "before-restore")), ["admin.token"]);
   const unasked = await holdfast(["backup", "restore", file, "--data", data]);
   assert.match(unasked.stderr, /it is encrypted: give a file .* --passphrase-file/);
   await server.kill();
 
   const over2 = await holdfast([...words.slice(0, -1), server.dataDirectory]);
-  assert.match(over2.stderr, /holds a server already \(store\.json, .*--force to put it aside/);
+  assert.match(over2.stderr, /holds a server already \(store\.json, .*--put-aside to keep it/);
   const cut = join(folder, "cut.backup");
   writeFileSync(cut, readFileSync(file).subarray(0, -40));
   const ofCut = await holdfast(["backup", "restore", cut, ...secret, "--data", data]);
@@ -77,6 +93,7 @@ test("backup restore refuses what lives, what is there and what is no backup; ki
   const restored = await holdfast([...words, "--no-wait"]);
   assert.equal(restored.code, 0, restored.stderr);
   assert.match(restored.stdout, /holds the cluster as it was at/);
+  assert.match(restored.stdout, /start it with: holdfast server launch --data .*data;/);
   assert.deepEqual(readdirSync(data).sort(), [
     ...["admin.token", "pki", "server-identity.json", "store.json", "store.sqlite"],
   ]);
@@ -140,7 +157,7 @@ test("backup restore --ha makes a cluster on etcd that others join", {
   assert.equal(made.code, 0, made.stderr);
   await Promise.all([first.kill(), second.kill()]);
   const words = ["backup", "restore", made.stdout.trim(), "--data", first.dataDirectory];
-  const restored = await holdfast([...words, "--ha", "--force", "--no-wait"]);
+  const restored = await holdfast([...words, "--ha", "--put-aside", "--no-wait"]);
   assert.equal(restored.code, 0, restored.stderr);
   assert.equal(existsSync(join(first.dataDirectory, "before-restore/etcd")), true);
   controlPlane.servers.splice(1);

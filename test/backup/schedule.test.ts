@@ -5,12 +5,16 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { removeOldScheduled } from "../../src/backup/backup-files.ts";
-import { duePeriod } from "../../src/server/backup/schedule.ts";
+import { ok } from "../../src/core/result.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import { jsonOf } from "../../src/runtime/manager-records.ts";
+import { runSchedule } from "../../src/server/backup/run-schedule.ts";
+import { duePeriod, readSchedule } from "../../src/server/backup/schedule.ts";
 import { createMemoryStore } from "../../src/stores/memory/memory-store.ts";
 import type { BackupScheduleRecord } from "../../src/wire/backup/schedule.ts";
 import { keys } from "../../src/wire/records.ts";
 import { createFaultyStore } from "../server/faulty-store.ts";
-import { clock, startHarness, temporaryDirectory } from "../server/harness.ts";
+import { clock, quietLog, startHarness, temporaryDirectory } from "../server/harness.ts";
 import { until } from "../support/control-plane.ts";
 import { bytesOf, endOf, facts } from "./support/items.ts";
 
@@ -140,4 +144,49 @@ test("a backup of which nobody knows whether it was noted is made again as the s
   store.failTxn(undefined);
   await until("it to be noted", async () => (await made()) !== undefined);
   assert.deepEqual(readdirSync(directory), [name]);
+});
+
+test("runSchedule() is patient with a migration, and tells of one that does not end", async (t) => {
+  const store = createMemoryStore({ clock });
+  t.after(() => store.close());
+  const manager = await store.txn({
+    compare: [],
+    then: [{ kind: "put", key: keys.manager, value: "this one" }],
+  });
+  assert.ok(manager.ok);
+  const over = new AbortController();
+  t.after(() => over.abort());
+  let pastMs = 0;
+  const patient: number[] = [];
+  const hurried: Clock = {
+    ...clock,
+    monotonicMs: () => pastMs,
+    after(delayMs, callback) {
+      pastMs += delayMs;
+      patient.push(delayMs);
+      return clock.after(1, callback);
+    },
+  };
+  const then = [
+    { kind: "put", key: keys.backupSchedule, value: jsonOf(schedule) },
+    { kind: "put", key: keys.migration, value: { version: 1 } },
+  ] as const;
+  assert.ok((await store.txn({ compare: [], then })).ok);
+  const secrets = () => Promise.resolve(ok({ files: [], cluster: undefined }));
+  const running = runSchedule({
+    source: { store, clock, serverId: "1", version: "0.2.0", secrets },
+    ...{ store, clock: hurried, log: quietLog, dataDirectory: await temporaryDirectory(t) },
+    view: { listen: () => () => undefined },
+    term: { signal: over.signal, createRevision: manager.value.revision },
+  });
+  await until("the failure to be told", async () => {
+    const read = await readSchedule(store);
+    return read.ok && read.value.run?.failed !== undefined;
+  });
+  over.abort();
+  await running;
+  const read = await readSchedule(store);
+  assert.ok(read.ok);
+  assert.match(read.value.run?.failed?.because ?? "", /is being brought to another schema/);
+  assert.ok(patient.length >= 60 && patient.slice(0, 60).every((ms) => ms === 10_000));
 });

@@ -8,6 +8,7 @@ import type { BackupFacts } from "../../src/backup/write-backup.ts";
 import { createMigrations } from "../../src/core/migrations/create-migrations.ts";
 import type { Migration } from "../../src/core/migrations/migration.ts";
 import { err, type Result } from "../../src/core/result.ts";
+import type { JsonValue } from "../../src/ports/store.ts";
 import { bytesOf, endOf, facts, groupEntry, piecesOf, program } from "./support/items.ts";
 
 const askPassphrase = () => Promise.resolve(err("asked"));
@@ -25,6 +26,9 @@ const good = [groupEntry("a"), groupEntry("b")];
 
 test("verifyBackup() takes what a store can hold", async () => {
   assert.equal((await verify([...good, endOf(2)])).ok, true);
+  const later = entry("schema", schemaOne, "changed");
+  const earlier = entry("schema", { ...schemaOne, schema: 7 });
+  assert.equal((await verify([earlier, later, endOf(1)])).ok, true, "what it was last counts");
 });
 
 const status = {
@@ -37,6 +41,18 @@ const status = {
   modRevision: 4,
   isLeased: false,
 } as const;
+
+function entry(key: string, value: JsonValue, kind: "entry" | "changed" = "entry"): BackupItem {
+  return { kind, key, value, modRevision: 4, isLeased: false };
+}
+
+const schemaOne = { version: 1, schema: 1, migratedAtMs: 1, byVersion: "0.1.0" };
+const takenBack = {
+  ...{ version: 1, id: "u1", by: "admin", strategy: "rolling", from: "0.1.0" },
+  ...{ to: { version: "0.2.0" }, schema: { from: 1, to: 2 }, pauseAfter: [], detail: "" },
+  ...{ state: "aborting", attempt: 1, startedAtMs: 1 },
+  steps: [{ name: "migrate", kind: "migrate", state: "undoing", detail: "" }],
+};
 
 const faults: readonly (readonly [string, readonly BackupItem[], RegExp])[] = [
   [
@@ -59,6 +75,30 @@ const faults: readonly (readonly [string, readonly BackupItem[], RegExp])[] = [
     "keys in another order",
     [groupEntry("b"), groupEntry("a"), endOf(2)],
     /"groups\/a" is not in its place/,
+  ],
+  [
+    "a header of another schema than the store in it",
+    [entry("schema", { ...schemaOne, schema: 2 }), endOf(1)],
+    /its header says schema 1, and the store in it has 2/,
+  ],
+  [
+    "what was made in a migration",
+    [entry("migration", { version: 1 }), endOf(1)],
+    /it was made while the store is being brought to another schema/,
+  ],
+  [
+    "what was made while a migration was taken back",
+    [entry("schema", { ...schemaOne, migratingTo: 1 }), endOf(1)],
+    /is being brought to another schema; take an earlier one/,
+  ],
+  [
+    "what was made while a migration that nobody waits for was taken back",
+    [
+      entry("schema", { ...schemaOne, before: { schema: 1, revision: 3 } }),
+      entry("system-upgrade", takenBack),
+      endOf(2),
+    ],
+    /is being brought to another schema; take an earlier one/,
   ],
   ["fewer keys than it says", [...good, endOf(3)], /holds 2 keys and 0 files, and says 3 and 0/],
   [

@@ -208,14 +208,15 @@ async function benchBackup({ scope }: BenchContext): Promise<BenchResult> {
   const values = await measureBackup(scope.diagnostic);
   const { createMs, stallMsMax, sizeBytes, restoreEmbeddedMs, restoreEtcdMs } = values;
   const name = `backup of ${backupServiceCount} services`;
+  const work = "restore, without its wait of a minute for old leases";
   const goals: Goal[] = [
     { name, unit: "ms", measured: createMs, goal: 5_000 },
     { name: `${name}: longest stall`, unit: "ms", measured: stallMsMax, goal: undefined },
     { name: `${name}: size`, unit: "MB", measured: sizeBytes / 1_000_000, goal: undefined },
-    { name: `${name}: restore`, unit: "ms", measured: restoreEmbeddedMs, goal: 20_000 },
+    { name: `${name}: ${work}`, unit: "ms", measured: restoreEmbeddedMs, goal: 20_000 },
   ];
   if (restoreEtcdMs !== undefined) {
-    const restore = `${name}: restore, etcd`;
+    const restore = `${name}: ${work}, etcd`;
     goals.push({ name: restore, unit: "ms", measured: restoreEtcdMs, goal: 20_000 });
   }
   return { values, goals };

@@ -7,7 +7,7 @@ import {
   backupScheduleRequestSchema,
   backupScheduleResourceSchema,
 } from "../../wire/backup/schedule.ts";
-import { problemOf } from "../../wire/errors.ts";
+import { type Problem, problemOf } from "../../wire/errors.ts";
 import { keys } from "../../wire/records.ts";
 import { change } from "../changes/change.ts";
 import type { ServerContext } from "../context.ts";
@@ -16,7 +16,7 @@ import { unwrap } from "../http/problem-error.ts";
 import { actorOf } from "../http/scopes.ts";
 import { createCounter } from "../routes/bundles-routes.ts";
 import { backupSourceOf } from "./backup-source.ts";
-import { beginBackup } from "./make-backup.ts";
+import { beginBackup, type NotBegun } from "./make-backup.ts";
 import { readSchedule, scheduleResource } from "./schedule.ts";
 
 /** Backups that may be sent at a time. */
@@ -33,11 +33,12 @@ export function backupRoutes(app: App, context: ServerContext): void {
     sending.enter(reply);
     const note = { action: "backup.create", subject: "cluster", detail: "sent to a client" };
     const plan = { compare: [], operations: [], ...note, whileFrozen: "goes-on" } as const;
-    unwrap(await change(context, actorOf(request), () => ok(plan)));
     const over = new AbortController();
     const wish = { origin: "person", signal: over.signal } as const;
     const begun = await beginBackup(backupSourceOf(context), wish);
-    const bytes = unwrap(begun.ok ? begun : err(problemOf("unavailable", begun.error)));
+    const bytes = unwrap(begun.ok ? begun : err(problemOfBegin(begun.error)));
+    // Nothing of it is read before the audit has it.
+    unwrap(await change(context, actorOf(request), () => ok(plan)));
     const content = Readable.from(bytes, { objectMode: false });
     content.once("error", (error) => context.log.write("warn", `a backup: ${error.message}`));
     reply.raw.setTimeout(idleMsMax, () => reply.raw.destroy());
@@ -48,6 +49,15 @@ export function backupRoutes(app: App, context: ServerContext): void {
     return reply.type("application/octet-stream").send(content);
   });
   scheduleRoutes(app, context);
+}
+
+function problemOfBegin({ kind, because }: NotBegun): Problem {
+  const problem = problemOf("unavailable", because);
+  if (kind === "failed") return problem;
+  return {
+    ...problem,
+    hint: "wait until that is over: holdfast upgrade status, holdfast server schema",
+  };
 }
 
 function scheduleRoutes(app: App, context: ServerContext): void {

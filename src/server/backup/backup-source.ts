@@ -4,8 +4,8 @@ import type { BackupSource } from "./make-backup.ts";
 
 /** For routes, the schedule, and upgrades. */
 export function backupSourceOf(
-  context: Pick<ServerContext, "store" | "clock" | "serverId" | "version" | "schema" | "secrets">,
+  context: Pick<ServerContext, "store" | "clock" | "serverId" | "version" | "secrets">,
 ): BackupSource {
-  const { store, clock, serverId, version, schema, secrets } = context;
-  return { store, clock, serverId, version, schema, secrets };
+  const { store, clock, serverId, version, secrets } = context;
+  return { store, clock, serverId, version, secrets };
 }

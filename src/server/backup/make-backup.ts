@@ -4,8 +4,9 @@ import { backupName, type WrittenFile, writeBackupFile } from "../../backup/back
 import type { BackupOrigin } from "../../backup/format.ts";
 import type { ServerSecrets } from "../../backup/item.ts";
 import { takeSnapshot } from "../../backup/snapshot.ts";
+import { ofOneSchema, readShape } from "../../backup/store-shape.ts";
 import { writeBackup } from "../../backup/write-backup.ts";
-import { ok, type Result } from "../../core/result.ts";
+import { err, ok, type Result } from "../../core/result.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Store } from "../../ports/store.ts";
 
@@ -15,8 +16,6 @@ export interface BackupSource {
   readonly clock: Clock;
   readonly serverId: string;
   readonly version: string;
-  /** Of the store. */
-  readonly schema: number;
   /** Its own files, read anew for each backup. */
   readonly secrets: () => Promise<Result<ServerSecrets, string>>;
 }
@@ -27,18 +26,34 @@ export interface BackupWish {
   readonly signal: AbortSignal;
 }
 
+/** Why none was begun. `migrating`: once that is over, one can be. */
+export interface NotBegun {
+  readonly kind: "migrating" | "failed";
+  readonly because: string;
+}
+
 /** Begins one: everything that was acknowledged before is in it. The bytes throw where it cannot come to its end. */
 export async function beginBackup(
   source: BackupSource,
   { origin, passphrase, signal }: BackupWish,
-): Promise<Result<AsyncIterable<Buffer>, string>> {
+): Promise<Result<AsyncIterable<Buffer>, NotBegun>> {
+  const { store, clock, serverId: server, version } = source;
+  const shape = await readShape(store);
+  if (!shape.ok) return err({ kind: "failed", because: shape.error });
+  // A newer program than the store's may make it: the schema is what the store says, never what the program wants.
+  const { schema, flaw } = shape.value;
+  if (flaw !== undefined) return err({ kind: "migrating", because: migratingWords(flaw) });
   const secrets = await source.secrets();
-  if (!secrets.ok) return secrets;
+  if (!secrets.ok) return err({ kind: "failed", because: secrets.error });
   const { files, cluster } = secrets.value;
-  const { store, clock, serverId: server, version, schema } = source;
   const atMs = Math.round(clock.wallMs());
   const facts = { version, schema, atMs, server, origin, ...(cluster ? { cluster } : {}) };
-  return ok(writeBackup({ facts, items: takeSnapshot({ store, files, signal }), passphrase }));
+  const items = ofOneSchema(takeSnapshot({ store, files, signal }), schema);
+  return ok(writeBackup({ facts, items, passphrase }));
+}
+
+function migratingWords(flaw: string): string {
+  return `${flaw}: what is made now could not be restored`;
 }
 
 /** Where a server's backups are, if nobody says otherwise. */
@@ -58,7 +73,7 @@ export async function makeBackupFile(
   wish: BackupFileWish,
 ): Promise<Result<WrittenFile, string>> {
   const begun = await beginBackup(source, wish);
-  if (!begun.ok) return begun;
+  if (!begun.ok) return err(begun.error.because);
   const origin = wish.origin === "schedule" ? "scheduled" : wish.origin;
   return await writeBackupFile({
     directory: wish.directory,

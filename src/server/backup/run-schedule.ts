@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { backupName, removeOldScheduled, type WrittenFile } from "../../backup/backup-files.ts";
+import { readShape } from "../../backup/store-shape.ts";
 import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -32,6 +33,11 @@ export interface ScheduleOptions {
 const againMsMin = 5_000;
 const againMsMax = 600_000;
 const timerMsMax = 3_600_000;
+/** A migration of the store takes minutes; that one hangs, people have to see. */
+const patienceMs = 600_000;
+const lookAgainMs = 10_000;
+/** What may make something due, or end what is waited for. */
+const wakingKeys = [keys.backupSchedule, keys.schema, keys.systemUpgrade];
 
 /** Works until the term is over. Rejects only for a bug. */
 export async function runSchedule(options: ScheduleOptions): Promise<void> {
@@ -45,15 +51,16 @@ export async function runSchedule(options: ScheduleOptions): Promise<void> {
   };
   const deaf = view.listen({
     changed: ({ changedKeys }) => {
-      if (changedKeys.includes(keys.backupSchedule)) wake();
+      if (wakingKeys.some((key) => changedKeys.includes(key))) wake();
     },
     reset: wake,
   });
+  const patience = createPatience(options);
   let failureCount = 0;
   try {
     while (!signal.aborted) {
       isStale = false;
-      const turn = await takeTurn(options);
+      const turn = await takeTurn(options, patience);
       if (signal.aborted) return;
       if (!turn.ok) log.write("warn", `the scheduled backup cannot be made: ${turn.error}`);
       failureCount = turn.ok ? 0 : failureCount + 1;
@@ -83,8 +90,25 @@ async function untilWoken(
   enough.abort();
 }
 
+/** Whether a backup that cannot be made for this reason is only late so far; undefined: there is no such reason. */
+type Patience = (because: string | undefined) => boolean;
+
+function createPatience({ clock, log }: ScheduleOptions): Patience {
+  let sinceMs: number | undefined;
+  return (because) => {
+    if (because === undefined) sinceMs = undefined;
+    if (because === undefined) return false;
+    if (sinceMs === undefined) log.write("info", `the scheduled backup waits: ${because}`);
+    sinceMs ??= clock.monotonicMs();
+    return clock.monotonicMs() - sinceMs < patienceMs;
+  };
+}
+
 /** Makes what is due. The answer is how long nothing is, in ms; undefined: until the schedule changes. */
-async function takeTurn(options: ScheduleOptions): Promise<Result<number | undefined, string>> {
+async function takeTurn(
+  options: ScheduleOptions,
+  isOnlyLate: Patience,
+): Promise<Result<number | undefined, string>> {
   const { store, clock } = options;
   const stored = await readSchedule(store);
   if (!stored.ok) return stored;
@@ -92,6 +116,9 @@ async function takeTurn(options: ScheduleOptions): Promise<Result<number | undef
   if (schedule === undefined) return ok(undefined);
   const due = duePeriod(schedule, run, clock.wallMs());
   if (due.kind === "wait") return ok(Math.max(1, due.atMs - clock.wallMs()));
+  const shape = await readShape(store);
+  if (!shape.ok) return shape;
+  if (isOnlyLate(shape.value.flaw)) return ok(lookAgainMs);
   const made = await makePeriod(options, schedule, due.period);
   const noted = await note(options, stored.value, { schedule, period: due.period, made });
   if (!noted.ok) return noted;

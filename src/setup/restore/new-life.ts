@@ -22,6 +22,8 @@ const leftOut: readonly string[] = [
   ...[keys.serverLeases, keys.lostServers, keys.serverRemovals, keys.joins, keys.peerProofs],
   ...[keys.serverConfigOrders, keys.serverUpgrades, keys.serverUpgradeReports],
   ...[keys.systemUpgrade, keys.silence, keys.freeze, keys.officeAddress],
+  // What entries were before a migration: the upgrade that could take it back is left out, too.
+  keys.migrationBefore,
   // Contents of bundles are in no backup; a server that has one notes it anew.
   keys.bundleCopies,
 ];

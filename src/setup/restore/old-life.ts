@@ -1,8 +1,12 @@
 /** What a backup says of the life that it was taken from, as far as the new life depends on it. */
 import type { EffectiveItem } from "../../backup/effective-items.ts";
+import type { BackupOrigin } from "../../backup/format.ts";
 import type { BackupFile } from "../../backup/item.ts";
+import { silenceTtlMs } from "../../core/upgrade/dark.ts";
+import { isOpen } from "../../core/upgrade/model.ts";
 import type { JsonValue } from "../../ports/store.ts";
 import { readRecord } from "../../runtime/manager-records.ts";
+import { silenceRecordSchema, upgradeRecordSchema } from "../../wire/control-plane/upgrades.ts";
 import {
   keys,
   leaseRecordSchema,
@@ -13,7 +17,10 @@ import { type ServerRecord, serverRecordSchema } from "../../wire/servers.ts";
 import { settingsSchema, timesOf } from "../../wire/settings.ts";
 
 /** Small kinds of records that are kept as they are read. */
-const keptPrefixes = [keys.settings, keys.servers, keys.leases, keys.epochs];
+const keptPrefixes = [
+  ...[keys.settings, keys.servers, keys.leases, keys.epochs],
+  ...[keys.silence, keys.systemUpgrade],
+];
 
 /** Gathers it, item by item. */
 export class OldLife {
@@ -53,6 +60,31 @@ export class OldLife {
       ([key, value]) => readRecord(leaseRecordSchema, key, value).times?.ttlMs ?? 0,
     );
     return Math.max(timesOf(settings).ttlMs, ...leases);
+  }
+
+  /**
+   * The life in milliseconds that leases get where an upgrade announces that no server will answer for a while, if one may
+   * have done so in the old life: such a backup is made before the upgrade comes to that. Undefined: it knows of none.
+   */
+  silenceMs(origin: BackupOrigin): number | undefined {
+    const silence = this.#kept.get(keys.silence);
+    const saidMs =
+      silence === undefined
+        ? undefined
+        : readRecord(silenceRecordSchema, keys.silence, silence).ttlMs;
+    if (!this.#mayAnnounce(origin)) return saidMs;
+    return Math.max(saidMs ?? 0, silenceTtlMs);
+  }
+
+  /** An upgrade that is over announces nothing; of one that is not, its steps say whether it does. */
+  #mayAnnounce(origin: BackupOrigin): boolean {
+    const stored = this.#kept.get(keys.systemUpgrade);
+    const upgrade =
+      stored === undefined
+        ? undefined
+        : readRecord(upgradeRecordSchema, keys.systemUpgrade, stored);
+    if (upgrade === undefined || !isOpen(upgrade)) return origin === "upgrade";
+    return upgrade.steps.some(({ kind }) => kind === "announce");
   }
 
   #of(prefix: string): readonly (readonly [string, JsonValue])[] {

@@ -1,18 +1,14 @@
 /** What a backup is made from on a server's machine when no server answers: the store's file, or the member of etcd. */
 
 import { openPkiDirectory } from "../../adapters/certificates/pki-directory.ts";
-import { firstSchema } from "../../core/migrations/create-migrations.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Store } from "../../ports/store.ts";
-import { readRecord } from "../../runtime/manager-records.ts";
 import type { BackupSource } from "../../server/backup/make-backup.ts";
 import { readServerId } from "../../server/files.ts";
 import { openEtcdStore } from "../../stores/etcd/etcd-store.ts";
 import { openSqliteStore } from "../../stores/sqlite/sqlite-store.ts";
-import { schemaRecordSchema } from "../../wire/control-plane/store-schema.ts";
-import { keys } from "../../wire/records.ts";
 import { openCredentials } from "../engine/credentials.ts";
 import { isThere } from "../place/is-there.ts";
 import {
@@ -53,14 +49,9 @@ export async function openOffline(options: OfflineOptions): Promise<Result<Offli
       ? await openMember(options, engine.value, identity.value)
       : await openFile(places.sqliteFile, options);
   if (!store.ok) return store;
-  const schema = await schemaOf(store.value);
-  if (!schema.ok) {
-    await store.value.close();
-    return schema;
-  }
   const secrets = () => readServerSecrets(dataDirectory);
   return ok({
-    source: { store: store.value, clock, serverId, version, schema: schema.value, secrets },
+    source: { store: store.value, clock, serverId, version, secrets },
     close: () => store.value.close(),
   });
 }
@@ -97,12 +88,4 @@ async function openMember(
   const tls = () => credentials.value.etcd();
   const opened = await openEtcdStore({ endpoints, tls, clock, log });
   return opened.ok ? opened : err(opened.error.message);
-}
-
-async function schemaOf(store: Store): Promise<Result<number, string>> {
-  const read = await store.get(keys.schema);
-  if (!read.ok) return err(read.error.message);
-  const { entry } = read.value;
-  if (entry === undefined) return ok(firstSchema);
-  return ok(readRecord(schemaRecordSchema, entry.key, entry.value).schema);
 }

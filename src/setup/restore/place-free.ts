@@ -24,8 +24,9 @@ export async function checkPlaceFree(
   }
   const busy = await checkNotRunning(dataDirectory);
   if (!busy.ok || found.length === 0 || existing === "replace") return busy;
+  const { before } = restoreFolders(dataDirectory);
   return err(
-    `${dataDirectory} holds a server already (${found.join(", ")}): give another --data, or --force to put it aside`,
+    `${dataDirectory} holds a server already (${found.join(", ")}): give another --data, or --put-aside to keep it in ${before}`,
   );
 }
 
@@ -54,11 +55,11 @@ async function isOpenElsewhere(file: string): Promise<boolean> {
   return !opened.ok && opened.error.kind === "in-use";
 }
 
-/** Whether none of the old life's servers answers: their agents would have two masters. */
-export async function checkOldServersSilent(
+/** Which of the old life's servers answer, in words; undefined: none does. Agents of theirs would have two masters. */
+export async function oldServersThatAnswer(
   servers: readonly ServerRecord[],
   tls: TlsCredentials,
-): Promise<Result<void, string>> {
+): Promise<string | undefined> {
   const answers = await Promise.all(
     servers.map(async ({ url }) => {
       const question = { url, path: "/v1/peers/status", timeoutMs: silenceMs };
@@ -67,9 +68,6 @@ export async function checkOldServersSilent(
     }),
   );
   const alive = servers.filter((_server, index) => answers[index] === true);
-  if (alive.length === 0) return ok(undefined);
-  const names = alive.map(({ id, url }) => `server ${id} at ${url}`).join(", ");
-  return err(
-    `the cluster of this backup lives: ${names} answers; stop its servers for good first, or give --force where nodes and servers of the two never meet`,
-  );
+  if (alive.length === 0) return undefined;
+  return `${alive.map(({ id, url }) => `server ${id} at ${url}`).join(", ")} answers`;
 }

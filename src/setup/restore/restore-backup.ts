@@ -26,7 +26,7 @@ import { type OpenedDraft, openDraft } from "./draft-engine.ts";
 import { StoreFiller } from "./fill-store.ts";
 import { additions, type LifeOptions, raised, renewed } from "./new-life.ts";
 import { OldLife } from "./old-life.ts";
-import { checkOldServersSilent, checkPlaceFree } from "./place-free.ts";
+import { checkPlaceFree, oldServersThatAnswer } from "./place-free.ts";
 import {
   completeRestore,
   prepareDraft,
@@ -43,6 +43,8 @@ export interface RestoreOptions {
   readonly engine: "embedded" | "etcd";
   /** `replace`: a server that is in the data directory and does not run is put aside. */
   readonly existing: "refuse" | "replace";
+  /** `may-answer`: nodes and servers of the two lives never meet. Default: while one answers, nothing is restored. */
+  readonly oldServers?: "may-answer" | undefined;
   /** Where others reach the server now; default: as in the backup. */
   readonly address?: { readonly host?: string | undefined; readonly port?: number | undefined };
   /**
@@ -141,15 +143,20 @@ async function make(options: RestoreOptions, parts: MakeParts): Promise<Result<R
 /** Whatever the backup knows of leases: settings may have been changed since, and leases granted by them (S3, S4). */
 async function waitForLeases(
   options: RestoreOptions,
-  { old, beganAtMs }: MakeParts,
+  { backup, old, beganAtMs }: MakeParts,
 ): Promise<void> {
   const { clock, onStep, signal } = options;
   if (options.oldLife === "leases-over") return;
-  const leaseMs = Math.max(old.leaseMsMax(), profiles.patient.ttlMs);
+  const silenceMs = old.silenceMs(backup.header.origin);
+  const leaseMs = Math.max(old.leaseMsMax(), silenceMs ?? 0, profiles.patient.ttlMs);
   const restMs = leaseMs - (clock.monotonicMs() - beganAtMs);
   if (restMs <= 0) return;
+  const because =
+    silenceMs === undefined
+      ? ""
+      : `; an upgrade was under way, in which nodes go on for up to ${Math.ceil(leaseMs / 1_000)} s without any server`;
   onStep(
-    `waits ${Math.ceil(restMs / 1_000)} s, until nothing can run on a promise of the old servers any more`,
+    `waits ${Math.ceil(restMs / 1_000)} s, until nothing can run on a promise of the old servers any more${because}`,
   );
   await pause(clock, restMs, signal);
 }
@@ -164,11 +171,20 @@ async function checkSilent(options: RestoreOptions, old: OldLife): Promise<Resul
   const [authorityPem, certificatePem, keyPem] = ["ca.crt", "server.crt", "server.key"].map(
     (name) => old.file(`pki/${name}`),
   );
-  if (options.existing === "replace") return ok(undefined);
   if (authorityPem === undefined || certificatePem === undefined || keyPem === undefined) {
     return ok(undefined);
   }
-  return await checkOldServersSilent(old.servers(), { authorityPem, certificatePem, keyPem });
+  const tls = { authorityPem, certificatePem, keyPem };
+  const answering = await oldServersThatAnswer(old.servers(), tls);
+  if (answering === undefined) return ok(undefined);
+  const lives = `the cluster of this backup lives: ${answering}`;
+  if (options.oldServers === "may-answer") {
+    options.onStep(`${lives}; goes on all the same: nodes and servers of the two must never meet`);
+    return ok(undefined);
+  }
+  return err(
+    `${lives}; stop its servers for good first, or give --force where nodes and servers of the two never meet`,
+  );
 }
 
 interface FillParts {

@@ -92,6 +92,7 @@ const restoreSchema = z.object({
   ha: z.boolean().default(false),
   host: z.string().optional(),
   port: z.number().optional(),
+  putAside: z.boolean().default(false),
   wait: z.boolean().default(true),
   passphraseFile: z.string().optional(),
 });
@@ -108,10 +109,8 @@ function addRestore(backup: Command, context: CommandContext): void {
       countOption("--port <port>", "of its API (default: as before)", { min: 1, max: 65_533 }),
     )
     .option(passphraseFlag, "holds the passphrase of an encrypted one (default: asked for)")
-    .option(
-      "--force",
-      "put a server aside that is in the data directory, or although others answer",
-    )
+    .option("--put-aside", "a stopped server in the data directory, into before-restore")
+    .option("--force", "the same, and go on although servers of the backup's cluster answer")
     .option("--no-wait", "the old servers have all been off for longer than any lease lives")
     .addHelpText("after", restoreHelp);
   context.handle(restore, (session, values, options) => {
@@ -122,7 +121,8 @@ function addRestore(backup: Command, context: CommandContext): void {
         file: argumentAt(values, 0),
         dataDirectory: resolve(flags.data ?? fromEnvironment ?? dataDefault),
         engine: flags.ha ? "etcd" : "embedded",
-        existing: flags.force ? "replace" : "refuse",
+        existing: flags.putAside || flags.force ? "replace" : "refuse",
+        oldServers: flags.force ? "may-answer" : undefined,
         host: flags.host,
         port: flags.port,
         oldLife: flags.wait ? undefined : "leases-over",
@@ -135,5 +135,7 @@ function addRestore(backup: Command, context: CommandContext): void {
 
 const restoreHelp = `
 All servers of the old cluster must be off for good. It waits for a minute, in which nodes that hear from no server stop
-what could run elsewhere. Agents come back by themselves where the address stays; what was started after the backup is
-stopped. Other servers join anew, with empty data directories.`;
+what could run elsewhere; for ten where the backup says that an upgrade was under way, in which nodes go on for so long.
+Were the servers lost in an upgrade that began after the backup was made, wait so long yourself before. Agents come back
+by themselves where the address stays; what was started after the backup is stopped. Other servers join anew, with empty
+data directories.`;
