@@ -4,8 +4,8 @@
 #   sh install.sh [ha] [load-balancer-address=HOST:PORT] [taint-control-plane] [further words]
 #
 # ha                     a replicated store (etcd), so that more servers can join; run again with it to get there later
-# load-balancer-address  an address in front of all servers; asked for where a person sits at the terminal, and not
-#                        needed: clients and agents know all servers and go to the next by themselves
+# load-balancer-address  an address in front of all servers; with ha asked for where a person sits at the terminal, and
+#                        not needed: clients and agents know all servers and go to the next by themselves
 # taint-control-plane    nodes on servers' machines take only services that tolerate it
 # package=FILE           the package (default: holdfast-*.tgz beside this script)
 # prefix=FOLDER          where npm installs it (default: npm's own)

@@ -1,5 +1,6 @@
 /** What a world begins with: the records that people and the manager before have written, and what runs. */
 import { type Epoch, epochOf, type NodeId, type ServiceId } from "../core/ids.ts";
+import type { Freeze } from "../core/model/freeze.ts";
 import { runUntil } from "../core/model/times.ts";
 import { instantMs } from "../core/time.ts";
 import type { JsonValue, LeaseId, Operation } from "../ports/store.ts";
@@ -66,7 +67,13 @@ function recordsOf(plan: Plan): readonly Operation[] {
   if (initial.arming !== undefined && initial.arming !== "armed") {
     put(keys.arming, { version: 1, mode: initial.arming, by: "person", sinceMs: 0 });
   }
+  if (initial.freeze !== undefined) put(keys.freeze, freezeRecordOf(initial.freeze));
   return operations;
+}
+
+function freezeRecordOf({ by, because, failover }: Omit<Freeze, "untilMs">): object {
+  const reason = because === undefined ? {} : { reason: because };
+  return { version: 1, by, ...reason, sinceMs: 0, failover: failover === "goes-on" };
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { Properties } from "../core/constraints/constraint.ts";
 import type { Epoch, NodeId, ServiceId } from "../core/ids.ts";
 import type { Capacity } from "../core/model/capacity.ts";
+import type { Freeze } from "../core/model/freeze.ts";
 import type { NodeMode, NodeOrder } from "../core/model/node-mode.ts";
 import type { PlacementGroup, Rule } from "../core/model/rule.ts";
 import type { RequestedState } from "../core/model/service.ts";
@@ -219,6 +220,8 @@ export interface InitialState {
   readonly modes?: readonly { readonly node: NodeId; readonly mode: NodeMode }[];
   /** What a person had asked for; undefined: armed. */
   readonly arming?: "armed" | "freeze" | "ignore";
+  /** A person had frozen the cluster, without an end; undefined: nobody. A scenario has a step of its own for it. */
+  readonly freeze?: Omit<Freeze, "untilMs"> | undefined;
   /** Services that a person had removed and that are not stopped yet. */
   readonly removing?: readonly ServiceId[];
 }

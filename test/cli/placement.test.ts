@@ -338,7 +338,7 @@ test("node taint and untaint close a node and open it, list and show name it, an
   assert.match(await outOf(bench, "node show node1"), /^taints +control-plane$/m);
   const refused = await bench.run("node taint node2 control-plane");
   assert.equal(refused.code, 5);
-  assert.match(refused.err, /no other node is online and without a taint/);
+  assert.match(refused.err, /no other node is online, enabled and without a taint/);
   assert.match(await outOf(bench, "why process:a"), /does not tolerate its taint "control-plane"/);
   await outOf(bench, "service set process:a --toleration control-plane --volume data");
   assert.match(

@@ -276,3 +276,41 @@ test("apply --dry-run says that nothing differs", async (context) => {
   assert.equal(out, "nothing differs: apply would change nothing\n");
   assert.equal(code, 0);
 });
+
+/** Three nodes in a cluster that somebody has frozen, failover included. */
+function frozenFacts(): FactsInput {
+  const freeze = { revision: 9, frozen: true, by: "ada", reason: "upgrade", failover: false };
+  return { ...onThreeNodes, status: { freeze } };
+}
+
+test("whatif says that a frozen cluster would recover nothing, and would refuse maintenance", async (context) => {
+  const bench = await benchOf(context, frozenFacts());
+  const lost = await bench.run(["whatif", "--lose", "node3"]);
+  assert.match(
+    lost.out,
+    /^! process:a runs on node3 and would not run any more \(\w+\): the cluster is frozen by ada, failover included: upgrade$/m,
+  );
+  assert.match(
+    lost.out,
+    /^note: the cluster is frozen by ada: upgrade; nothing would be fenced, recovered or moved until that ends$/m,
+  );
+  assert.equal(lost.code, 1);
+  const asked = await bench.run(["whatif", "--maintenance", "node3"]);
+  assert.match(
+    asked.err,
+    /frozen by ada: upgrade; maintenance would be refused; ask again after: /,
+  );
+  assert.deepEqual([asked.code, asked.out], [5, ""]);
+});
+
+test("apply --dry-run says that a frozen cluster would refuse, and what would come of it after", async (context) => {
+  const bench = await benchOf(context, frozenFacts());
+  const input = "kind: Service\nid: process:d\nstate: stopped\nprocess: { command: /bin/true }\n";
+  const { out, code } = await bench.run(["apply", "--dry-run", "-f", "-"], { input });
+  assert.match(
+    out,
+    /^! apply would be refused: the cluster is frozen by ada: upgrade; end that with: holdfast cluster unfreeze\nif this were applied after the freeze:\n/m,
+  );
+  assert.match(out, /^process:d +stopped +node2 +- +- +- +it was requested stopped$/m);
+  assert.equal(code, 1);
+});

@@ -1,6 +1,6 @@
 /** `npm pack` makes a package whose `holdfast` works where it is installed. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -42,6 +42,12 @@ test("npm pack, then npm install elsewhere: server, agent and a service run from
   }
   assert.equal(installed.exitCode, 0, installed.stderr);
   const holdfast = join(home, "there", "node_modules", ".bin", "holdfast");
+  const readme = readFileSync(join(home, "there/node_modules/holdfast/README.md"), "utf8");
+  const links = [...readme.matchAll(/\]\(([\w./-]+)\)/g)].map(([, link = ""]) => link);
+  assert.ok(links.includes("docs/safety.md"), "it links to the documentation");
+  for (const link of [...links, "examples/scenarios/node-loss.yaml"]) {
+    assert.ok(existsSync(join(home, "there/node_modules/holdfast", link)), `${link} is there`);
+  }
 
   const version = await run([holdfast, "--version"], { directory: home });
   const { version: wanted } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

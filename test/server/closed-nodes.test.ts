@@ -49,12 +49,19 @@ test("PUT /v1/nodes/:id/taints/:taint closes a node, while another one is open, 
   await untilOnline(harness, "node1");
   const alone = await taint(harness, "node1", "control-plane", "on");
   assert.equal(alone.json["code"], "refused");
-  assert.match(String(alone.json["detail"]), /no other node is online and without a taint/);
+  assert.match(
+    String(alone.json["detail"]),
+    /no other node is online, enabled and without a taint/,
+  );
   await harness.agent("node2");
   await untilOnline(harness, "node2");
   await harness.call("POST", "/v1/services", { body: serviceBody("a", { node: "node1" }) });
   await untilService(harness, "state", "started");
   await report(harness, agent, "running");
+  await harness.call("PUT", "/v1/nodes/node2/mode", { body: { order: "disable" } });
+  const last = await taint(harness, "node1", "control-plane", "on");
+  assert.equal(last.json["code"], "refused", "a disabled node takes none of its services");
+  await harness.call("PUT", "/v1/nodes/node2/mode", { body: { order: "enable" } });
   const closed = await taint(harness, "node1", "control-plane", "on");
   assert.deepEqual([closed.status, closed.json["taints"]], [200, ["control-plane"]]);
   const again = await taint(harness, "node1", "control-plane", "on");

@@ -138,7 +138,7 @@ function addLeaveCommand(agent: Command, context: CommandContext): void {
 const leaveHelp = `
 restart: services are frozen and run on unwatched until an agent is started again.
 reboot, power-off: the cluster's shutdown policy says whether they are stopped, may run elsewhere, or move first.
-Under systemd this happens by itself when the unit is stopped; see the guide for the unit.`;
+Under systemd this happens by itself when the unit is stopped; docs/guide/start.md of this package has the unit.`;
 
 /** What the command line calls a restart is the agent's: the node goes on. */
 const leavingKindOf = {

@@ -16,7 +16,10 @@ export function addEventCommands(program: Command, context: CommandContext): voi
     .command("events")
     .description("what happened and why, oldest first")
     .option("--follow", "go on with new events")
-    .option("--subject <id>", "only of this service or node")
+    .option(
+      "--subject <id>",
+      "only of this one: a service, node or deployment by name, server/ID, or cluster",
+    )
     .addOption(limitOption());
   context.handle(events, showEvents);
 }

@@ -61,9 +61,15 @@ async function unfreezeCluster(session: Session): Promise<Outcome> {
 /** Whether the cluster is frozen, by whom, why and until when. */
 export function textOfFreeze(freeze: FreezeResource): string {
   if (!freeze.frozen) return "the cluster is not frozen\n";
-  const { by = "", reason, untilMs, failover } = freeze;
+  const what = freeze.failover
+    ? "failover goes on"
+    : "nothing is fenced, recovered or moved either";
+  return `the cluster is ${wordsOfFreeze(freeze)}\n  changes are refused, ${what}; end it with: holdfast cluster unfreeze\n`;
+}
+
+/** A freeze in words, e.g. `frozen by ada until 2027-01-04 12:00:00: upgrade`. */
+export function wordsOfFreeze({ by = "", reason, untilMs }: FreezeResource): string {
   const until = untilMs === undefined ? "" : ` until ${formatInstant(untilMs)}`;
   const why = reason === undefined ? "" : `: ${reason}`;
-  const what = failover ? "failover goes on" : "nothing is fenced, recovered or moved either";
-  return `the cluster is frozen by ${by}${until}${why}\n  changes are refused, ${what}; end it with: holdfast cluster unfreeze\n`;
+  return `frozen by ${by}${until}${why}`;
 }

@@ -45,6 +45,6 @@ export function planTaint(
 function* openNodes(tables: ViewTables): Iterable<OpenNode> {
   for (const [node, { value }] of tables.nodes) {
     const isOnline = tables.nodeStates.get(node)?.value.state === "online";
-    yield { node, isOnline, taints: value.taints };
+    yield { node, isOnline, taints: value.taints, mode: value.mode };
   }
 }

@@ -1,7 +1,7 @@
 /** Nodes on the machines of servers are closed for services that do not tolerate it, or opened again. */
 import type { NodeId } from "../../core/ids.ts";
 import { controlPlaneTaint } from "../../core/model/node.ts";
-import { withTaint } from "../../core/placement/taints.ts";
+import { isOpenToAll, withTaint } from "../../core/placement/taints.ts";
 import { ok, type Result } from "../../core/result.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import type { Problem } from "../../wire/errors.ts";
@@ -28,7 +28,7 @@ export function planIsolation(tables: ViewTables, wish: "on" | "off"): Result<Ch
   if (wish === "on" && nodes.length > 0 && !isAnotherOpen(tables, nodes)) {
     return refuse(
       "refused",
-      `no other node is online and without a taint, so nothing could run once ${nodes.join(", ")} ${nodes.length === 1 ? "is" : "are"} closed; join a node on a machine without a server first`,
+      `no other node is online, enabled and without a taint, so nothing could run once ${nodes.join(", ")} ${nodes.length === 1 ? "is" : "are"} closed; join a node on a machine without a server first`,
     );
   }
   const record = { version: 1, ...row?.value, isolate: wish === "on" };
@@ -65,7 +65,10 @@ function isAnotherOpen(tables: ViewTables, closed: readonly NodeId[]): boolean {
   return [...tables.nodes].some(
     ([node, { value }]) =>
       !closed.includes(node) &&
-      value.taints.length === 0 &&
-      tables.nodeStates.get(node)?.value.state === "online",
+      isOpenToAll({
+        isOnline: tables.nodeStates.get(node)?.value.state === "online",
+        taints: value.taints,
+        mode: value.mode,
+      }),
   );
 }

@@ -222,7 +222,8 @@ export class Api {
       if (entry === undefined) continue;
       const state = this.#entry(`${keys.nodeStates}${node}`);
       const isOnline = state !== undefined && readNodeState(state).state === "online";
-      yield { node, isOnline, taints: readNode(entry).taints };
+      const { taints, mode } = readNode(entry);
+      yield { node, isOnline, taints, mode };
     }
   }
 

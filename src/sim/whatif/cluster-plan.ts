@@ -16,7 +16,12 @@ import type { ManagerState } from "../../core/model/service.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import { durationMs } from "../../core/time.ts";
 import { ruleOf } from "../../runtime/manager-records.ts";
-import type { ClusterStatus, NodeResource, ServiceResource } from "../../wire/api.ts";
+import type {
+  ClusterStatus,
+  FreezeResource,
+  NodeResource,
+  ServiceResource,
+} from "../../wire/api.ts";
 import type { GroupConfig, RuleConfig } from "../../wire/placement.ts";
 import type { StatusRecord } from "../../wire/records.ts";
 import { type StoredServiceConfig, storedServiceConfigSchema } from "../../wire/service-config.ts";
@@ -160,8 +165,16 @@ function initialOf(status: ClusterStatus, services: readonly KnownService[]): In
     maintenance: status.nodes.filter(isLeaving).flatMap(({ id }) => nodeIdsOf([id])),
     modes: status.nodes.flatMap(({ id, mode }) => nodeIdsOf([id]).map((node) => ({ node, mode }))),
     arming: status.arming.mode,
+    freeze: freezeOf(status.freeze),
     removing: services.filter(({ resource }) => resource.removing).map(({ id }) => id),
   };
+}
+
+/** It lasts as long as the play: what comes after its end is not what a person asks about. */
+function freezeOf(freeze: FreezeResource | undefined): InitialState["freeze"] {
+  if (freeze?.frozen !== true) return undefined;
+  const { by = "somebody", reason: because, failover } = freeze;
+  return { by, because, failover: failover ? "goes-on" : "held" };
 }
 
 /** Its services move away: a person asked for it, or its agent before it is shut down. */

@@ -4,7 +4,8 @@ import { explainService, type NodeVerdict } from "../../core/explain/why.ts";
 import { compareIds, type NodeId, type ServiceId } from "../../core/ids.ts";
 import type { ManagerState } from "../../core/manager/state.ts";
 import { whyInputOf } from "../../core/manager/why-input.ts";
-import { isPlaced } from "../../core/model/service.ts";
+import { type Freeze, freezeWords } from "../../core/model/freeze.ts";
+import { isPlaced, type ServiceStatus } from "../../core/model/service.ts";
 import type { Plan } from "../plan.ts";
 import type { Decision, Recorder, Track } from "./recorder.ts";
 
@@ -99,20 +100,33 @@ function heldService(
   track: Track | undefined,
 ): HeldService {
   const status = manager.statuses.get(service);
+  const freeze = freezeThatHolds(manager, status);
   const explanation = explainService(whyInputOf(manager, service));
   const state = status?.state ?? "queued";
-  const waitsForNode = state === "recovery" || state === "queued";
+  const waitsForNode = freeze === undefined && (state === "recovery" || state === "queued");
   const isAsBefore = track === undefined || track.decisions.length === 0;
   const reason = status === undefined ? "" : sentenceOf(status.reason);
   const known = isAsBefore ? (reasons.get(service) ?? reason) : reason;
+  const because = waitsForNode ? sentenceOf({ code: "no-node-online" }) : known;
   return {
     service,
     state,
     from: track?.before,
-    because: waitsForNode ? sentenceOf({ code: "no-node-online" }) : known,
+    because: freeze === undefined ? because : `the cluster is ${freezeWords(freeze)}`,
     nodes: explanation.nodes.filter(({ verdict }) => verdict !== "here"),
     next: waitsForNode ? [] : explanation.next,
   };
+}
+
+/** The freeze, where it alone keeps the service from being placed or recovered: it has no node, or a lost one. */
+function freezeThatHolds(
+  { freeze, nodes }: ManagerState,
+  status: ServiceStatus | undefined,
+): Freeze | undefined {
+  if (freeze?.failover !== "held" || status === undefined) return undefined;
+  if (status.state === "error" || status.state === "ignored") return undefined;
+  if (!isPlaced(status) || status.state === "recovery") return freeze;
+  return nodes.get(status.node)?.lostAtMs === undefined ? undefined : freeze;
 }
 
 /** Services of which something changed: those that run in the order in which they do, then those that do not. */

@@ -235,20 +235,18 @@ describe("a taint that a service does not tolerate", () => {
 });
 
 describe("whyNotClose()", () => {
-  const open = { isOnline: true, taints: [] };
+  const open = { isOnline: true, taints: [], mode: "enabled" } as const;
   for (const [name, others, isAllowed] of [
     ["no other node", [], false],
     ["another one that is open", [{ node: nodeId("node2"), ...open }], true],
     ["another one that is offline", [{ node: nodeId("node2"), ...open, isOnline: false }], false],
-    [
-      "another one that is tainted",
-      [{ node: nodeId("node2"), isOnline: true, taints: ["x"] }],
-      false,
-    ],
+    ["another one that is tainted", [{ node: nodeId("node2"), ...open, taints: ["x"] }], false],
+    ["one that is disabled", [{ node: nodeId("node2"), ...open, mode: "disabled" }], false],
+    ["one that is flushed", [{ node: nodeId("node2"), ...open, mode: "flushed" }], false],
     [
       "one that is tainted and one that is open",
       [
-        { node: nodeId("node2"), isOnline: true, taints: ["x"] },
+        { node: nodeId("node2"), ...open, taints: ["x"] },
         { node: nodeId("node3"), ...open },
       ],
       true,

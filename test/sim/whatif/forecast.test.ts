@@ -5,6 +5,7 @@ import { type NodeId, parseNodeId } from "../../../src/core/ids.ts";
 import type { Action } from "../../../src/sim/plan.ts";
 import { planOfCluster } from "../../../src/sim/whatif/cluster-plan.ts";
 import { type Forecast, forecast } from "../../../src/sim/whatif/forecast.ts";
+import type { ClusterStatus } from "../../../src/wire/api.ts";
 import { type FactsInput, factsOf, gibibyte } from "./cluster-facts.ts";
 
 function nodeOf(text: string): NodeId {
@@ -265,4 +266,31 @@ test("forecast() gives the same answer every time", () => {
     })),
   };
   assert.deepEqual(play(input, { lose: ["node2"] }), play(input, { lose: ["node2"] }));
+});
+
+function frozen(failover: "goes-on" | "held"): Pick<ClusterStatus, "freeze"> {
+  const words = { revision: 90, frozen: true, by: "ada", reason: "upgrade" };
+  return { freeze: { ...words, failover: failover === "goes-on" } };
+}
+
+test("forecast() recovers nothing while a freeze holds failover, and says what ends that", () => {
+  const services = [
+    { id: "process:a", node: "node1" },
+    { id: "process:b", node: "node2" },
+  ];
+  const held = play({ services, status: frozen("held") }, { lose: ["node1"] });
+  assert.deepEqual(held.touched, []);
+  assert.deepEqual(
+    held.down.map(({ service, because, next }) => [service, because, next]),
+    [
+      [
+        "process:a",
+        "the cluster is frozen by ada, failover included: upgrade",
+        ["end the freeze: holdfast cluster unfreeze"],
+      ],
+    ],
+  );
+  assert.equal(held.untouchedCount, 1);
+  const goesOn = play({ services, status: frozen("goes-on") }, { lose: ["node1"] });
+  assert.deepEqual(movesOf(goesOn), [["process:a", "recovered", "node1", "node3"]]);
 });

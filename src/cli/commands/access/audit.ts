@@ -23,7 +23,13 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     .description("changes that were asked for, oldest first")
     .option("--follow", "go on with new ones")
     .addOption(durationOption("--since <duration>", "only those of the last, e.g. 2h"))
-    .addOption(countOption("--limit <count>", "how many of the latest (default: 50)", pageRange));
+    .addOption(
+      countOption(
+        "--limit <count>",
+        "how many of the latest (default: 50; with --since 1000)",
+        pageRange,
+      ),
+    );
   context.handle(list, listAudit);
 }
 

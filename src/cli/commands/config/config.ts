@@ -21,7 +21,9 @@ Examples:
 
 const diffHelp = `
 Without a file: between all servers, or those that --on names, in what should be the same on all of them.
-With a file, as "config show -o yaml" prints it: between the file and the cluster; what it leaves out is not compared.
+With a file, as "config show -o yaml" prints it: between the file and the cluster. Of "cluster" in it, what is not there
+counts as the default; a server or a value of one that it leaves out is not compared, unless it names servers at all:
+then the others are a difference.
 Exit code: 0 when there is no difference, 1 when there is one.`;
 
 /** Hangs `config` and its verbs into the program. */

@@ -16,7 +16,7 @@ const schema = z.object({
 
 const helpAfter = `
 Each seed is a cluster of its own with faults and orders at random, and a calm at its end; all safety rules
-(docs/safety.md) are checked after every event. A seed that breaks one is printed with the rule, and the smallest
+(docs/safety.md of this package) are checked after every event. A seed that breaks one is printed with the rule, and the smallest
 scenario that breaks it too is written as a file that sim run plays.
 Without --seeds it begins anywhere and goes on until it is interrupted.
 Exit codes: 0 every rule was kept, 1 one was broken.`;

@@ -10,8 +10,8 @@ const schema = z.object({
 });
 
 const helpAfter = `
-A scenario is a YAML file with nodes, services and steps; docs/simulator.md describes it, and examples/scenarios/
-has some. Recorded scenarios in JSON are read too. All safety rules are checked after every event.
+A scenario is a YAML file with nodes, services and steps. In the folder of this package docs/simulator.md describes it,
+and examples/scenarios/ has some. Recorded scenarios in JSON are read too. All safety rules are checked after every event.
 Exit codes: 0 told to the end, 1 a safety rule was broken, 2 a file has faults (nothing was run).`;
 
 /** Hangs `run` into `sim`. */

@@ -25,7 +25,7 @@ export async function dryRun(session: Session, input: DryRunInput): Promise<Outc
   const steps = input.steps.filter((step) => step.action !== "none");
   const facts = await readFacts(client);
   if (!facts.ok) return facts;
-  const forecast = await playSteps(facts.value, steps, startTimeMs);
+  const forecast = await playSteps(thawed(facts.value), steps, startTimeMs);
   if (!forecast.ok) return forecast;
   const refusals = refusalsOf(facts.value, steps, forecast.value);
   const notes = [...restartsOf(steps, facts.value), ...forecast.value.notes];
@@ -39,13 +39,24 @@ export async function dryRun(session: Session, input: DryRunInput): Promise<Outc
       ...refusals.map((why) =>
         session.colours.paint("red", `! apply would be refused: ${oneLine(why)}\n`),
       ),
-      refusals.length === 0 ? "if this were applied now:\n" : "if all the rest were applied now:\n",
+      headOf(facts.value, refusals),
       textOfForecast(session, told, { facts: facts.value, startTimeMs, losesNodes: false }),
       "nothing was changed\n",
     ].join("");
   });
   const isBad = refusals.length > 0 || told.down.some(({ wasDown }) => !wasDown);
   return ok(isBad ? 1 : 0);
+}
+
+/** A freeze refuses the whole file: what is played is the cluster after it. */
+function thawed(facts: ClusterFacts): ClusterFacts {
+  return { ...facts, status: { ...facts.status, freeze: undefined } };
+}
+
+function headOf({ status }: ClusterFacts, refusals: readonly string[]): string {
+  const isFrozen = status.freeze?.frozen === true;
+  const what = refusals.length > (isFrozen ? 1 : 0) ? "all the rest" : "this";
+  return `if ${what} were applied ${isFrozen ? "after the freeze" : "now"}:\n`;
 }
 
 async function playSteps(

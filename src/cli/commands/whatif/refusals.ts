@@ -1,22 +1,31 @@
-/** What of a file the server would refuse before any manager sees it: unknown names, and services that wait in a ring. */
+/** What of a file the server would refuse before any manager sees it: a freeze, unknown names, services that wait in a ring. */
 import * as z from "zod";
 import type { ClusterFacts } from "../../../sim/whatif/cluster-plan.ts";
 import type { Forecast } from "../../../sim/whatif/forecast.ts";
 import type { PlanStep } from "../../plan.ts";
+import { wordsOfFreeze } from "../freeze.ts";
 
-/** One sentence for each, in the order of the steps; rules that contradict each other come last. */
+/** One sentence for each: a freeze first, then in the order of the steps; rules that contradict each other come last. */
 export function refusalsOf(
   facts: ClusterFacts,
   steps: readonly PlanStep[],
   forecast: Forecast,
 ): readonly string[] {
   return [
+    ...freezeOf(facts, steps),
     ...unknownNames(facts, steps),
     ...ringsOf(facts, steps),
     ...forecast.newlyRejected.map(
       ({ rule, because }) => `rule "${rule}" could not hold: ${because}`,
     ),
   ];
+}
+
+/** A frozen cluster takes no change at all. */
+function freezeOf({ status }: ClusterFacts, steps: readonly PlanStep[]): readonly string[] {
+  const { freeze } = status;
+  if (freeze?.frozen !== true || steps.length === 0) return [];
+  return [`the cluster is ${wordsOfFreeze(freeze)}; end that with: holdfast cluster unfreeze`];
 }
 
 type NameKind = "node" | "service" | "group";

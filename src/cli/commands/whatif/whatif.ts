@@ -6,16 +6,19 @@ import { ok, type Result } from "../../../core/result.ts";
 import type { Action } from "../../../sim/plan.ts";
 import type { ClusterFacts } from "../../../sim/whatif/cluster-plan.ts";
 import type { Forecast } from "../../../sim/whatif/forecast.ts";
+import type { FreezeResource } from "../../../wire/api.ts";
 import { type CommandContext, repeatedOption } from "../../command-context.ts";
 import { type Failure, fail, type Outcome, usage } from "../../failure.ts";
 import type { Session } from "../../session.ts";
+import { wordsOfFreeze } from "../freeze.ts";
 import { play, readFacts, startTimeMsDefault, startTimeOption } from "./play.ts";
 import { textOfForecast } from "./text.ts";
 
 const helpAfter = `
 All nodes that are named are lost, or go into maintenance, at the same moment. The decisions are those of the code that
 runs the cluster, played on its present state; the times are estimates.
-Exit codes: 0 every service has a place, 1 some would not run any more.
+Exit codes: 0 every service has a place, 1 some would not run any more, or every node that is online was named with
+--lose, 3 there is no such node, 5 maintenance of a node that is not online, or of a frozen cluster.
 
 Examples:
   holdfast whatif --lose node3
@@ -91,6 +94,7 @@ function checkQuestion({ lose, maintenance }: Question): Result<void, Failure> {
 /** What is done to the nodes; those that are lost or in maintenance already are left as they are. */
 function actionsOf(question: Question, facts: ClusterFacts): Result<readonly Action[], Failure> {
   const nodes = new Map(facts.status.nodes.map((node) => [node.id, node]));
+  const { freeze } = facts.status;
   const actions: Action[] = [];
   for (const name of [...question.lose, ...question.maintenance]) {
     const known = nodes.get(name);
@@ -101,6 +105,9 @@ function actionsOf(question: Question, facts: ClusterFacts): Result<readonly Act
     }
     if (question.lose.includes(name)) {
       if (known.leased) actions.push({ kind: "power", node: id.value, on: false });
+    } else if (known.state === "online" && freeze?.frozen === true) {
+      const why = `the cluster is ${wordsOfFreeze(freeze)}; maintenance would be refused`;
+      return fail(5, why, "ask again after: holdfast cluster unfreeze");
     } else if (known.state === "online") {
       actions.push({ kind: "maintenance", node: id.value, on: true });
     } else if (known.state !== "maintenance") {
@@ -157,8 +164,16 @@ function notesOf(
     ...(status.arming.mode === "armed"
       ? []
       : [`the cluster is disarmed (${status.arming.mode}): it would not act until it is armed`]),
+    ...(status.freeze?.frozen === true ? [frozenNote(status.freeze)] : []),
     ...(status.manager === undefined
       ? ["no server is manager at the moment; the play has one that decides at once"]
       : []),
   ];
+}
+
+function frozenNote(freeze: FreezeResource): string {
+  const what = freeze.failover
+    ? "failover goes on, nothing else is moved"
+    : "nothing would be fenced, recovered or moved until that ends";
+  return `the cluster is ${wordsOfFreeze(freeze)}; ${what}`;
 }
