@@ -94,13 +94,13 @@ describe("an agent with a launcher", () => {
   });
 
   test("stays as it is while the manager cannot let go of a service, and hands over then", {
-    timeout: 120_000,
+    timeout: 180_000,
   }, async () => {
     assert.ok((await world.push(workshop.make("0.2.1"))).ok);
     const { client } = world;
     const deaf = join(workshop.folder, "deaf");
     const loop = 'trap "" TERM; : > "$0"; while :; do sleep 1; done';
-    const program = { command: "sh", arguments: ["-c", loop, deaf], stopTimeoutMs: 12_000 };
+    const program = { command: "sh", arguments: ["-c", loop, deaf], stopTimeoutMs: 25_000 };
     const id = "process:deaf";
     answerOf(await client.addService({ id, state: "started", process: program }));
     await until("it to hear nothing", () => existsSync(deaf));

@@ -72,13 +72,13 @@ async function withRunning(
 const patient: FakeServerOptions = { ttlMs: 30_000, watchdogMs: 20_000, renewEveryMs: 200 };
 
 describe("agent and guard", () => {
-  test("a killed agent's workloads are dead and its lease released within a second", () =>
+  test("a killed agent's workloads are dead and its lease released long before its end", () =>
     withRunning(patient, async (world, agent) => {
       const killedMs = realClock.monotonicMs();
       agent.kill("SIGKILL");
       const release = await until("the last word", () => world.server.record.releases[0]);
       assert.equal(world.running().length, 0);
-      assert.ok(release.atMs - killedMs < 1_000, `released after ${release.atMs - killedMs} ms`);
+      assert.ok(release.atMs - killedMs < 5_000, `released after ${release.atMs - killedMs} ms`);
     }));
 
   test("an agent that is back at once takes everything up again", () =>
@@ -94,11 +94,11 @@ describe("agent and guard", () => {
     }));
 
   test("a stopped agent's workloads die at the deadline; awake again it starts nothing of the old epoch", () =>
-    withRunning({ ttlMs: 1_200, watchdogMs: 800, renewEveryMs: 150 }, async (world, agent) => {
+    withRunning({ ttlMs: 3_600, watchdogMs: 2_400, renewEveryMs: 450 }, async (world, agent) => {
       agent.kill("SIGSTOP");
       const lastMs = world.server.liveLease()?.renewedAtMs ?? 0;
       await until("they are dead", () => world.running().length === 0);
-      assert.ok(realClock.monotonicMs() - lastMs < 1_200);
+      assert.ok(realClock.monotonicMs() - lastMs < 3_600);
       await until("the last word", () => world.server.record.releases.length > 0);
       const confirmations = world.server.record.confirmations.length;
       agent.kill("SIGCONT");

@@ -139,10 +139,11 @@ async function armed(world: World, forMs: number) {
 describe("guard", () => {
   test("kills at the deadline and not before, then says so once nothing is alive", () =>
     withWorld(async (world) => {
-      const { deadlineMs, instance } = await armed(world, 500);
+      const { deadlineMs, instance } = await armed(world, 1_000);
       await until("it is dead", () => !isAlive(instance.root));
       const lateMs = realClock.monotonicMs() - deadlineMs;
-      assert.ok(lateMs >= 0 && lateMs < 300, `killed ${lateMs} ms after the deadline`);
+      // The shortest time that a profile leaves for the kill, before the lease is over.
+      assert.ok(lateMs >= 0 && lateMs < 1_000, `killed ${lateMs} ms after the deadline`);
       await until("the last word", () => world.lastWords.length > 0);
       assert.deepEqual(world.lastWords[0], {
         body: JSON.stringify({ epoch: 1, leaseId: "lease-1" }),
@@ -153,7 +154,7 @@ describe("guard", () => {
 
   test("kills children that left group and session, and leaves other instances alone", () =>
     withWorld(async (world) => {
-      const { client } = await armed(world, 800);
+      const { client } = await armed(world, 3_000);
       const script = "setsid sh -c 'setsid sleep 999 & exec sleep 998' & exec sleep 997";
       const family = world.workload("i2", script);
       const keep = world.workload("i3");
@@ -166,7 +167,7 @@ describe("guard", () => {
 
   test("kills children that have cleared their environment, also those that left the session", () =>
     withWorld(async (world) => {
-      const { client } = await armed(world, 800);
+      const { client } = await armed(world, 3_000);
       const numbers = join(world.directory.path, "numbers");
       const bare = `env -i sh -c 'echo $$ >> ${numbers}; exec sleep 996'`;
       const script = `(exec ${bare}) & (exec setsid ${bare}) & wait`;
@@ -187,29 +188,29 @@ describe("guard", () => {
       const save = (epoch: number) =>
         writeFileSync(lease, JSON.stringify({ version: 1, epoch, leaseId: `lease-${epoch}` }));
       save(1);
-      const { client } = await armed(world, 100);
+      const { client } = await armed(world, 1_000);
       await until("the last word", () => world.lastWords.length === 1);
       assert.equal(existsSync(lease), false);
       save(3); // a newer one, which is none of its business
       assert.equal(await client.begin(epochOf(2), "lease-2"), "accepted");
-      assert.equal(await client.feed(realClock.monotonicMs() + 100), "accepted");
+      assert.equal(await client.feed(realClock.monotonicMs() + 1_000), "accepted");
       await until("the next last word", () => world.lastWords.length === 2);
       assert.equal(existsSync(lease), true);
     }));
 
   test("goes on as long as it is fed", () =>
     withWorld(async (world) => {
-      const { client, deadlineMs, instance } = await armed(world, 300);
-      assert.equal(await client.feed(deadlineMs + 600), "accepted");
-      await until("the first deadline", () => realClock.monotonicMs() > deadlineMs + 200);
+      const { client, deadlineMs, instance } = await armed(world, 1_000);
+      assert.equal(await client.feed(deadlineMs + 2_000), "accepted");
+      await until("the first deadline", () => realClock.monotonicMs() > deadlineMs + 300);
       assert.equal(isAlive(instance.root), true);
       await until("it is dead", () => !isAlive(instance.root));
-      assert.ok(realClock.monotonicMs() >= deadlineMs + 600);
+      assert.ok(realClock.monotonicMs() >= deadlineMs + 2_000);
     }));
 
   test("refuses everything of an epoch that it has killed, and takes the next one", () =>
     withWorld(async (world) => {
-      const { client } = await armed(world, 100);
+      const { client } = await armed(world, 1_000);
       await until("it has fired", () => world.fired.length === 1);
       const later = realClock.monotonicMs() + 5_000;
       assert.equal(await client.feed(later), "refused");
@@ -230,7 +231,7 @@ describe("guard", () => {
       client.close();
       await until("it is dead", () => !isAlive(instance.root));
       const lateMs = realClock.monotonicMs() - goneMs;
-      assert.ok(lateMs >= 390 && lateMs < 1_000, `killed after ${lateMs} ms`);
+      assert.ok(lateMs >= 390 && lateMs < 2_500, `killed after ${lateMs} ms`);
       await until("the last word", () => world.lastWords.length > 0);
     }));
 
@@ -248,10 +249,11 @@ describe("guard", () => {
 
   test("waits for a detached agent until the deadline, and no longer", () =>
     withWorld(async (world) => {
-      const { client, deadlineMs, instance } = await armed(world, 1_200);
+      const { client, deadlineMs, instance } = await armed(world, 3_000);
       await client.detach();
       client.close();
-      await until("the grace is over", () => realClock.monotonicMs() > deadlineMs - 300);
+      const goneMs = realClock.monotonicMs();
+      await until("the grace is over", () => realClock.monotonicMs() > goneMs + 700);
       assert.equal(isAlive(instance.root), true);
       await until("it is dead", () => !isAlive(instance.root));
       assert.ok(realClock.monotonicMs() >= deadlineMs);
@@ -260,7 +262,7 @@ describe("guard", () => {
 
   test("takes no signal while it guards", () =>
     withWorld(async (world) => {
-      const { instance } = await armed(world, 700);
+      const { instance } = await armed(world, 1_500);
       const pid = world.guardPid();
       for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.kill(pid, signal);
       await until("it has fired all the same", () => world.fired.length === 1);
@@ -269,7 +271,7 @@ describe("guard", () => {
 
   test("is replaced when it is killed, and the next one knows everything", () =>
     withWorld(async (world) => {
-      const { deadlineMs, instance } = await armed(world, 2_500);
+      const { deadlineMs, instance } = await armed(world, 5_000);
       const first = world.guardPid();
       process.kill(first, "SIGKILL");
       await until("another guard", () => world.log.lines.some((line) => /taken over/.test(line)));
@@ -282,7 +284,7 @@ describe("guard", () => {
 
   test("that cannot be replaced before the deadline is said to be missing", () =>
     withWorld(async (world) => {
-      const { deadlineMs } = await armed(world, 150);
+      const { deadlineMs } = await armed(world, 1_000);
       const first = world.guardPid();
       process.kill(first, "SIGSTOP"); // as if it had been stopped until too late, then lost
       await until("the deadline", () => realClock.monotonicMs() > deadlineMs + 50);

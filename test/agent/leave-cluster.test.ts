@@ -10,7 +10,7 @@ import { probe } from "../e2e/harness/probe-service.ts";
 import { holdfast } from "../e2e/harness/program.ts";
 import { holdsFor, waitFor } from "../e2e/harness/wait.ts";
 
-const { ttlMs } = profiles.fast;
+const { ttlMs } = profiles.balanced;
 const timeout = 90_000;
 const id = "process:a";
 const slackMs = 1_000;
@@ -32,7 +32,7 @@ async function runOne(cluster: TestCluster): Promise<string> {
 test("agent leave --for restart: the service runs on frozen, and the next agent goes on with it", {
   timeout,
 }, async (t) => {
-  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"] });
+  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"], profile: "balanced" });
   const node = await runOne(cluster);
   const { epoch } = await cluster.nodeBecomes(node, ({ leased }) => leased);
   const [life] = await cluster.copies(id, 1);
@@ -73,7 +73,11 @@ test("agent leave --for restart: the service runs on frozen, and the next agent 
 test("systemd's SIGTERM for a reboot: the service is stopped, waits for its node, and runs there again", {
   timeout,
 }, async (t) => {
-  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"], enter: underSystemd });
+  const cluster = await startTestCluster(t, {
+    nodes: ["node1", "node2"],
+    profile: "balanced",
+    enter: underSystemd,
+  });
   const tool = join(cluster.directory, "systemctl");
   writeFileSync(tool, "#!/bin/sh\necho '700 reboot.target start waiting'\n");
   chmodSync(tool, 0o755);
@@ -102,7 +106,7 @@ function underSystemd(name: string): readonly string[] {
 test("agent leave --for power-off: the service runs elsewhere as soon as it has stopped", {
   timeout,
 }, async (t) => {
-  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"] });
+  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"], profile: "balanced" });
   const node = await runOne(cluster);
   assert.match(await leave(cluster, node, "power-off"), /its services are stopped/);
   const leftAtMs = performance.now();
@@ -116,7 +120,7 @@ test("agent leave --for power-off: the service runs elsewhere as soon as it has 
 test("policy migrate: a node that is rebooted goes down only when its services run elsewhere", {
   timeout,
 }, async (t) => {
-  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"] });
+  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"], profile: "balanced" });
   value(await cluster.client.changeSettings({ shutdownPolicy: "migrate" }));
   const node = await runOne(cluster);
   assert.match(await leave(cluster, node, "reboot"), /its services are stopped/);
@@ -133,7 +137,7 @@ test("policy migrate: a node that is rebooted goes down only when its services r
 test("agent leave without a server: the agent ends in time, and the service is never there twice", {
   timeout,
 }, async (t) => {
-  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"] });
+  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"], profile: "balanced" });
   const node = await runOne(cluster);
   await cluster.end("server", "SIGKILL");
   assert.match(await leave(cluster, node, "restart"), /without the manager's leave/);

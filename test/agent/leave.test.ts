@@ -15,12 +15,16 @@ const nodeTwo = parseNodeId("node2");
 assert(nodeTwo.ok);
 const target = nodeTwo.value;
 
+/** For what the guard's deadline is about. */
+const endingSoon = { ttlMs: 6_000, watchdogMs: 4_500 };
+
 type Served = World & { readonly agent: RunningAgent };
 
 /** A world in which `process:web` runs under uid `web-1`. */
 async function withService(
   body: (world: Served, pids: readonly number[]) => Promise<void>,
   more: Parameters<World["start"]>[1] = {},
+  times: Parameters<typeof withWorld>[1] = {},
 ): Promise<void> {
   await withWorld(async (world) => {
     const agent = await world.start(undefined, more);
@@ -28,7 +32,7 @@ async function withService(
     world.server.instruct("process:web", "web-1");
     await until("running", () => world.server.hasReport("web-1", "running"));
     await body({ ...world, agent }, world.running());
-  });
+  }, times);
 }
 
 function freeze(world: World): void {
@@ -47,31 +51,35 @@ function guardOf(world: World): number {
 
 describe("leave() of an agent that is restarted", { concurrency: false }, () => {
   test("releases the lease, leaves frozen services running, and the next agent goes on with them", () =>
-    withService(async (world, before) => {
-      const guard = guardOf(world);
-      const leaving = world.agent.leave("agent-restart");
-      await modeTold(world, "restart");
-      assert.notEqual(world.server.liveLease(), undefined, "not before they are frozen");
-      freeze(world);
-      assert.equal(await leaving, "released");
-      assert.equal(world.server.liveLease(), undefined);
-      assert.equal(world.server.record.releases.length, 1);
-      await until("the guard's end", () => startTicksOf(guard) === undefined);
-      assert.deepEqual(world.running(), before, "they run on, and nobody watches");
+    withService(
+      async (world, before) => {
+        const guard = guardOf(world);
+        const leaving = world.agent.leave("agent-restart");
+        await modeTold(world, "restart");
+        assert.notEqual(world.server.liveLease(), undefined, "not before they are frozen");
+        freeze(world);
+        assert.equal(await leaving, "released");
+        assert.equal(world.server.liveLease(), undefined);
+        assert.equal(world.server.record.releases.length, 1);
+        await until("the guard's end", () => startTicksOf(guard) === undefined);
+        assert.deepEqual(world.running(), before, "they run on, and nobody watches");
 
-      await world.start();
-      await until("a new lease", () => world.server.liveLease()?.epoch === 2);
-      await until("it is active", () =>
-        world.server.record.modes.some(({ kind, epoch }) => kind === "active" && epoch === 2),
-      );
-      assert.deepEqual(world.running(), before);
-      world.server.instruct("process:web", "web-3");
-      await until("running", () => world.server.hasReport("web-3", "running"));
-      assert.deepEqual(world.running(), before, "the same process, and no second one");
-      assert.deepEqual(world.server.record.confirmations, ["web-1"]);
-      world.server.control.renewalsDown = true;
-      await until("the guard has it again", () => world.running().length === 0);
-    }));
+        await world.start();
+        await until("a new lease", () => world.server.liveLease()?.epoch === 2);
+        await until("it is active", () =>
+          world.server.record.modes.some(({ kind, epoch }) => kind === "active" && epoch === 2),
+        );
+        assert.deepEqual(world.running(), before);
+        world.server.instruct("process:web", "web-3");
+        await until("running", () => world.server.hasReport("web-3", "running"));
+        assert.deepEqual(world.running(), before, "the same process, and no second one");
+        assert.deepEqual(world.server.record.confirmations, ["web-1"]);
+        world.server.control.renewalsDown = true;
+        await until("the guard has it again", () => world.running().length === 0);
+      },
+      {},
+      endingSoon,
+    ));
 
   test("takes what crashed meanwhile for what it is: the next agent starts it anew", () =>
     withService(async (world, [pid = 0]) => {
@@ -105,15 +113,19 @@ describe("leave() of an agent that is restarted", { concurrency: false }, () => 
     ));
 
   test("does not wait for servers that are away until the guard acts", () =>
-    withService(async (world, before) => {
-      const { renewedAtMs = 0 } = world.server.liveLease() ?? {};
-      world.server.setDown(true);
-      assert.equal(await world.agent.leave("agent-restart"), "detached");
-      const leftMs = renewedAtMs + world.server.watchdogMs - realClock.monotonicMs();
-      assert.deepEqual(world.running(), before, "there was time left for the next agent");
-      assert.ok(leftMs > 0, `${leftMs} ms were left`);
-      await until("the guard acts at the deadline", () => world.running().length === 0);
-    }));
+    withService(
+      async (world, before) => {
+        const { renewedAtMs = 0 } = world.server.liveLease() ?? {};
+        world.server.setDown(true);
+        assert.equal(await world.agent.leave("agent-restart"), "detached");
+        const leftMs = renewedAtMs + world.server.watchdogMs - realClock.monotonicMs();
+        assert.deepEqual(world.running(), before, "there was time left for the next agent");
+        assert.ok(leftMs > 0, `${leftMs} ms were left`);
+        await until("the guard acts at the deadline", () => world.running().length === 0);
+      },
+      {},
+      endingSoon,
+    ));
 
   test("an agent without services is gone at once", () =>
     withWorld(async (world) => {

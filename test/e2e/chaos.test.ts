@@ -7,8 +7,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { signalAll } from "../../src/demo/processes.ts";
-import { startTestCluster, type TestCluster } from "./harness/cluster.ts";
+import { isRunning, startTestCluster, type TestCluster } from "./harness/cluster.ts";
 import { probe } from "./harness/probe-service.ts";
+import { waitFor } from "./harness/wait.ts";
 
 const seed = Number(process.env["HOLDFAST_SEED"] ?? Date.now() % 1_000_000);
 const seconds = Number(process.env["HOLDFAST_CHAOS_SECONDS"] ?? 30);
@@ -141,11 +142,26 @@ test(`random faults for ${seconds} s (HOLDFAST_SEED=${seed}): never twice, and a
     }
     chaos.mendAll();
     for (const node of nodes) await cluster.nodeBecomes(node, ({ leased }) => leased, 30_000);
-    for (const id of ids) await cluster.client.changeService(id, { state: "started" });
-    for (const id of ids) await cluster.runs(id, 30_000);
+    await Promise.all(ids.map((id) => runsInTheEnd(cluster, id)));
     for (const id of ids) await cluster.copies(id, 1);
     cluster.assertNeverTwice();
   } catch (error) {
     throw new Error(`${String(error)}\n${chaos.story.join("\n")}`, { cause: error });
   }
 });
+
+/** A stop that was ordered while the service moved is carried out after the move, and after an order to start it. */
+async function runsInTheEnd(cluster: TestCluster, id: string): Promise<void> {
+  let last = "never answered";
+  await waitFor(`${id} to run`, 30_000, async () => {
+    const answer = await cluster.client.service(id);
+    last = answer.ok ? JSON.stringify(answer.value) : answer.error.message;
+    if (!answer.ok) return false;
+    if (answer.value.requested === "started") return isRunning(answer.value);
+    const asked = await cluster.client.changeService(id, { state: "started" });
+    if (!asked.ok) last = asked.error.message;
+    return false;
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}; last seen: ${last}`);
+  });
+}

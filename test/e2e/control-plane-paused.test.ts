@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import type { ServiceResource } from "../../src/wire/api.ts";
 import { ApiLoad } from "../lab/control-plane/api-load.ts";
 import { ControlPlane } from "../lab/control-plane/control-plane.ts";
+import type { Host } from "../lab/host.ts";
 import { labTest } from "../lab/lab-test.ts";
 import { value } from "./harness/cluster.ts";
 import { holdsFor, waitFor } from "./harness/wait.ts";
@@ -48,20 +49,24 @@ labTest(
       return performance.now() - frozenAtMs > leaseMsMax;
     });
     const manager = await plane.manager(others);
-    const before = await placesOf(plane);
-    const fencedBefore = await fencings(plane, node);
+    const before = await placesOf(plane, others);
+    const fencedBefore = await fencings(plane, { node, servers: others });
     assert.equal(fencedBefore, 1, "the node was fenced by the new manager");
     await load.goesOn("after it woke up", async () => {
       frozen.thaw();
       await holdsFor("nothing of the old life is done", aftermathMs, async () => {
-        assert.deepEqual(await placesOf(plane), before);
+        assert.deepEqual(await placesOf(plane, others), before);
         return true;
       });
       await plane.allServe();
     });
     assert.equal(await plane.manager(), manager, "the manager is the one that it was");
-    assert.deepEqual(await placesOf(plane), before);
-    assert.equal(await fencings(plane, node), fencedBefore, "nobody fenced the node again");
+    assert.deepEqual(await placesOf(plane, others), before);
+    assert.equal(
+      await fencings(plane, { node, servers: others }),
+      fencedBefore,
+      "nobody fenced the node again",
+    );
     await plane.comesBack(lab.host(node));
     await plane.areOnline(lab.host(node));
     await load.end();
@@ -69,11 +74,12 @@ labTest(
   },
 );
 
-/** Where each service is, under which instruction, and which copy of it lives. */
-async function placesOf(plane: ControlPlane): Promise<unknown> {
+/** By a server that stood still for no moment: where each service is, under which instruction, and which copy of it lives. */
+async function placesOf(plane: ControlPlane, servers: readonly Host[]): Promise<unknown> {
+  const client = plane.client(servers[0]);
   const places: unknown[] = [];
   for (const id of services) {
-    const answer = await plane.client().service(id);
+    const answer = await client.service(id);
     places.push([...placeOf(value(answer)), plane.witness.lives(id).at(-1)?.copy]);
   }
   return places;
@@ -84,7 +90,10 @@ function placeOf({ id, state, node, uid }: ServiceResource): readonly unknown[] 
 }
 
 /** How often a manager has ended an epoch of this node. */
-async function fencings(plane: ControlPlane, node: string): Promise<number> {
-  const events = value(await plane.client().events({ subject: node, limit: 100 }));
+async function fencings(
+  plane: ControlPlane,
+  { node, servers }: { readonly node: string; readonly servers: readonly Host[] },
+): Promise<number> {
+  const events = value(await plane.client(servers[0]).events({ subject: node, limit: 100 }));
   return events.items.filter(({ kind, to }) => kind === "node" && to === "fence").length;
 }

@@ -36,8 +36,9 @@ labTest(
     const [second, last] = plane.servers.filter((host) => host !== leader);
     assert(second !== undefined && last !== undefined);
     const copiesBefore = copies(plane);
-    const lostAtNs = process.hrtime.bigint();
     await Promise.all([leader.kill(), second.kill()]);
+    // As long as one of the two was there, leases were renewed.
+    const lostAtNs = process.hrtime.bigint();
 
     await waitFor("all services that could run elsewhere to have ended", ttlMs * 2, () => {
       return services.every((id) => !plane.isBeating(id));
@@ -53,7 +54,7 @@ labTest(
       assert.deepEqual(copies(plane), copiesBefore);
       return load.counts().written === written;
     });
-    assert(plane.isBeating(kept), "what is to be kept runs on");
+    await waitFor("what is to be kept to run on", 5_000, () => plane.isBeating(kept));
     const lines = await plane.list(last);
     assert.deepEqual(
       lines.map(({ name, health }) => [name, health === "unreachable"]),

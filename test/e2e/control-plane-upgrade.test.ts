@@ -59,11 +59,13 @@ labTest(
     assert(calls.acknowledged.length > 50, "the stream of writes went on");
     assert(calls.readCount > 200, "the stream of reads went on");
 
+    await plane.allServe();
     const servers = await plane.list();
     assert.deepEqual(
       servers.map(({ id, version, health }) => `${id} ${version} ${health}`).sort(),
       ["1 0.2.0 ok", "2 0.2.0 ok", "3 0.2.0 ok"],
     );
+    await plane.areOnline(...plane.nodes);
     const { nodes } = value(await plane.client().cluster());
     assert.deepEqual(
       nodes.map(({ id, agentVersion, state }) => `${id} ${agentVersion} ${state}`).sort(),

@@ -249,7 +249,7 @@ labTest(
   async (lab) => {
     const trial = await Trial.begin(lab);
     const slow = await trial.etcd.leader();
-    // Its heartbeats may come in time between two flushes: then it stays, and each round of writes takes a flush.
+    // Each flush lasts longer than the others wait for a heartbeat; the first of these writes may come before one.
     const slowWriteCount = 10;
     await trial.writesGoOn(
       "with a very slow disk under the leader",

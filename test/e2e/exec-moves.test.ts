@@ -25,7 +25,10 @@ labTest(
     forMsMax: 120_000,
   },
   async (lab) => {
-    const plane = await ControlPlane.start(lab, { servers: ["s1"], nodes: ["n1", "n2"] });
+    const plane = await ControlPlane.start(lab, {
+      ...{ servers: ["s1"], nodes: ["n1", "n2"] },
+      profile: "balanced",
+    });
     const [n1, n2] = [lab.host("n1"), lab.host("n2")];
     await plane.addProbes([id], n1);
     assert.equal(await runsOn(plane), "n1");

@@ -7,7 +7,7 @@ import { startTestCluster, type TestCluster, value } from "./harness/cluster.ts"
 import { probe } from "./harness/probe-service.ts";
 import { holdsFor } from "./harness/wait.ts";
 
-const { ttlMs } = profiles.fast;
+const { ttlMs } = profiles.balanced;
 
 async function order(cluster: TestCluster, node: string, said: NodeModeRequest["order"]) {
   return value(await cluster.client.orderNode(node, said));
@@ -16,7 +16,7 @@ async function order(cluster: TestCluster, node: string, said: NodeModeRequest["
 test("disable, flush, offline and enable with two agents: moved as asked, left alone as asked, never twice", {
   timeout: 90_000,
 }, async (t) => {
-  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"] });
+  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"], profile: "balanced" });
   await cluster.add(probe(cluster, "process:a", { fields: { node: "node1" } }));
   await cluster.becomes("process:a", (s) => s.node === "node1" && s.running === "running");
 
@@ -47,7 +47,7 @@ test("disable, flush, offline and enable with two agents: moved as asked, left a
 test("an offline node that comes back is left alone until it is enabled, then goes on where it was", {
   timeout: 90_000,
 }, async (t) => {
-  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"] });
+  const cluster = await startTestCluster(t, { nodes: ["node1", "node2"], profile: "balanced" });
   await cluster.add(probe(cluster, "process:a", { fields: { node: "node1" } }));
   await cluster.becomes("process:a", (s) => s.node === "node1" && s.running === "running");
   await cluster.copies("process:a", 1);

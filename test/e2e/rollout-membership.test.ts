@@ -13,7 +13,10 @@ const nodes = ["node1", "node2", "node3", "node4"];
 test("members come, go and move, and the group goes, in the middle of rollouts", {
   timeout: 90_000,
 }, async (t) => {
-  const fleet = await startWebFleet(t, { nodes, members: ["node1", "node2", "node3"] });
+  const fleet = await startWebFleet(t, {
+    ...{ nodes, members: ["node1", "node2", "node3"] },
+    profile: "balanced",
+  });
   const { client } = fleet.cluster;
   for (const version of ["1.0.0", "2.0.0"]) await fleet.define({ version, startsMs: 300 });
   await fleet.deploy(["1.0.0"]);

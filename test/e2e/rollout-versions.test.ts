@@ -11,9 +11,9 @@ import { deploymentName } from "./rollout/web-deployment.ts";
 import { startWebFleet } from "./rollout/web-fleet.ts";
 
 test("a group of three rolls forwards and backwards, and no request is without an answer", {
-  timeout: 60_000,
+  timeout: 90_000,
 }, async (t) => {
-  const fleet = await startWebFleet(t);
+  const fleet = await startWebFleet(t, { profile: "balanced" });
   await fleet.define({ version: "1.0.0" });
   await fleet.define({ version: "2.0.0", startsMs: 300 });
   await fleet.deploy(["1.0.0"]);
@@ -45,9 +45,9 @@ test("a group of three rolls forwards and backwards, and no request is without a
 });
 
 test("versions that end at once or never become healthy go back by themselves, and the others run on", {
-  timeout: 60_000,
+  timeout: 90_000,
 }, async (t) => {
-  const fleet = await startWebFleet(t);
+  const fleet = await startWebFleet(t, { profile: "balanced" });
   await fleet.define({ version: "1.0.0" });
   await fleet.define({ version: "2.0.0", behaviour: "exits" });
   await fleet.define({ version: "3.0.0", behaviour: "sick" });
@@ -80,9 +80,10 @@ test("versions that end at once or never become healthy go back by themselves, a
 });
 
 test("pause lets what is under way end, outlives the server, and abort takes all back", {
-  timeout: 60_000,
+  timeout: 90_000,
 }, async (t) => {
-  const fleet = await startWebFleet(t);
+  // No lease ends while the server is away, however long a busy machine takes to start another one.
+  const fleet = await startWebFleet(t, { profile: "patient" });
   const { cluster } = fleet;
   for (const version of ["1.0.0", "2.0.0"]) await fleet.define({ version, startsMs: 300 });
   await fleet.deploy(["1.0.0"]);

@@ -1,8 +1,9 @@
-/** A real etcd cluster with TLS and client certificates, one member on each host of a lab. */
+/** A real etcd cluster with TLS and client certificates, one member on each host of a lab, at the product's pace. */
 import assert from "node:assert/strict";
 import { request } from "node:https";
 import { join } from "node:path";
 import { waitFor } from "../e2e/harness/wait.ts";
+import { shippedPace } from "../support/etcd-pace.ts";
 import { makeTestCertificates, type TestCertificates } from "../support/test-certificates.ts";
 import type { Host } from "./host.ts";
 import type { Lab } from "./lab.ts";
@@ -111,6 +112,7 @@ export class EtcdHosts {
       ...["--cert-file", certificateFile, "--key-file", keyFile],
       ...["--peer-client-cert-auth", "--peer-trusted-ca-file", caFile],
       ...["--peer-cert-file", certificateFile, "--peer-key-file", keyFile],
+      ...shippedPace,
       ...["--max-txn-ops", "2048", "--max-request-bytes", "16777216"],
       ...["--logger", "zap", "--log-level", "warn"],
     ];

@@ -94,7 +94,13 @@ for (const direction of ["out", "in"] as const) {
     await grows("b", "a");
     const fault = await lab.cut("a", "b", { direction });
     const [deaf, mute] = direction === "out" ? (["b", "a"] as const) : (["a", "b"] as const);
-    await grows(mute, deaf); // what was on its way has arrived
+    await grows(mute, deaf);
+    let arrived = { count: -1, atMs: 0 };
+    await waitFor("what was on its way to have arrived", 5_000, () => {
+      const now = count(deaf, mute);
+      if (now !== arrived.count) arrived = { count: now, atMs: performance.now() };
+      return performance.now() - arrived.atMs > 300;
+    });
     const before = count(deaf, mute);
     await holdsFor("nothing arrives", 300, () => count(deaf, mute) === before);
     await grows(mute, deaf);

@@ -238,8 +238,9 @@ test("an exec check runs with the service's environment and directory", async (t
     }),
   );
   const directory = join(bench.directory, "work", "process-probe");
-  await waitFor("its output", () => readFileSync(out, "utf8").length > 0);
-  assert.equal(readFileSync(out, "utf8"), `green ${instance.instanceId} ${directory}`);
+  const expected = `green ${instance.instanceId} ${directory}`;
+  // Each check empties the file before it writes.
+  await waitFor(`"${expected}"`, () => readFileSync(out, "utf8") === expected);
 });
 
 test("an exec check runs as the service's user", async (t) => {

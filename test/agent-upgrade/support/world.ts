@@ -46,7 +46,11 @@ export async function startUpgradeWorld(
   options: { readonly engine?: "etcd" | "embedded"; readonly words?: readonly string[] } = {},
 ): Promise<UpgradeWorld> {
   const { engine = "embedded", words: agentWords = ["agent", "launch"] } = options;
-  const controlPlane = await startControlPlane({ servers: 1, nodes: 1, agentWords, engine });
+  const controlPlane = await startControlPlane({
+    ...{ servers: 1, nodes: 1, agentWords, engine },
+    // Beside other tests a renewal may come late, and then the service would be another process.
+    profile: "balanced",
+  });
   try {
     return await worldOf(controlPlane);
   } catch (error: unknown) {

@@ -28,6 +28,7 @@ export interface FakeLease {
   renewedAtMs: number;
 }
 
+/** By default a lease lasts longer than any test of something else than its end, on however busy a machine. */
 export interface FakeServerOptions {
   readonly ttlMs?: number;
   readonly watchdogMs?: number;
@@ -37,8 +38,8 @@ export interface FakeServerOptions {
 export const testToken = "hf_test_token";
 
 export async function createFakeServer(options: FakeServerOptions = {}) {
-  const ttlMs = options.ttlMs ?? 1_200;
-  const watchdogMs = options.watchdogMs ?? 800;
+  const ttlMs = options.ttlMs ?? 30_000;
+  const watchdogMs = options.watchdogMs ?? 20_000;
   const renewEveryMs = options.renewEveryMs ?? 150;
   const instructions = new Map<string, Instruction>();
   const streams = new Set<ServerResponse>();

@@ -36,7 +36,7 @@ const shownLinesMax = 25;
 
 export interface TestClusterOptions {
   readonly nodes?: readonly string[];
-  readonly profile?: "fast" | "balanced";
+  readonly profile?: "fast" | "balanced" | "patient";
   /** Words before the command of the server or of a node's agent, e.g. to enter a namespace. */
   readonly enter?: (name: string) => readonly string[];
   /** Address that the server listens on; default: 127.0.0.1 and a free port. */

@@ -35,7 +35,9 @@ export interface Version {
 }
 
 /** Times that make a step of an upgrade short, and leave its states long enough to be seen. */
-const retryDurationMs = 2_500;
+const hopelessForMs = 2_500;
+/** A good version gets the time that it may need on a machine that is busy. */
+const goodForMs = 10_000;
 const healthyForMs = 600;
 
 export interface WebDeploymentOptions {
@@ -52,6 +54,8 @@ export class WebDeployment {
   readonly members: ReadonlyMap<string, Member>;
   readonly prober: Prober;
   readonly #options: WebDeploymentOptions;
+  /** Versions that never become healthy. */
+  readonly #hopeless = new Set<string>();
 
   constructor(options: WebDeploymentOptions) {
     this.#options = options;
@@ -61,6 +65,7 @@ export class WebDeployment {
 
   /** Adds the version for deployments to use. */
   async define({ version, behaviour = "good", startsMs = 0 }: Version): Promise<void> {
+    if (behaviour !== "good") this.#hopeless.add(version);
     const ports = [...this.members].map(([node, { port }]) => [`PORT_${node}`, String(port)]);
     const definition: DefinitionInput = {
       service: "process:web",
@@ -96,7 +101,11 @@ export class WebDeployment {
     const answer = await this.#options.client().putDeployment({
       name: deploymentName,
       service: "process:web",
-      versions: versions.map((version) => ({ version, retries: 2, retryDurationMs })),
+      versions: versions.map((version) => ({
+        version,
+        retries: 2,
+        retryDurationMs: this.#hopeless.has(version) ? hopelessForMs : goodForMs,
+      })),
       ...more,
       rollout: { healthyForMs, ...more.rollout },
     });

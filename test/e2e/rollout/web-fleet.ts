@@ -9,7 +9,7 @@ import { groupName, WebDeployment } from "./web-deployment.ts";
 
 export interface WebFleetOptions {
   readonly nodes?: readonly string[];
-  readonly profile?: "fast" | "balanced";
+  readonly profile?: "fast" | "balanced" | "patient";
   /** The HA group's first members; default: all nodes. */
   readonly members?: readonly string[];
 }

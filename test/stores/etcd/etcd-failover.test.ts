@@ -7,6 +7,7 @@ import type { StoreError } from "../../../src/ports/store.ts";
 import type { EtcdStore } from "../../../src/stores/etcd/replicated-store.ts";
 import { errorOf, until } from "../../contract/store-support.ts";
 import { type EtcdCluster, missingForEtcd, startEtcdCluster } from "../../support/etcd-cluster.ts";
+import { shippedPace } from "../../support/etcd-pace.ts";
 import { openStore } from "./etcd-support.ts";
 import { StreamOfWrites } from "./stream-of-writes.ts";
 
@@ -18,7 +19,7 @@ describe("the etcd store", { skip: missingForEtcd() ?? false }, () => {
   let cluster: EtcdCluster;
   let store: EtcdStore;
   before(async () => {
-    cluster = await startEtcdCluster();
+    cluster = await startEtcdCluster({ flags: shippedPace });
   });
   after(() => cluster.stop());
 

@@ -77,7 +77,7 @@ test("leaseEra() and leaseEndIsProofAtMs() keep leases from a leader that stood 
   const missing = missingForEtcd();
   if (missing !== undefined) return context.skip(missing);
   // A leader that hears of the new one before it has sent its orders ends nothing, and nothing is shown by it.
-  for (let attempt = 1; attempt <= 3; attempt += 1) {
+  for (let attempt = 1; attempt <= 6; attempt += 1) {
     const cluster = await startEtcdCluster();
     context.after(() => cluster.stop());
     const { faithful, ended } = await wakeLeader(cluster, context);
@@ -126,7 +126,7 @@ async function wakeLeader(cluster: EtcdCluster, context: TestContext): Promise<W
   await leader.waitUntilReady();
   // Its first orders may get lost; those that it sends when they have timed out, after 7 s, do not.
   const hasEnded = (): boolean => stubborn.some((lease) => lease.ended !== undefined);
-  await waitFor("the woken leader to end leases", 30_000, hasEnded).catch(() => undefined);
+  await waitFor("the woken leader to end leases", 12_000, hasEnded).catch(() => undefined);
   await sleep(2_000); // the others of the same wave
   end.abort();
   await Promise.all(renewing);
