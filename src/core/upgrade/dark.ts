@@ -28,30 +28,35 @@ for (const profile of Object.values(profiles)) {
 }
 
 /**
- * Since when all servers are of a version that has to wait for its schema; undefined: they are not. A server alone on its
- * store does not wait, so that whoever serves knows better (`UpgradeFacts.isDark`).
+ * Since when all servers that live are of a version that has to wait for its schema; undefined: they are not. A server
+ * alone on its store does not wait, so that whoever serves knows better (`UpgradeFacts.isDark`).
  */
-export function darkSinceMs(upgrade: ControlPlaneUpgrade): number | undefined {
-  const { strategy, schema, steps } = upgrade;
+function darkSinceMs(
+  { strategy, schema, steps }: ControlPlaneUpgrade,
+  servers: UpgradeFacts["servers"],
+): number | undefined {
   if (strategy !== "stop-all" || schema.from === schema.to) return undefined;
   const switches = steps.filter(({ kind }) => kind === "switch");
   const migrate = steps.find(({ kind }) => kind === "migrate");
   if (migrate === undefined || switches.length === 0) return undefined;
-  const areThere = switches.every(({ state }) => state === "done");
+  // One that was lost in the midst of its switch serves nobody either.
+  const isLost = ({ state, server }: UpgradeStep): boolean =>
+    state === "running" && servers.some(({ id, isAlive }) => id === server && !isAlive);
+  const areThere = switches.every((step) => step.state === "done" || isLost(step));
   const isForth = areThere && migrate.state !== "done";
   // On the way back the servers of before wait until the store is theirs again.
   const areBack = switches.every(({ state }) => state === "undone");
   const isBack = areBack && migrate.state !== "undone" && migrate.state !== "waiting";
   if (!isForth && !isBack) return undefined;
-  return switches.reduce((lastMs, { endedAtMs = 0 }) => Math.max(lastMs, endedAtMs), 0);
+  return Math.max(...switches.map(({ beganAtMs = 0, endedAtMs }) => endedAtMs ?? beganAtMs));
 }
 
 /** Until when it may stay so; undefined: there is no hurry. */
 export function darkUntilMs(
   upgrade: ControlPlaneUpgrade,
-  { isDark }: Pick<UpgradeFacts, "isDark">,
+  { isDark, servers }: Pick<UpgradeFacts, "isDark" | "servers">,
 ): number | undefined {
-  const sinceMs = isDark ? darkSinceMs(upgrade) : undefined;
+  const sinceMs = isDark ? darkSinceMs(upgrade, servers) : undefined;
   return sinceMs === undefined ? undefined : sinceMs + darkMsMax;
 }
 
@@ -63,7 +68,7 @@ export function pausesAfter(upgrade: ControlPlaneUpgrade, step: UpgradeStep): bo
   const { pauseAfter, steps } = upgrade;
   const isAsked = ({ name, kind }: UpgradeStep): boolean =>
     pauseAfter.some((word) => word === name || word === kind);
-  if (step.kind === "switch") return isAsked(step) && darkSinceMs(upgrade) === undefined;
+  if (step.kind === "switch") return isAsked(step) && darkSinceMs(upgrade, []) === undefined;
   if (step.kind !== "migrate" || upgrade.strategy === "rolling") return isAsked(step);
   const switches = steps.filter(({ kind }) => kind === "switch");
   const last = switches.reduce<UpgradeStep | undefined>((latest, each) => {

@@ -91,6 +91,17 @@ export function currentStep(
   return others.find(({ server = "" }) => !isManager(server)) ?? first;
 }
 
+interface UndoFacts {
+  readonly isManager: (server: string) => boolean;
+  readonly isAlive: (server: string) => boolean;
+  /** No server serves. */
+  readonly isDark: boolean;
+  readonly nowMs: number;
+}
+
+/** A server that goes back is back within. */
+const backMsMax = 30_000;
+
 /**
  * The step that is to be taken back next; undefined: nothing is left of the upgrade. A server that was told to leave, and may
  * do so at any moment, comes first, then one that is away, for no other may leave meanwhile; the manager's own last. Where all servers wait for the schema, the version of before is
@@ -98,20 +109,27 @@ export function currentStep(
  */
 export function currentUndo(
   { steps, strategy }: ControlPlaneUpgrade,
-  { isManager, isAlive }: Record<"isManager" | "isAlive", (server: string) => boolean>,
+  { isManager, isAlive, isDark, nowMs }: UndoFacts,
 ): UpgradeStep | undefined {
-  const undoing = steps.find(({ state }) => state === "undoing");
-  if (undoing !== undefined) return undoing;
+  const isAway = ({ server = "" }: UpgradeStep): boolean => !isAlive(server);
+  const undoing = steps.filter(({ state }) => state === "undoing");
+  // Where nobody serves, nobody waits for one that was lost.
+  const isLost = (step: UpgradeStep): boolean =>
+    isDark && isAway(step) && nowMs - (step.beganAtMs ?? nowMs) > backMsMax;
+  const next = undoing.find((step) => step.kind !== "switch" || !isLost(step));
+  if (next !== undefined) return next;
   const begun = steps.filter(({ state }) => state === "running" || state === "done");
   const switched = begun.filter(({ kind }) => kind === "switch");
   const last = begun.at(-1);
   const isAfterAll = strategy === "stop-all" && last?.kind === "migrate" && switched.length > 0;
   if (last?.kind !== "switch" && !isAfterAll) return last;
-  const isAway = ({ server = "" }: UpgradeStep): boolean => !isAlive(server);
+  const there = isDark ? switched.filter((step) => !isAway(step)) : switched;
   return (
-    switched.find(({ state }) => state === "running") ??
-    switched.find(isAway) ??
-    switched.find(({ server = "" }) => !isManager(server)) ??
+    there.find(({ state }) => state === "running") ??
+    there.find(isAway) ??
+    there.find(({ server = "" }) => !isManager(server)) ??
+    there.at(-1) ??
+    undoing[0] ??
     switched.at(-1)
   );
 }

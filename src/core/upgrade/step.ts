@@ -66,6 +66,20 @@ function endDark(
   return decided({ ...upgrade, state: "aborting", detail });
 }
 
+/** What is waited for, a server that was lost for one, is not waited for as long as usual where nobody serves. */
+function inTheDark(
+  verdict: Verdict,
+  upgrade: ControlPlaneUpgrade,
+  { facts, nowMs }: { readonly facts: UpgradeFacts; readonly nowMs: number },
+): Verdict {
+  const untilMs = darkUntilMs(upgrade, facts);
+  if (verdict.kind !== "wait" || untilMs === undefined || nowMs < untilMs) return verdict;
+  return {
+    kind: "failed",
+    detail: `no server serves meanwhile, and it takes too long: ${verdict.detail}`,
+  };
+}
+
 function retryInDark(
   upgrade: ControlPlaneUpgrade,
   facts: UpgradeFacts,
@@ -89,7 +103,8 @@ function goOn(present: ControlPlaneUpgrade, facts: UpgradeFacts, nowMs: number):
     return decided({ ...upgrade, state: "done", detail: "", endedAtMs: nowMs }, writes);
   }
   if (step.state !== "running") return decided(withStep(upgrade, begun(step, "running", nowMs)));
-  const verdict = doStep({ upgrade, step, facts, ageMs: nowMs - (step.beganAtMs ?? nowMs) });
+  const ageMs = nowMs - (step.beganAtMs ?? nowMs);
+  const verdict = inTheDark(doStep({ upgrade, step, facts, ageMs }), upgrade, { facts, nowMs });
   if (verdict.kind === "failed" || verdict.kind === "refused") {
     const { detail } = verdict;
     const failed = withStep(upgrade, { ...step, detail });
@@ -111,7 +126,8 @@ function goOn(present: ControlPlaneUpgrade, facts: UpgradeFacts, nowMs: number):
 function goBack(upgrade: ControlPlaneUpgrade, facts: UpgradeFacts, nowMs: number): UpgradeDecision {
   const isAlive = (server: string): boolean =>
     !facts.servers.some((each) => each.id === server && !each.isAlive);
-  const step = currentUndo(upgrade, { isManager: managerIn(facts), isAlive });
+  const { isDark } = facts;
+  const step = currentUndo(upgrade, { isManager: managerIn(facts), isAlive, isDark, nowMs });
   if (step === undefined) {
     return decided({ ...upgrade, state: "aborted", endedAtMs: nowMs });
   }

@@ -116,7 +116,7 @@ function switchBack(context: StepContext): Verdict {
       return verdict;
     case "tell": {
       const away = facts.servers.find(({ id, isAlive }) => id !== server.id && !isAlive);
-      if (away !== undefined) {
+      if (away !== undefined && !facts.isDark) {
         return { kind: "wait", detail: `server ${labelOf(away)} is to be back first` };
       }
       const closed = whyNoWayBack(context);

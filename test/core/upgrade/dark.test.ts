@@ -124,3 +124,24 @@ test("a conflict that shows only when all wait leads on by itself, as nobody ser
   assert.deepEqual([world.upgrade.state, world.upgrade.detail, world.schema], ["done", "", 2]);
   assert.ok(world.servers.every(({ version }) => version === "0.2.0"));
 });
+
+test("a server that is lost in the midst of its switch, the last one, does not keep the others from serving", () => {
+  for (const seed of seeds) {
+    const world = worldOf(seed);
+    turnUntil(world, () => world.log.includes("switch 1: running"));
+    const lost = world.servers[0];
+    assert.ok(lost !== undefined);
+    turnUntil(world, () => !lost.isAlive);
+    world.lost = lost.id;
+    const darkAtMs = world.nowMs;
+    turnUntil(world, () => !world.isDark);
+    const tookMs = world.nowMs - darkAtMs;
+    assert.ok(tookMs <= darkMsMax + 60_000, `seed ${seed}: ${tookMs} ms`);
+    assert.equal(world.upgrade.state, "aborting", `seed ${seed}`);
+    // It comes back, and goes back as the others did.
+    world.lost = undefined;
+    world.run();
+    assert.deepEqual([world.upgrade.state, world.schema], ["aborted", 1]);
+    assert.ok(world.servers.every(({ version }) => version === "0.1.0"));
+  }
+});

@@ -55,6 +55,8 @@ export class UpgradeWorld {
   /** Why the data of before cannot come back. */
   conflict: string | undefined;
   isSilent = false;
+  /** Id of a server whose machine is gone. */
+  lost: string | undefined;
   /** The most servers that were away at a time. */
   awayMax = 0;
 
@@ -201,6 +203,7 @@ export class UpgradeWorld {
   #live(): void {
     for (const server of this.servers) {
       const { order, report } = server;
+      if (server.id === this.lost) continue;
       const wantsSchema = server.version === version.new ? this.upgrade.schema.to : 1;
       const isTheirs = wantsSchema === this.schema && !this.isHalfMigrated;
       const isServed = this.#options.strategy === "rolling" || isTheirs;

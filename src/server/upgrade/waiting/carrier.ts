@@ -4,7 +4,7 @@
  * back to that of before.
  */
 import { isDeepStrictEqual } from "node:util";
-import { darkSinceMs } from "../../../core/upgrade/dark.ts";
+import { darkUntilMs } from "../../../core/upgrade/dark.ts";
 import type { ActResult } from "../../../core/upgrade/facts.ts";
 import type { ControlPlaneUpgrade, StepKind } from "../../../core/upgrade/model.ts";
 import { type DecidedAct, stepUpgrade, type UpgradeDecision } from "../../../core/upgrade/step.ts";
@@ -51,8 +51,8 @@ const notWhileWaiting: ReadonlySet<StepKind> = new Set<StepKind>([
 export async function runWaitingCarrier(options: WaitingCarrierOptions): Promise<void> {
   const { store, clock, log, signal } = options;
   while (!signal.aborted) {
-    const row = await readRow(store);
-    if (row === undefined || !isOurs(row.upgrade)) {
+    const found = await look(options);
+    if (found === "unreadable" || !isOurs(found)) {
       await pause(clock, idleMs, signal);
       continue;
     }
@@ -69,12 +69,31 @@ export async function runWaitingCarrier(options: WaitingCarrierOptions): Promise
   }
 }
 
+/** The upgrade, and what its steps look at; undefined: there is none. */
+type Found = { readonly row: Row; readonly gathered: WaitingFacts } | undefined;
+
+async function look({
+  store,
+  clock,
+  serverId: managerId,
+}: WaitingCarrierOptions): Promise<Found | "unreadable"> {
+  const row = await readRow(store);
+  if (row === undefined) return undefined;
+  const facts = { managerId, nowMs: clock.wallMs() };
+  const gathered = await gatherWaitingFacts(store, row.upgrade, facts);
+  return gathered.ok ? { row, gathered: gathered.value } : "unreadable";
+}
+
 /** Whether there is something to do for servers that wait. */
-function isOurs(upgrade: ControlPlaneUpgrade): boolean {
+function isOurs(found: Found): found is Exclude<Found, undefined> {
+  if (found === undefined) return false;
+  const { upgrade } = found.row;
   const { state, steps, schema } = upgrade;
   if (schema.from === schema.to) return false;
   // What waits for a person does so for a while only, where no server serves.
-  if (state !== "running" && state !== "aborting") return darkSinceMs(upgrade) !== undefined;
+  if (state !== "running" && state !== "aborting") {
+    return darkUntilMs(upgrade, found.gathered.facts) !== undefined;
+  }
   return steps.some(({ kind, state: step }) => kind === "switch" && step !== "waiting");
 }
 
@@ -112,17 +131,15 @@ class Carrier {
 
   /** How long until the next one; undefined: there is nothing to do here any more. */
   async #round(): Promise<number | undefined> {
-    const { store, clock, serverId } = this.#options;
-    const row = await readRow(store);
-    if (row === undefined || !isOurs(row.upgrade)) return undefined;
-    const nowMs = clock.wallMs();
-    const gathered = await gatherWaitingFacts(store, row.upgrade, { managerId: serverId, nowMs });
-    if (!gathered.ok) return lookAgainMs;
-    const facts = { ...gathered.value.facts, act: this.#act };
-    const decision = stepUpgrade(row.upgrade, facts, nowMs);
+    const found = await look(this.#options);
+    if (found === "unreadable") return lookAgainMs;
+    if (!isOurs(found)) return undefined;
+    const { row, gathered } = found;
+    const facts = { ...gathered.facts, act: this.#act };
+    const decision = stepUpgrade(row.upgrade, facts, this.#options.clock.wallMs());
     if (isForOthers(decision)) return lookAgainMs;
     if (decision.upgrade !== row.upgrade || decision.writes.length > 0) {
-      await this.#write(decision, row, gathered.value);
+      await this.#write(decision, row, gathered);
       return 0;
     }
     const { act } = decision;
