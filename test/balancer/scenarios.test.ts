@@ -94,7 +94,10 @@ for (const front of fronts) {
     it("sends nothing to a server with a certificate of another authority", async (t) => {
       const { caller } = await setUp(t, ["b"]);
       await reachedAre(caller, ["a", "c"], outMsMax);
-      assert.deepEqual([...new Set(await callMany(caller, 12))].sort(), ["a", "c"]);
+      const names = await callMany(caller, 12);
+      assert.ok(!names.includes("b"), names.join());
+      // One of the others may be left out for a moment where the machine is busy.
+      await reachedAre(caller, ["a", "c"], outMsMax);
     });
   });
 }

@@ -14,7 +14,8 @@ interface World {
 }
 
 async function createWorld(context: TestContext): Promise<World> {
-  const server = await startHarness(context);
+  // Agents here never renew: their leases have to last for the whole test.
+  const server = await startHarness(context, { initialSettings: { profile: "patient" } });
   const bench = await createBench(context);
   const environment = {
     HOLDFAST_SERVER: server.server.url,

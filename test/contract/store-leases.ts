@@ -20,6 +20,9 @@ type WithStore = (run: (made: StoreUnderTest) => Promise<void>) => Promise<void>
 /** The least that every engine grants is 2 s. */
 const ttlMsByTime: Readonly<Record<StoreTime, number>> = { simulated: 3_000, real: 2_000 };
 
+/** Where keeping alive has to come in time: two fifths of it are left for a busy machine. */
+const keptTtlMsByTime: Readonly<Record<StoreTime, number>> = { simulated: 3_000, real: 5_000 };
+
 export function leaseContract(makeStore: MakeStore, time: StoreTime): void {
   const ttlMs = ttlMsByTime[time];
   const withStore: WithStore = async (run) => {
@@ -32,6 +35,7 @@ export function leaseContract(makeStore: MakeStore, time: StoreTime): void {
   };
   describe("leases", () => {
     expiryTests(withStore, ttlMs);
+    keptTests(withStore, keptTtlMsByTime[time]);
     attachTests(withStore, ttlMs);
     revokeTests(withStore, ttlMs);
     grantTests(withStore, ttlMs);
@@ -58,6 +62,23 @@ function expiryTests(withStore: WithStore, ttlMs: number): void {
       reader.stop();
     }));
 
+  it("that are over refuse keys, and the transaction does nothing", () =>
+    withStore(async ({ store, advance }) => {
+      const lease = must(await store.grantLease(ttlMs));
+      await advance(ttlMs + 100);
+      const before = await revisionOf(store);
+      for (const leaseId of [lease, "987654321", "not-a-number", ""]) {
+        const txn = { compare: [], then: [put("good", 1), put("k", 1, leaseId)] };
+        const error = errorOf(await store.txn(txn));
+        assert.equal(error.kind, "lease-not-found");
+        assert.equal(error.mayHaveTakenEffect, false);
+      }
+      assert.equal(await revisionOf(store), before);
+      assert.equal(await entryOf(store, "good"), undefined);
+    }));
+}
+
+function keptTests(withStore: WithStore, ttlMs: number): void {
   it("live as long as they are kept alive, and no revision is used up by that", () =>
     withStore(async ({ store, advance }) => {
       const kept = must(await store.grantLease(ttlMs));
@@ -77,21 +98,6 @@ function expiryTests(withStore: WithStore, ttlMs: number): void {
       await until("the kept lease's key is gone", async () => {
         return (await entryOf(store, "kept")) === undefined;
       });
-    }));
-
-  it("that are over refuse keys, and the transaction does nothing", () =>
-    withStore(async ({ store, advance }) => {
-      const lease = must(await store.grantLease(ttlMs));
-      await advance(ttlMs + 100);
-      const before = await revisionOf(store);
-      for (const leaseId of [lease, "987654321", "not-a-number", ""]) {
-        const txn = { compare: [], then: [put("good", 1), put("k", 1, leaseId)] };
-        const error = errorOf(await store.txn(txn));
-        assert.equal(error.kind, "lease-not-found");
-        assert.equal(error.mayHaveTakenEffect, false);
-      }
-      assert.equal(await revisionOf(store), before);
-      assert.equal(await entryOf(store, "good"), undefined);
     }));
 }
 

@@ -146,7 +146,7 @@ test("exec ends with a clear word when the server ends, and the command is dead"
 test("exec: the command dies with the node's lease, before it can end in the store (S3)", {
   timeout,
 }, async (t) => {
-  const world = await startWorld(t, { serverCount: 2, agentAt: 1 });
+  const world = await startWorld(t, { serverCount: 2, agentAt: 1, profile: "fast" });
   await world.runs("process:a");
   const mark = newMark();
   const text = "echo up; while :; do sleep 1; done";

@@ -114,10 +114,19 @@ export function isThere(mark: string): boolean {
   });
 }
 
-/** A world that ends with the test. The agent talks to the server of `agentAt` alone. */
+interface WorldOptions {
+  /** Default 1. */
+  readonly serverCount?: number;
+  /** The agent talks to this server alone; default 0. */
+  readonly agentAt?: number;
+  /** `fast`: the lease is over soon, also where one process does the work of all. Default `balanced`. */
+  readonly profile?: "fast" | "balanced";
+}
+
+/** A world that ends with the test. */
 export async function startWorld(
   t: TestContext,
-  { serverCount = 1, agentAt = 0 }: { serverCount?: number; agentAt?: number } = {},
+  { serverCount = 1, agentAt = 0, profile = "balanced" }: WorldOptions = {},
 ): Promise<World> {
   const world = new World();
   world.directory = await mkdtemp(join(tmpdir(), "holdfast-exec-"));
@@ -141,7 +150,7 @@ export async function startWorld(
       listen: { host: "127.0.0.1", port: 0 },
       version: "test",
       answers: "checked",
-      initialSettings: { profile: "fast" },
+      initialSettings: { profile },
     });
     assert(started.ok, started.ok ? "" : started.error);
     world.servers.push(started.value);

@@ -64,10 +64,10 @@ test("run() bounds what a program may say", async (t) => {
 
 test("run() ends a program that takes too long, with all that it has begun", async (t) => {
   const script = 'trap "" TERM; sleep 600 & echo $! > child; cp child ready; wait; sleep 600';
-  const { runner, dataDirectory } = await makeRunner(t, `cd "$HOLDFAST_DATA"; ${script}`, 700);
+  const { runner, dataDirectory } = await makeRunner(t, `cd "$HOLDFAST_DATA"; ${script}`, 3_000);
   const running = runner.run(elected, never);
   await waitFor("it to begin", 5_000, () => existsSync(join(dataDirectory, "ready")));
-  assert.deepEqual(await running, { kind: "timed-out", afterMs: 700 });
+  assert.deepEqual(await running, { kind: "timed-out", afterMs: 3_000 });
   const child = Number(readFileSync(join(dataDirectory, "child"), "utf8"));
   await waitFor("its child to be gone", 5_000, () => !isAlive(child));
 });

@@ -44,7 +44,7 @@ test("authenticate() refuses what is no valid token, with the reason", async (t)
 
 test("authenticate() refuses a token that has expired, and one that was deleted", async (t) => {
   const harness = await startHarness(t);
-  const made = await harness.call("POST", "/v1/tokens", { body: { role: "admin", ttlMs: 1_000 } });
+  const made = await harness.call("POST", "/v1/tokens", { body: { role: "admin", ttlMs: 3_000 } });
   const token = String(made.json["token"]);
   assert.equal((await harness.call("GET", "/v1/nodes", { token })).status, 200);
   await eventually("the token expires", async () => {

@@ -10,6 +10,9 @@ import { holdsFor } from "../e2e/harness/wait.ts";
 import { createFaultyStore } from "./faulty-store.ts";
 import { clock, eventually, quietLog, serviceBody, startHarness } from "./harness.ts";
 
+/** Agents here never renew: their leases have to last for the whole test. */
+const patient = { initialSettings: { profile: "patient" } } as const;
+
 function memoryStore(t: TestContext): Store {
   const store = createMemoryStore({ clock });
   t.after(() => store.close());
@@ -24,7 +27,7 @@ async function keysBelow(store: Store, prefix: string): Promise<readonly string[
 
 test("runElection() has one manager of two servers, and the other one when it steps down", async (t) => {
   const store = memoryStore(t);
-  const first = await startHarness(t, { store });
+  const first = await startHarness(t, { store, ...patient });
   await eventually("the first is manager", async () => {
     const cluster = await first.call("GET", "/v1/cluster");
     return String(cluster.json["manager"]) === first.server.serverId;
@@ -54,7 +57,7 @@ test("runElection() has one manager of two servers, and the other one when it st
 
 test("runManager() of a deposed manager writes nothing, though it does not know yet", async (t) => {
   const store = memoryStore(t);
-  const harness = await startHarness(t, { store });
+  const harness = await startHarness(t, { store, ...patient });
   await harness.agent("node1");
   await eventually("there is a manager", async () => {
     return (await keysBelow(store, keys.manager)).length === 1;
@@ -190,7 +193,7 @@ test("runElection() ends the office of its own server's earlier life at once", a
 
 test("runElection() stops the manager when its key is deleted", async (t) => {
   const store = memoryStore(t);
-  const harness = await startHarness(t, { store });
+  const harness = await startHarness(t, { store, ...patient });
   await harness.agent("node1");
   await eventually("there is a manager", async () => {
     return (await keysBelow(store, keys.manager)).length === 1;
@@ -218,7 +221,7 @@ test("runElection() stops the manager when its key is deleted", async (t) => {
 
 test("runManager() waits for a store that cannot write, and loses no decision", async (t) => {
   const store = createFaultyStore(memoryStore(t));
-  const harness = await startHarness(t, { store });
+  const harness = await startHarness(t, { store, ...patient });
   await harness.agent("node1");
   const isManagers = (txn: { readonly compare: readonly { readonly key: string }[] }) =>
     txn.compare.some((compare) => compare.key === keys.manager);
@@ -254,7 +257,7 @@ test("change() answers 503 when the store cannot write, and changes nothing", as
 
 test("runManager() recovers a node's services in few transactions", async (t) => {
   const store = createFaultyStore(memoryStore(t));
-  const harness = await startHarness(t, { store });
+  const harness = await startHarness(t, { store, ...patient });
   const first = await harness.agent("node1");
   const count = 100;
   for (let index = 0; index < count; index += 1) {

@@ -53,28 +53,39 @@ const marks = [
   ...["store.json.new", "store.json"],
 ];
 
+const killsMin = 4;
+const walksMax = 10;
+
 test("server init that is killed at any point left nothing or all, and can be given again", async (t) => {
-  const data = join(temporaryFolder(t), "data");
-  const words = await initWords(data);
   let killedCount = 0;
-  for (const mark of marks) {
-    if (existsSync(join(data, mark))) continue;
-    const { child, outcome } = beginHoldfast(words);
-    const looking = setInterval(() => {
-      if (existsSync(join(data, mark))) child.kill("SIGKILL");
-    }, 1);
-    const { code } = await outcome;
-    clearInterval(looking);
-    if (code === undefined) killedCount += 1;
-    await assertNothingOrAll(data, mark);
+  // On a machine where the kill comes late some end in time: more of them are begun then.
+  for (let walk = 0; killedCount < killsMin; walk += 1) {
+    assert.ok(walk < walksMax, `${killedCount} were cut off in ${walk} walks`);
+    const data = join(temporaryFolder(t), "data");
+    const words = await initWords(data);
+    for (const mark of marks) {
+      if (await isKilledAt(words, join(data, mark))) killedCount += 1;
+      await assertNothingOrAll(data, mark);
+    }
+    const done = await holdfast(words);
+    assert.equal(done.code, 0, done.stderr);
+    await assertNothingOrAll(data, "the end");
+    assert.ok((await readEngine(serverPlaces(data))).ok);
   }
   t.diagnostic(`killed ${killedCount} times`);
-  assert.ok(killedCount >= 4, "most of the attempts were cut off");
-  const done = await holdfast(words);
-  assert.equal(done.code, 0, done.stderr);
-  await assertNothingOrAll(data, "the end");
-  assert.ok((await readEngine(serverPlaces(data))).ok);
 });
+
+/** Begins unless the file is there, and kills as soon as it is; false: it was there, or the end came before. */
+async function isKilledAt(words: readonly string[], path: string): Promise<boolean> {
+  if (existsSync(path)) return false;
+  const { child, outcome } = beginHoldfast(words);
+  const looking = setInterval(() => {
+    if (existsSync(path)) child.kill("SIGKILL");
+  }, 1);
+  const { code } = await outcome;
+  clearInterval(looking);
+  return code === undefined;
+}
 
 async function assertNothingOrAll(data: string, when: string): Promise<void> {
   const engine = await readEngine(serverPlaces(data));

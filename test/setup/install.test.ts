@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { root } from "../support/built-program.ts";
+import { freePortOfThree } from "../support/free-ports.ts";
 
 const script = join(root, "install.sh");
 let folder = "";
@@ -51,14 +52,14 @@ test("install.sh refuses a package that is not there", () => {
   assert.match(refused.stderr, /there is no file/);
 });
 
-test("install.sh installs the package and makes a first server, without a terminal to ask at", (context) => {
+test("install.sh installs the package and makes a first server, without a terminal to ask at", async (context) => {
   if (missing !== undefined) return context.skip(missing);
   const hasEtcd = spawnSync("sh", ["-c", "command -v etcd"]).status === 0;
   const prefix = join(folder, "prefix");
   const data = join(folder, "data");
   const place = [`package=${packageFile}`, `prefix=${prefix}`, `data=${data}`, "no-units"];
   const words = ["load-balancer-address=balancer.example:7440", "taint-control-plane"];
-  const own = ["name=first", "host=127.0.0.1", "port=24440"];
+  const own = ["name=first", "host=127.0.0.1", `port=${await freePortOfThree()}`];
   const made = sh([...(hasEtcd ? ["ha"] : []), ...words, ...place, ...own]);
   assert.equal(made.status, 0, made.stderr);
   assert.match(made.stdout, /server 1 "first" is initialised/);

@@ -63,9 +63,15 @@ test("four servers and ten nodes that join at the same moment all come in", {
   await writes.more(5);
   await writes.end();
 
-  const list = await controlPlane.list();
-  const roles = list.map(({ role }) => role).sort();
-  assert.deepEqual(roles, ["follower", "follower", "follower", "follower", "leader"]);
+  let list = await controlPlane.list();
+  const isSettled = async (): Promise<boolean> => {
+    list = await controlPlane.list();
+    const roles = list.map(({ role }) => role).sort();
+    return roles.join() === "follower,follower,follower,follower,leader";
+  };
+  await until("one leader and four followers", isSettled).catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${JSON.stringify(list)}`);
+  });
   assert.equal(new Set(list.map(({ id }) => id)).size, 5, "no id twice");
   const { items } = answerOf(await controlPlane.client().nodes());
   assert.equal(items.length, 11);

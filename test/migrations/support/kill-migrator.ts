@@ -39,7 +39,8 @@ export async function killAgainAndAgain(t: TestContext, place: StorePlace): Prom
 
 /** The last line that it has printed; it is killed after so many. */
 async function runUntil(place: StorePlace, afterLines: number): Promise<string> {
-  const child = spawn(process.execPath, [migratorPath], {
+  // It ends itself where this kill, which comes at any moment of its work, is late.
+  const child = spawn(process.execPath, [migratorPath, String(afterLines + 1)], {
     stdio: ["pipe", "pipe", "inherit"],
     timeout: runMsMax,
     killSignal: "SIGKILL",

@@ -1,4 +1,7 @@
-/** A process of its own that migrates a store: told where by its standard input, it prints a line for each step. */
+/**
+ * A process of its own, `migrator.ts LINES`, that migrates a store: told where by its standard input, it prints a line for
+ * each step, and dies after so many.
+ */
 import { text } from "node:stream/consumers";
 import { systemClock as clock } from "../../../src/adapters/clock/system-clock.ts";
 import { migrateStore } from "../../../src/runtime/migrate/migrate-store.ts";
@@ -7,11 +10,16 @@ import { openPlace, type StorePlace } from "./open-place.ts";
 
 const place = JSON.parse(await text(process.stdin)) as StorePlace; // the test has written it
 const store = await openPlace(place);
+let linesLeft = Number(process.argv[2]);
 const done = await migrateStore(store, examplePlan, {
   clock,
   version: exampleVersion,
   check: () => undefined,
-  onProgress: ({ step, doneCount }) => process.stdout.write(`${step} ${doneCount}\n`),
+  onProgress({ step, doneCount }) {
+    process.stdout.write(`${step} ${doneCount}\n`);
+    linesLeft -= 1;
+    if (linesLeft === 0) process.kill(process.pid, "SIGKILL");
+  },
   signal: new AbortController().signal,
 });
 await store.close();

@@ -11,7 +11,7 @@ import {
   upgradeRecordSchema,
 } from "../../../src/wire/control-plane/upgrades.ts";
 import { keys, managerRecordSchema } from "../../../src/wire/records.ts";
-import { answerOf, type TestServer, until } from "../../support/control-plane.ts";
+import { type TestServer, until } from "../../support/control-plane.ts";
 import type { ServerWorld } from "./world.ts";
 
 const waitMsMax = 240_000;
@@ -45,20 +45,31 @@ export class Upgrading {
       ...(strategy === undefined ? {} : { strategy }),
     };
     const client = this.world.controlPlane.client();
-    const begun = answerOf(await given("the upgrade to begin", () => client.applyUpgrade(wish)));
-    this.#id = begun.upgrade?.id;
+    let attempts = 0;
+    const begun = await settled("the upgrade to begin", async () => {
+      attempts += 1;
+      const answer = await client.applyUpgrade(wish);
+      // The attempt before has begun it, though nobody could say so.
+      const isBegun = !answer.ok && answer.error.code === "conflict" && attempts > 1;
+      return isBegun ? await client.upgrade() : answer;
+    });
+    assert.ok(begun.ok, JSON.stringify(begun));
+    this.#id = begun.value.upgrade?.id;
   }
 
   async order(word: UpgradeOrderWord): Promise<void> {
     const client = this.world.controlPlane.client();
-    await given(`the word ${word} to be taken`, () => client.orderUpgrade(word));
+    const answer = await settled(`the word ${word} to be taken`, () => client.orderUpgrade(word));
+    assert.ok(answer.ok, JSON.stringify(answer));
   }
 
   /** Waits until it is in one of these states. */
   async untilState(...states: readonly string[]): Promise<UpgradeResource> {
     let last: UpgradeResource | undefined;
     const isSo = async (): Promise<boolean> => {
-      last = (await this.now()) ?? last;
+      const now = await this.now();
+      // Whoever answers may still know the upgrade before only.
+      if (this.#id === undefined || now?.id === this.#id) last = now ?? last;
       return last !== undefined && states.includes(last.state);
     };
     await until(`the upgrade to be ${states.join(" or ")}`, isSo, waitMsMax).catch((error) => {
@@ -127,14 +138,26 @@ export class Upgrading {
     });
   }
 
-  /** Fails unless every server and every agent runs the version. */
+  /** Fails unless every server and every agent runs the version; who answers may be some moments behind. */
   async assertAll(version: string): Promise<void> {
     const { controlPlane } = this.world;
-    const words = async () => JSON.stringify(await this.now(), null, 1);
     for (const server of controlPlane.servers) await this.world.untilVersion(server, version);
-    const { nodes } = answerOf(await given("an answer", () => controlPlane.client().cluster()));
-    const others = nodes.filter(({ agentVersion }) => agentVersion !== version);
-    assert.deepEqual(others, [], await words());
+    const client = controlPlane.client();
+    let others: readonly string[] = [];
+    const isSo = async (): Promise<boolean> => {
+      const answer = await client.cluster();
+      if (!answer.ok) return false;
+      const { nodes } = answer.value;
+      assert.ok(nodes.length > 0 || controlPlane.nodes.length === 0, "the nodes are there");
+      others = nodes
+        .filter(({ agentVersion }) => agentVersion !== version)
+        .map(({ id, agentVersion }) => `${id}: ${agentVersion}`);
+      return others.length === 0;
+    };
+    await until(`all agents to run version ${version}`, isSo).catch(async (error: unknown) => {
+      const words = JSON.stringify(await this.now(), null, 1);
+      throw new Error(`${String(error)}, not ${others.join(", ")}: ${words}\n${this.#logs()}`);
+    });
   }
 
   #logs(): string {
@@ -169,14 +192,16 @@ async function follow(
   return undefined;
 }
 
-/** Asks again while no server can answer. */
-async function given<T>(what: string, ask: () => Promise<ApiResult<T>>): Promise<ApiResult<T>> {
+/** Asks again while no server can answer; the answer may be a refusal. */
+export async function settled<T>(
+  what: string,
+  ask: () => Promise<ApiResult<T>>,
+): Promise<ApiResult<T>> {
   let answer = await ask();
   await until(what, async () => {
     if (!answer.ok && mayPass(answer.error)) answer = await ask();
     return answer.ok || !mayPass(answer.error);
   });
-  assert.ok(answer.ok, JSON.stringify(answer));
   return answer;
 }
 

@@ -288,7 +288,8 @@ async function tokenFor(harness: Harness, name: string): Promise<string> {
 
 for (const [name, example] of Object.entries(examples)) {
   test(`${name} is in the audit, with who, what, when and from where`, async (t) => {
-    const harness = await startHarness(t);
+    // The agents never renew: their leases have to last for the whole test.
+    const harness = await startHarness(t, { initialSettings: { profile: "patient" } });
     const token = await tokenFor(harness, name);
     const id = await example.before?.(harness);
     const before = Number((await newestAudit(harness))?.["revision"]);

@@ -216,6 +216,8 @@ async function walk(harness: Harness): Promise<readonly Walked[]> {
 }
 
 const order: readonly Least[] = ["viewer", "operator", "admin"];
+/** Agents here never renew: their leases have to last for the whole test. */
+const patient = { initialSettings: { profile: "patient" } } as const;
 
 test("every route refuses who brings nothing, but for those that are open", async (t) => {
   const harness = await startHarness(t);
@@ -264,7 +266,7 @@ function whoPattern(role: string): RegExp {
 }
 
 test("an owner may do everything with what is theirs, and nothing with anything else", async (t) => {
-  const harness = await startHarness(t);
+  const harness = await startHarness(t, patient);
   await harness.agent("n1");
   await harness.agent("n2");
   const add = (name: string) => harness.call("POST", "/v1/services", { body: serviceBody(name) });
@@ -324,7 +326,7 @@ test("an owner may do everything with what is theirs, and nothing with anything 
 });
 
 test("a rule or group that concerns another's objects already is not an owner's to change", async (t) => {
-  const harness = await startHarness(t);
+  const harness = await startHarness(t, patient);
   await harness.agent("n1");
   await harness.agent("n2");
   const put = (path: string, body: unknown, token?: string) =>

@@ -40,9 +40,20 @@ test("Authorization: Basic is accepted on every route, until the user's record c
   const call = (given: string) =>
     harness.call("GET", "/v1/cluster", { token: undefined, headers: basic("alice", given) });
   assert.equal((await call(password)).status, 200);
-  const startMs = Date.now();
-  for (let round = 0; round < 20; round += 1) assert.equal((await call(password)).status, 200);
-  assert.ok(Date.now() - startMs < 1_000, "what was verified is remembered");
+  // A login is verified each time: by turns, both have the same share of a busy machine.
+  let verifiedMs = 0;
+  let rememberedMs = 0;
+  for (let round = 0; round < 10; round += 1) {
+    const startMs = performance.now();
+    await logIn(harness, "alice");
+    const verifiedAtMs = performance.now();
+    assert.equal((await call(password)).status, 200);
+    verifiedMs += verifiedAtMs - startMs;
+    rememberedMs += performance.now() - verifiedAtMs;
+  }
+  const figures = `${verifiedMs} ms verified, ${rememberedMs} ms remembered`;
+  t.diagnostic(figures);
+  assert.ok(rememberedMs < verifiedMs / 2, `what was verified is remembered: ${figures}`);
   const path = "/v1/users/alice/password";
   const body = { password: "another horse" };
   assert.equal((await harness.call("PUT", path, { body })).status, 200);

@@ -25,7 +25,8 @@ interface World {
 
 /** Nodes with agents that report every instance of theirs as running, unless they are stuck. */
 async function createWorld(t: TestContext, nodes: readonly string[]): Promise<World> {
-  const harness = await startHarness(t);
+  // The agents never renew: their leases have to last for the whole test.
+  const harness = await startHarness(t, { initialSettings: { profile: "patient" } });
   const stuck = new Set<string>();
   await runAgents(t, harness, { nodes, stuck });
   const status = async () => (await harness.call("GET", "/v1/deployments/web/status")).json;

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EtcdTls } from "../../../src/stores/etcd/client/tls.ts";
-import type { TestServer } from "../../support/control-plane.ts";
+import { type TestServer, until } from "../../support/control-plane.ts";
 
 /** Why these tests cannot run here, for `skip`; undefined: they can. */
 export function missingForMembers(): string | undefined {
@@ -38,10 +38,20 @@ export function etcdctl(at: TestServer, as: TestServer, words: readonly string[]
   return { succeeded: run.status === 0, text: `${run.stdout}${run.stderr}` };
 }
 
-/** The peer addresses of all members, as the member of `at` knows them. */
-export function memberUrls(at: TestServer): readonly string[] {
+/** The peer addresses of all members, as the member of `at` knows them; waits until it answers. */
+export async function memberUrls(at: TestServer): Promise<readonly string[]> {
+  let urls: readonly string[] | undefined;
+  await until(`the members that ${at.name} knows`, () => {
+    urls = tryMemberUrls(at);
+    return urls !== undefined;
+  });
+  return urls ?? [];
+}
+
+/** As `memberUrls`; undefined: it does not answer now, as while the store elects a leader. */
+export function tryMemberUrls(at: TestServer): readonly string[] | undefined {
   const { succeeded, text } = etcdctl(at, at, ["member", "list"]);
-  if (!succeeded) throw new Error(text);
+  if (!succeeded) return undefined;
   return text
     .trim()
     .split("\n")

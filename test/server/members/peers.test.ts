@@ -13,6 +13,7 @@ import {
   type TestServer,
   until,
 } from "../../support/control-plane.ts";
+import { freePortOfThree } from "../../support/free-ports.ts";
 import { ask, type Holder, holderOf } from "./https.ts";
 
 const skip = existsSync("/usr/bin/setpriv") ? undefined : '"setpriv" is not installed (util-linux)';
@@ -43,7 +44,7 @@ describe("certificates between servers and agents", { skip }, () => {
     const client = plane.client();
     const refused = await client.isolateServers("on");
     assert(!refused.ok);
-    assert.match(refused.error.message, /no other node is online and without a taint/);
+    assert.match(refused.error.message, /no other node is online, enabled and without a taint/);
     assert.deepEqual(answerOf(await client.node("node1")).taints, []);
     await plane.joinNode("node2");
     await plane.nodeIsOnline("node2");
@@ -102,7 +103,7 @@ describe("certificates between servers and agents", { skip }, () => {
   test("node join says nothing of a server of another cluster on the same machine", async () => {
     const name = "server1";
     const dataDirectory = join(plane.folder, "another-cluster");
-    const place = { name, dataDirectory, host: "127.0.0.1", port: 7_440 };
+    const place = { name, dataDirectory, host: "127.0.0.1", port: await freePortOfThree() };
     const made = await initServer({
       ...{ ...place, engine: "embedded", clock, etcdUrls: [], loadBalancer: undefined },
       isolate: false,
