@@ -27,36 +27,31 @@ for (const profile of Object.values(profiles)) {
   assert(servedMs < untilMs, "servers are back before agents stop their services");
 }
 
+type DarkFacts = Pick<UpgradeFacts, "isDark" | "servers" | "schema">;
+
 /**
- * Since when all servers that live are of a version that has to wait for its schema; undefined: they are not. A server
- * alone on its store does not wait, so that whoever serves knows better (`UpgradeFacts.isDark`).
+ * Since when no server serves; undefined: one does. A server alone on its store does not wait, so that whoever serves knows
+ * better (`isDark`).
  */
 function darkSinceMs(
-  { strategy, schema, steps }: ControlPlaneUpgrade,
-  servers: UpgradeFacts["servers"],
+  { strategy, schema, steps, to }: ControlPlaneUpgrade,
+  facts: DarkFacts,
 ): number | undefined {
-  if (strategy !== "stop-all" || schema.from === schema.to) return undefined;
-  const switches = steps.filter(({ kind }) => kind === "switch");
-  const migrate = steps.find(({ kind }) => kind === "migrate");
-  if (migrate === undefined || switches.length === 0) return undefined;
-  // One that was lost in the midst of its switch serves nobody either.
-  const isLost = ({ state, server }: UpgradeStep): boolean =>
-    state === "running" && servers.some(({ id, isAlive }) => id === server && !isAlive);
-  const areThere = switches.every((step) => step.state === "done" || isLost(step));
-  const isForth = areThere && migrate.state !== "done";
-  // On the way back the servers of before wait until the store is theirs again.
-  const areBack = switches.every(({ state }) => state === "undone");
-  const isBack = areBack && migrate.state !== "undone" && migrate.state !== "waiting";
-  if (!isForth && !isBack) return undefined;
-  return Math.max(...switches.map(({ beganAtMs = 0, endedAtMs }) => endedAtMs ?? beganAtMs));
+  if (!facts.isDark || strategy !== "stop-all" || schema.from === schema.to) return undefined;
+  const wants = (version: string): number => (version === to.version ? schema.to : schema.from);
+  // One that lives and finds the schema that it wants serves, or is about to.
+  const isServed = facts.servers.some(
+    ({ isAlive, version }) => isAlive && wants(version) === facts.schema,
+  );
+  if (isServed) return undefined;
+  const begun = steps.filter(({ kind, state }) => kind === "switch" && state !== "waiting");
+  if (begun.length === 0) return undefined;
+  return Math.max(...begun.map(({ beganAtMs = 0, endedAtMs }) => endedAtMs ?? beganAtMs));
 }
 
 /** Until when it may stay so; undefined: there is no hurry. */
-export function darkUntilMs(
-  upgrade: ControlPlaneUpgrade,
-  { isDark, servers }: Pick<UpgradeFacts, "isDark" | "servers">,
-): number | undefined {
-  const sinceMs = isDark ? darkSinceMs(upgrade, servers) : undefined;
+export function darkUntilMs(upgrade: ControlPlaneUpgrade, facts: DarkFacts): number | undefined {
+  const sinceMs = darkSinceMs(upgrade, facts);
   return sinceMs === undefined ? undefined : sinceMs + darkMsMax;
 }
 
@@ -68,9 +63,12 @@ export function pausesAfter(upgrade: ControlPlaneUpgrade, step: UpgradeStep): bo
   const { pauseAfter, steps } = upgrade;
   const isAsked = ({ name, kind }: UpgradeStep): boolean =>
     pauseAfter.some((word) => word === name || word === kind);
-  if (step.kind === "switch") return isAsked(step) && darkSinceMs(upgrade, []) === undefined;
-  if (step.kind !== "migrate" || upgrade.strategy === "rolling") return isAsked(step);
+  const isMigrating =
+    upgrade.strategy === "stop-all" && steps.some(({ kind }) => kind === "migrate");
   const switches = steps.filter(({ kind }) => kind === "switch");
+  const isLast = step.kind === "switch" && switches.every(({ state }) => state === "done");
+  if (isMigrating && isLast) return false;
+  if (!isMigrating || step.kind !== "migrate") return isAsked(step);
   const last = switches.reduce<UpgradeStep | undefined>((latest, each) => {
     return (each.endedAtMs ?? 0) >= (latest?.endedAtMs ?? 0) ? each : latest;
   }, undefined);

@@ -42,10 +42,15 @@ const untilTold: WaitingActs["migrate"] = (_upgrade, signal) => {
   return promise;
 };
 
+interface Setting {
+  readonly acts?: Partial<WaitingActs>;
+  readonly records?: Readonly<Record<string, object>>;
+}
+
 async function carry(
   t: TestContext,
   upgrade: ControlPlaneUpgrade,
-  acts: Partial<WaitingActs> = {},
+  { acts = {}, records = {} }: Setting = {},
 ): Promise<() => Promise<ControlPlaneUpgrade>> {
   const store = createMemoryStore({ clock });
   const name = `upgrade ${upgrade.id}`;
@@ -53,7 +58,11 @@ async function carry(
   const put = (key: string, value: object) => ({ kind: "put", key, value: jsonOf(value) }) as const;
   const written = await store.txn({
     compare: [],
-    then: [put(keys.systemUpgrade, { version: 1, ...upgrade }), put(keys.freeze, freeze)],
+    then: [
+      put(keys.systemUpgrade, { version: 1, ...upgrade }),
+      put(keys.freeze, freeze),
+      ...Object.entries(records).map(([key, value]) => put(key, value)),
+    ],
   });
   assert.ok(written.ok);
   const end = new AbortController();
@@ -79,7 +88,7 @@ for (const state of ["failed", "paused"] as const) {
   test(`an upgrade that is ${state} is taken back when agents could not be without servers any longer`, async (t) => {
     const beganAtMs = performance.now();
     const present = await carry(t, darkUpgrade(state), {
-      restore: () => Promise.resolve({ outcome: "failed", detail: "not in this test" }),
+      acts: { restore: () => Promise.resolve({ outcome: "failed", detail: "not in this test" }) },
     });
     assert.equal((await present()).state, state);
     await until("it to be taken back", async () => (await present()).state.startsWith("abort"));
@@ -101,7 +110,12 @@ test("what waits for a person while servers serve is not touched", async (t) => 
     if (step.kind === "migrate") return { ...step, state: "waiting" as const };
     return step.kind === "switch" && step !== first ? { ...step, state: "waiting" as const } : step;
   });
-  const present = await carry(t, { ...upgrade, steps });
+  const { from: serverVersion } = upgrade;
+  const records = {
+    [`${keys.servers}2`]: { version: 1, id: "2", name: "s2", serverVersion },
+    [`${keys.serverLeases}2`]: { version: 1, id: "2", serverVersion },
+  };
+  const present = await carry(t, { ...upgrade, steps }, { records });
   const beganAtMs = performance.now();
   await until("more than that time to be over", async () => performance.now() - beganAtMs > 2_500);
   assert.equal((await present()).state, "paused");
