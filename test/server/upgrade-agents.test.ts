@@ -87,6 +87,28 @@ const cases: readonly [words: string, entries: Entries, wanted: Partial<AgentFac
     { total: 1, there: 0, failed: ["n1: no room"] },
   ],
   [
+    "what failed under an earlier order is past",
+    {
+      ...node("n1", from),
+      ...upgrading("n1", { state: "failed", detail: "no room", generation: 0 }),
+    },
+    { total: 1, failed: [] },
+  ],
+  [
+    "a failure is not hidden by a policy that goes first",
+    {
+      ...node("n1", from),
+      ...upgrading("n1", { state: "failed", detail: "no room" }),
+      ...policy("a-fleet", from),
+    },
+    { total: 1, failed: ["n1: no room"], later: [] },
+  ],
+  [
+    "one that only waits for its turn is not at it",
+    { ...node("n1", from), ...upgrading("n1", { state: "downloaded", order: "fetch" }) },
+    { total: 1, underWay: 0 },
+  ],
+  [
     "what failed under another version is past",
     { ...node("n1", from), ...upgrading("n1", { state: "failed", to: "0.1.9" }) },
     { total: 1, failed: [] },
@@ -172,8 +194,10 @@ test("the policy carries its order, is switched off by what fails, and lets nobo
     ["o1", false, true],
   );
   assert.equal(written(from).policy.allowDowngrade, true);
-  const [held] = holdAgents(tablesOf(ours)).operations;
+  const [held] = holdAgents(tablesOf(ours), nowMs).operations;
   assert.ok(held?.kind === "put");
   const off = policyRecordSchema.parse(held.value);
-  assert.deepEqual([off.policy.enabled, off.order, off.generation], [false, "u1/1/0.2.0", 1]);
+  assert.deepEqual([off.policy.enabled, off.order, off.generation], [true, "u1/1/0.2.0", 1]);
+  const isOver = off.startAtMs + (off.policy.windowMs ?? Number.POSITIVE_INFINITY) <= nowMs;
+  assert.ok(isOver, "it still counts before other policies, and begins nothing");
 });

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { AgentCheckFacts } from "../../src/core/upgrade/agent-findings.ts";
 import type { JsonValue } from "../../src/ports/store.ts";
 import { jsonOf } from "../../src/runtime/manager-records.ts";
+import { mayPass } from "../../src/server/upgrade/acts.ts";
 import { boundIn } from "../../src/server/upgrade/bound.ts";
 import { agentCheckFacts } from "../../src/server/upgrade/check-agents.ts";
 import { stuckIn, transientsIn } from "../../src/server/upgrade/transients.ts";
@@ -95,13 +96,9 @@ const agentCases: readonly (readonly [string, readonly Entries[], Partial<AgentC
     ],
     {
       held: [
-        {
-          node: "n1",
-          because:
-            "a person has put it offline: its agent is upgraded once it is enabled, with: holdfast node enable n1",
-        },
-        { node: "n2", because: "it is away: its agent is upgraded when it is back" },
-        { node: "n3", because: "it is in maintenance: its agent is upgraded when that ends" },
+        { node: "n1", because: "offline" },
+        { node: "n2", because: "away" },
+        { node: "n3", because: "maintenance" },
       ],
     },
   ],
@@ -216,3 +213,34 @@ test("boundIn() has those that run together with a service whose volumes bind it
     },
   ]);
 });
+
+test("boundIn() looks at no node for a rule that forbids none", () => {
+  const prefers = {
+    ...{ name: "prefers", type: "node-affinity", strict: false },
+    ...{ services: ["process:a"], nodes: [{ node: "n1", priority: 1 }] },
+  };
+  const tables = tablesOf(node("n1"), node("n2"), service("a"), {
+    [`${keys.rules}prefers`]: { version: 1, rule: prefers },
+  });
+  assert.deepEqual(boundIn(tables), []);
+  const strict = { ...prefers, strict: true };
+  const key = `${keys.rules}prefers`;
+  const value = { version: 1, rule: strict };
+  tables.put({ key, value, createRevision: 1, modRevision: 2, leaseId: undefined });
+  assert.deepEqual(boundIn(tables), [
+    { service: "process:a", because: "prefers leaves it no other node that is online" },
+  ]);
+});
+
+const passing: readonly (readonly [readonly string[], boolean])[] = [
+  [["server-not-well", "server-behind"], true],
+  [["launcher-lost"], true],
+  [["launcher"], false],
+  [["launcher-lost", "frozen"], false],
+];
+
+for (const [codes, expected] of passing) {
+  test(`an upgrade's check ${expected ? "waits a while" : "fails at once"} for ${codes.join(" and ")}`, () => {
+    assert.equal(mayPass(codes.map((code) => ({ code }))), expected);
+  });
+}

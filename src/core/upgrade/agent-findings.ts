@@ -13,12 +13,21 @@ export interface PolicyBefore {
   readonly nodes: readonly string[];
 }
 
+/** `offline`: a person has put it so; `away`: its agent does not answer. */
+const heldReasons = ["offline", "away", "maintenance"] as const;
+
+/** A node that is held back, with the reason. */
+export interface HeldNode {
+  readonly node: string;
+  readonly because: (typeof heldReasons)[number];
+}
+
 /** What was gathered about agents. */
 export interface AgentCheckFacts {
   /** Version that agents go back to when the upgrade is taken back, and that no package is kept of; undefined: one is. */
   readonly wayBackMissing: string | undefined;
-  /** Nodes whose agents are not upgraded for now, each with the reason and what ends it. */
-  readonly held: readonly { readonly node: string; readonly because: string }[];
+  /** Nodes whose agents are not upgraded for now. */
+  readonly held: readonly HeldNode[];
   readonly policies: readonly PolicyBefore[];
   /** Agents that the new servers would not work with: of nodes that are there, and of those that are away. */
   readonly leftBehind: { readonly there: string | undefined; readonly away: string | undefined };
@@ -43,14 +52,38 @@ export function agentFindings(facts: AgentCheckFacts, ownPolicy: string): readon
     const detail = `no signed package of holdfast ${wayBackMissing} is among the bundles: an abort could not bring agents back to it; push it with: holdfast bundle push FILE`;
     found.push(warning("way-back", "", detail));
   }
-  return [...found, ...held.map(({ node, because }) => warning("agent-held", node, because))];
+  return [...found, ...heldReasons.flatMap((because) => ofHeld(held, because))];
+}
+
+/** One for all nodes of a reason: a fleet that sleeps is thousands of them. */
+function ofHeld(held: readonly HeldNode[], because: HeldNode["because"]): readonly Finding[] {
+  const nodes = held.filter((each) => each.because === because).map(({ node }) => node);
+  const [first] = nodes;
+  if (first === undefined) return [];
+  if (nodes.length === 1)
+    return [warning("agent-held", first, `it ${wordsOfHeld(because, first)}`)];
+  return [warning("agent-held", "", `${shown(nodes)}: each ${wordsOfHeld(because, "NODE")}`)];
+}
+
+function wordsOfHeld(because: HeldNode["because"], node: string): string {
+  switch (because) {
+    case "offline":
+      return `was put offline by a person: its agent is upgraded once it is enabled, with: holdfast node enable ${node}`;
+    case "away":
+      return "is away: its agent is upgraded when it is back";
+    case "maintenance":
+      return "is in maintenance: its agent is upgraded when that ends";
+  }
+}
+
+function shown(nodes: readonly string[]): string {
+  const more = nodes.length > namesShownMax ? ` and ${nodes.length - namesShownMax} more` : "";
+  return `${nodes.slice(0, namesShownMax).join(", ")}${more}`;
 }
 
 /** It may be meant so: an upgrade does not wait for these agents. */
 function ofPolicy({ name, wants, nodes }: PolicyBefore, ownPolicy: string): Finding {
-  const shown = nodes.slice(0, namesShownMax).join(", ");
-  const more = nodes.length > namesShownMax ? ` and ${nodes.length - namesShownMax} more` : "";
   const what = wants === undefined ? "knows no version" : `wants holdfast ${wants}`;
-  const detail = `this management policy goes before the upgrade's own, "${ownPolicy}", and ${what} for ${shown}${more}: their agents are not upgraded; if they are to be, remove it with: holdfast policy remove ${name}`;
+  const detail = `this management policy goes before the upgrade's own, "${ownPolicy}", and ${what} for ${shown(nodes)}: their agents are not upgraded; if they are to be, remove it with: holdfast policy remove ${name}`;
   return warning("policy", name, detail);
 }

@@ -3,7 +3,7 @@
  * ever: before the first of them has to stop its services, the upgrade leads back to servers that serve.
  */
 import { assert } from "../assert.ts";
-import { graceShare, profiles, runUntil, withLife } from "../model/times.ts";
+import { graceShare, type LeaseTimes, profiles, runUntil, withLife } from "../model/times.ts";
 import { durationMs, instantMs } from "../time.ts";
 import type { UpgradeFacts } from "./facts.ts";
 import type { ControlPlaneUpgrade, UpgradeStep } from "./model.ts";
@@ -13,18 +13,29 @@ import type { ControlPlaneUpgrade, UpgradeStep } from "./model.ts";
  * for as long.
  */
 export const silenceTtlMs = 600_000;
-/** For waiting, for a person, and for the migration itself; what is left until agents stop is for the way back. */
-export const darkMsMax = 150_000;
+/** For the last server's switch, the migration, and a person; what is left until agents stop is for the way back. */
+export const darkMsMax = 180_000;
 /** What failed on the way back is tried again after so long: nobody may be there in time. */
 export const darkRetryMs = 10_000;
 /** The way back of nine servers, each started anew, and of the data. */
 const wayBackMsMax = 150_000;
 
+/** Why agents with these times could not bear an upgrade in which no server serves; undefined: they can. */
+export function faultOfSilence(times: LeaseTimes): string | undefined {
+  const silent = withLife(times, durationMs(silenceTtlMs));
+  const stopAtMs = runUntil(instantMs(0), silent) - silent.watchdogMs * graceShare;
+  const leftMs = stopAtMs - silent.renewEveryMs;
+  const neededMs = darkMsMax + wayBackMsMax;
+  if (leftMs >= neededMs) return undefined;
+  const [left, needed] = [leftMs, neededMs].map((ms) => Math.floor(ms / 1_000));
+  return `agents would stop their services ${left} s after the last server, and the upgrade may need ${needed} s: choose a profile, or a watchdogMs closer to ttlMs`;
+}
+
 for (const profile of Object.values(profiles)) {
-  const times = withLife(profile, durationMs(silenceTtlMs));
-  const untilMs = runUntil(instantMs(0), times) - times.watchdogMs * graceShare;
-  const servedMs = darkMsMax + wayBackMsMax + times.renewEveryMs;
-  assert(servedMs < untilMs, "servers are back before agents stop their services");
+  assert(
+    faultOfSilence(profile) === undefined,
+    "servers are back before agents stop their services",
+  );
 }
 
 type DarkFacts = Pick<UpgradeFacts, "isDark" | "servers" | "schema">;
@@ -46,7 +57,8 @@ function darkSinceMs(
   if (isServed) return undefined;
   const begun = steps.filter(({ kind, state }) => kind === "switch" && state !== "waiting");
   if (begun.length === 0) return undefined;
-  return Math.max(...begun.map(({ beganAtMs = 0, endedAtMs }) => endedAtMs ?? beganAtMs));
+  // The last one to be told was the last one to serve.
+  return Math.max(...begun.map(({ beganAtMs = 0 }) => beganAtMs));
 }
 
 /** Until when it may stay so; undefined: there is no hurry. */

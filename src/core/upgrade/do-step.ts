@@ -1,6 +1,6 @@
 /** What each step does, and when it is done. */
 import { silenceTtlMs } from "./dark.ts";
-import type { ServerFact, UpgradeWrite } from "./facts.ts";
+import type { ServerFact, UpgradeFacts, UpgradeWrite } from "./facts.ts";
 import type { StepKind } from "./model.ts";
 import {
   agentOrderOf,
@@ -28,14 +28,20 @@ export const limitsMs: Readonly<Record<StepKind, number>> = {
 /** Transients that are named at a time. */
 const namedMax = 5;
 
+/**
+ * How long a step may take, forth or back. The only server of a store migrates it as it starts, and its launcher watches
+ * over that; nobody else can look.
+ */
+export function limitMsOf(kind: StepKind, { servers }: Pick<UpgradeFacts, "servers">): number {
+  const isWatched = kind === "switch" && servers.length === 1;
+  return limitsMs[kind] + (isWatched ? limitsMs.migrate : 0);
+}
+
 /** Judges the step. */
 export function doStep(context: StepContext): Verdict {
   const { step, ageMs, facts } = context;
   const verdict = judge(context);
-  // The only server of a store migrates it as it starts, and its launcher watches over that; nobody else can look.
-  const isWatched = step.kind === "switch" && facts.servers.length === 1;
-  const limitMs = limitsMs[step.kind] + (isWatched ? limitsMs.migrate : 0);
-  const isOver = verdict.kind === "wait" && ageMs >= limitMs;
+  const isOver = verdict.kind === "wait" && ageMs >= limitMsOf(step.kind, facts);
   return isOver ? { kind: "failed", detail: `it takes too long: ${verdict.detail}` } : verdict;
 }
 
@@ -103,7 +109,7 @@ function prepare({ upgrade, facts }: StepContext): Verdict {
 function announce({ facts }: StepContext): Verdict {
   const { leaseTtlMsMin } = facts;
   if (leaseTtlMsMin === undefined || leaseTtlMsMin >= silenceTtlMs) {
-    return { kind: "done", detail: `every agent may be without us for ${silenceTtlMs / 1_000} s` };
+    return { kind: "done", detail: `every agent has a lease of ${silenceTtlMs / 1_000} s` };
   }
   const writes: readonly UpgradeWrite[] = [{ kind: "announce-silence", ttlMs: silenceTtlMs }];
   return { kind: "wait", detail: "the agents take longer leases", writes };
@@ -167,11 +173,17 @@ function missingFor({ upgrade, facts }: StepContext, server: ServerFact): string
 function migrate(context: StepContext): Verdict {
   const { upgrade, facts } = context;
   const { to } = upgrade.schema;
+  const verdict = byAct(context, "migrate", `the store is brought to schema ${to}`);
+  if (facts.schema === to) {
+    const detail = verdict.kind === "done" ? verdict.detail : `the store has schema ${to}`;
+    return { kind: "done", detail };
+  }
   if (upgrade.strategy === "stop-all" && facts.frozenBy !== upgrade.id) {
     return { kind: "failed", detail: "the cluster is not frozen any more; abort, and begin again" };
   }
-  if (facts.schema === to) return { kind: "done", detail: `the store has schema ${to}` };
-  return byAct(context, "migrate", `the store is brought to schema ${to}`);
+  if (verdict.kind !== "done") return verdict;
+  // A server of another version has done it, for which there was nothing to do.
+  return { kind: "failed", detail: `the store does not have schema ${to}: ${verdict.detail}` };
 }
 
 function release({ upgrade, facts }: StepContext): Verdict {

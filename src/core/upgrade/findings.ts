@@ -56,6 +56,8 @@ export interface CheckFacts {
   readonly frozenBy: string | undefined;
   /** Why there is no way to the wanted version; undefined: there is one, or none was named. */
   readonly noWay: string | undefined;
+  /** Why agents could not bear that no server serves for a while; undefined: they can. */
+  readonly silenceFault: string | undefined;
   /** The schema changes so that all servers have to wait for it. */
   readonly stopsAll: { readonly from: number; readonly to: number } | undefined;
 }
@@ -64,6 +66,8 @@ export interface CheckFacts {
 const behindMax = 1_000;
 /** Clocks that are further apart make times in the store unreadable; certificates count by them, too. */
 const clockOffMsMax = 2_000;
+/** Where all servers stop, the limits of that time go by what one has written and another one reads. */
+const clockOffWhileDarkMsMax = 20_000;
 /** An upgrade takes minutes; whoever looks after it is to have days. */
 const certificateLeftMsMin = 3 * 24 * 3_600_000;
 
@@ -115,7 +119,7 @@ function ofLauncher({ name, launcher }: CheckedServer): readonly Finding[] {
     case "alive":
       return [];
     case "lost":
-      return [blocking("launcher", name, `its launcher has died; ${unit}`)];
+      return [blocking("launcher-lost", name, `its launcher has died; ${unit}`)];
     case "none":
       return [blocking("launcher", name, `it runs without a launcher; ${unit}`)];
   }
@@ -144,7 +148,17 @@ function ofSkew(versions: readonly string[], to: string | undefined): Finding {
   return blocking("versions", "", `${run}: bring them to one version first`);
 }
 
-function ofCluster({ frozenBy, transients, stuck, stopsAll }: CheckFacts): readonly Finding[] {
+function ofDark(servers: readonly CheckedServer[]): readonly Finding[] {
+  return servers.flatMap(({ name, clockOffMs = 0 }) => {
+    if (Math.abs(clockOffMs) <= clockOffWhileDarkMsMax) return [];
+    const off = spanOf(Math.abs(clockOffMs));
+    const detail = `its clock is ${off} off, too much for an upgrade that stops all servers; set it`;
+    return [blocking("clock", name, detail)];
+  });
+}
+
+function ofCluster(facts: CheckFacts): readonly Finding[] {
+  const { frozenBy, transients, stuck, stopsAll, silenceFault } = facts;
   const found = [
     ...transients.map(({ subject, words }) => warning("transient", subject, words)),
     ...stuck.map(({ subject, words }) => warning("needs-person", subject, words)),
@@ -155,7 +169,8 @@ function ofCluster({ frozenBy, transients, stuck, stopsAll }: CheckFacts): reado
   if (stopsAll !== undefined) {
     const { from, to } = stopsAll;
     const detail = `the store goes from schema ${from} to ${to}, for which all servers wait: only stop-all can do it`;
-    found.push(warning("schema", "", detail));
+    found.push(warning("schema", "", detail), ...ofDark(facts.servers));
+    if (silenceFault !== undefined) found.push(blocking("lease-times", "", silenceFault));
   }
   return found;
 }

@@ -42,12 +42,14 @@ export function withOrder(
   }
 }
 
-/** What failed is tried anew, with the whole time that it may take. */
+/** What failed is tried anew, with the whole time that it may take. On the way back a step that was begun stays begun. */
 function fresh(upgrade: ControlPlaneUpgrade): ControlPlaneUpgrade {
-  const steps = upgrade.steps.map((step) => {
-    if (step.state === "running") return { ...step, state: "waiting" as const, detail: "" };
-    if (step.state === "undoing") return { ...step, state: "running" as const, detail: "" };
-    return step;
-  });
+  const isBack = upgrade.state === "aborting";
+  const [failed, next] = isBack
+    ? (["undoing", "running"] as const)
+    : (["running", "waiting"] as const);
+  const steps = upgrade.steps.map((step) =>
+    step.state === failed ? { ...step, state: next, detail: "" } : step,
+  );
   return { ...upgrade, steps, detail: "", attempt: upgrade.attempt + 1 };
 }

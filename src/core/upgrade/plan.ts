@@ -53,19 +53,19 @@ function stepOf(kind: StepKind, server: string | undefined): UpgradeStep {
 }
 
 /**
- * With a step for each server that has come in since a rolling upgrade began, and is not of the new version: none is left
- * behind. The same object where nobody has.
+ * With a step for each server that has come in since the upgrade began, and is not of the new version: none is left behind.
+ * The same object where nobody has.
  */
 export function withNewcomers(
   upgrade: ControlPlaneUpgrade,
   servers: readonly Pick<ServerFact, "id" | "version">[],
 ): ControlPlaneUpgrade {
-  const { steps, strategy, to } = upgrade;
+  const { steps, to } = upgrade;
   const last = steps.findLastIndex(({ kind }) => kind === "switch");
   const isPast = steps.some(
     ({ kind, state }) => (kind === "migrate" || kind === "agents") && state !== "waiting",
   );
-  if (strategy !== "rolling" || isPast || last < 0) return upgrade;
+  if (isPast || last < 0) return upgrade;
   const known = new Set(steps.map(({ server }) => server));
   const added = servers
     .filter(({ id, version }) => version !== to.version && !known.has(id))

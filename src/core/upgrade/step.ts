@@ -86,7 +86,8 @@ function retryInDark(
   nowMs: number,
 ): UpgradeDecision {
   if (darkUntilMs(upgrade, facts) === undefined) return idle(upgrade);
-  const failedAtMs = upgrade.steps.find(({ state }) => state === "undoing")?.endedAtMs ?? nowMs;
+  const failed = upgrade.steps.filter(({ state }) => state === "undoing");
+  const failedAtMs = Math.max(0, ...failed.map(({ endedAtMs = 0 }) => endedAtMs));
   const againAtMs = failedAtMs + darkRetryMs;
   const again = nowMs < againAtMs ? undefined : withOrder(upgrade, "resume", "");
   return again?.ok === true ? decided(again.value) : idle(upgrade, againAtMs);
@@ -110,7 +111,14 @@ function goOn(present: ControlPlaneUpgrade, facts: UpgradeFacts, nowMs: number):
     const failed = withStep(upgrade, { ...step, detail });
     return decided({ ...failed, state: "failed", detail: `${step.name}: ${detail}` });
   }
-  if (verdict.kind !== "done") return underWay(upgrade, step, { verdict, facts });
+  if (verdict.kind !== "done") {
+    // A server's own time begins when it is told; before that others were waited for.
+    const isTold =
+      verdict.kind === "wait" && verdict.writes?.some(({ kind }) => kind === "order-server");
+    if (!isTold || step.kind !== "switch") return underWay(upgrade, step, { verdict, facts });
+    const told = { ...step, beganAtMs: nowMs };
+    return underWay(withStep(upgrade, told), told, { verdict, facts });
+  }
   const { detail } = verdict;
   const done = withStep(upgrade, { ...step, state: "done", detail, endedAtMs: nowMs });
   const backup = facts.act?.name === step.name ? facts.act.backup : undefined;

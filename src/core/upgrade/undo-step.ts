@@ -1,7 +1,7 @@
 /** The way back of each step. */
 
 import { silenceTtlMs } from "./dark.ts";
-import { followAgents, limitsMs } from "./do-step.ts";
+import { followAgents, limitMsOf } from "./do-step.ts";
 import type { UpgradeWrite } from "./facts.ts";
 import {
   agentOrderOf,
@@ -15,9 +15,9 @@ import {
 
 /** Judges how far the step is taken back; `done`: nothing is left of it. */
 export function undoStep(context: StepContext): Verdict {
-  const { step, ageMs } = context;
+  const { step, ageMs, facts } = context;
   const verdict = judge(context);
-  const isOver = verdict.kind === "wait" && ageMs >= limitsMs[step.kind];
+  const isOver = verdict.kind === "wait" && ageMs >= limitMsOf(step.kind, facts);
   return isOver ? { kind: "failed", detail: `it takes too long: ${verdict.detail}` } : verdict;
 }
 
@@ -72,7 +72,9 @@ function agentsBack(context: StepContext): Verdict {
   const closed = isTold ? undefined : whyNoWayBack(context);
   if (closed !== undefined) return closed;
   const verdict = followAgents(context, upgrade.from);
-  return verdict.kind === "done" ? { ...verdict, writes: [{ kind: "leave-agents" }] } : verdict;
+  // Those that are away follow it when they are back.
+  if (verdict.kind !== "done" || facts.agents.later.length > 0) return verdict;
+  return { ...verdict, writes: [{ kind: "leave-agents" }] };
 }
 
 /** The data of before come back: nobody may change what would be lost, and agents are without servers once more. */

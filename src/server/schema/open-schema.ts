@@ -18,8 +18,8 @@ import type { flawOfRecord } from "../../wire/control-plane/record-schemas.ts";
 import type { UpgradeRecord } from "../../wire/control-plane/upgrades.ts";
 import { migrateAlone, type SaveBefore, takeBackAlone } from "./migrate-alone.ts";
 import {
+  awaitsOrders,
   leadsBackAlone,
-  leadsBackTo,
   mayBeTakenBackFrom,
   readUpgrade,
 } from "./upgrade-under-way.ts";
@@ -80,7 +80,7 @@ export async function openSchema(options: SchemaOptions): Promise<Result<OpenSch
     return brought.ok ? ok(openAlone(store)) : brought;
   }
   if (verdict.kind === "refuse") {
-    if (!leadsBackTo(upgrade.value, schema)) return err(verdict.because);
+    if (!awaitsOrders(upgrade.value, schema)) return err(verdict.because);
     return ok({ kind: "wait", ...backWords(noted.value, schema) });
   }
   const { plan } = verdict;

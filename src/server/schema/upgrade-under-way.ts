@@ -34,6 +34,17 @@ export function leadsBackTo(
 }
 
 /**
+ * Whether a server of the schema of before is still needed: one that is being taken back waits for its schema, and one whose
+ * way back is closed, as the upgrade goes on, for the order to become the new version.
+ */
+export function awaitsOrders(
+  upgrade: UpgradeRecord | undefined,
+  schema: number,
+): upgrade is UpgradeRecord {
+  return upgrade !== undefined && comesFrom(upgrade, schema) && isOpen(upgrade);
+}
+
+/**
  * Whether the only server of a store is to bring it back to this schema: its launcher has given the new version up, which
  * had migrated the store at its start, or the upgrade is being taken back. Nobody else could: no other server is there
  * to be asked for an abort, and the new version does not serve.

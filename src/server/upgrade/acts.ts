@@ -1,5 +1,5 @@
 /** What an upgrade does beside the store, on the manager's server. */
-
+import type { Finding } from "../../core/upgrade/finding.ts";
 import { pause } from "../../runtime/manager-pulse.ts";
 import { findConflict } from "../../runtime/migrate/taken-since.ts";
 import { backupSourceOf } from "../backup/backup-source.ts";
@@ -11,10 +11,17 @@ import { schemaActs } from "./waiting/acts.ts";
 
 /** Findings that are named in a failure. */
 const namedMax = 5;
-/** Of a server that is being started again, as the manager of before may be. */
-const passing: ReadonlySet<string> = new Set(["server-not-well", "server-behind"]);
+/** Of a server that is being started again, as the manager of before may be, and of a launcher, which its unit brings back. */
+const passing: ReadonlySet<string> = new Set([
+  ...["server-not-well", "server-behind", "launcher-lost"],
+]);
 const passingMsMax = 30_000;
 const againMs = 1_000;
+
+/** Whether all that blocks an upgrade may be gone in a moment, without anybody. */
+export function mayPass(blocks: readonly Pick<Finding, "code">[]): boolean {
+  return blocks.every(({ code }) => passing.has(code));
+}
 
 /** The acts of this server. */
 export function upgradeActs(context: ServerContext): UpgradeActs {
@@ -26,8 +33,7 @@ export function upgradeActs(context: ServerContext): UpgradeActs {
         if (!checked.ok) return { outcome: "failed", detail: checked.error.detail };
         const blocks = checked.value.findings.filter(({ level }) => level === "blocks");
         if (blocks.length === 0) return { outcome: "done", detail: "nothing speaks against it" };
-        const mayPass = blocks.every(({ code }) => passing.has(code));
-        if (mayPass && !signal.aborted && context.clock.monotonicMs() < untilMs) {
+        if (mayPass(blocks) && !signal.aborted && context.clock.monotonicMs() < untilMs) {
           await pause(context.clock, againMs, signal);
           continue;
         }

@@ -5,7 +5,11 @@ import type { ControlPlaneUpgrade } from "../../core/upgrade/model.ts";
 import { compareVersions, parseVersion } from "../../core/versions.ts";
 import type { DeskOrder } from "../../runtime/manager-desk.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
-import { type PolicyRecord, policySchema } from "../../wire/fleet/policies.ts";
+import {
+  type AgentUpgradeRecord,
+  type PolicyRecord,
+  policySchema,
+} from "../../wire/fleet/policies.ts";
 import { keys, type NodeRecord } from "../../wire/records.ts";
 import { unchanged } from "../changes/change.ts";
 import { firstPolicyOf, packageVersions } from "../view/fleet/policy-resource.ts";
@@ -16,6 +20,9 @@ export const upgradePolicyName = "control-plane-upgrade";
 
 /** An agent that is started again, or a machine that is booted, is back within. */
 const awayMsMax = 300_000;
+
+/** The shortest window that a policy may have. */
+const windowMsMin = 1_000;
 
 type Writes = Pick<DeskOrder, "compare" | "operations">;
 
@@ -34,21 +41,28 @@ export function agentsOf(tables: ViewTables, upgrade: Known, nowMs: number): Age
     const isOurs = known?.policy === upgradePolicyName && known.to === version;
     const isUnderWay = isOurs && known.order !== "none";
     const isDone = !isUnderWay && isAsWanted(value, upgrade);
-    const held = isUnderWay || isDone ? undefined : whyLater(tables, value, nowMs);
+    // What is known of an earlier order is not what came of this one.
+    const isOver = isOurs && known.generation === policy?.generation && isFailed(known.state);
+    const held = isUnderWay || isDone || isOver ? undefined : whyLater(tables, value, nowMs);
     if (held !== undefined && (held.isAway || upgrade.state !== "aborting")) {
       words.later.push(`${node} (${held.words})`);
       continue;
     }
     counts.total += 1;
-    if (isUnderWay) counts.underWay += 1;
+    if (isUnderWay && known.order === "install") counts.underWay += 1;
     if (isDone) counts.there += 1;
     if (isUnderWay || isDone) continue;
-    const hasFailed = isOurs && (known.state === "failed" || known.state === "rolled-back");
     if (!isKept) words.failed.push(`${node}: no server keeps the package of holdfast ${version}`);
-    else if (hasFailed) words.failed.push(`${node}: ${known.detail}`);
+    else if (isOver) words.failed.push(`${node}: ${known.detail}`);
     else words.waits.push(`${node}: ${held?.words ?? (isOurs ? known.detail : "its turn comes")}`);
   }
-  return { order: policy?.order, isHeld: policy?.policy.enabled === false, ...counts, ...words };
+  const { enabled = true, windowMs } = policy?.policy ?? {};
+  const isHeld = !enabled || windowMs !== undefined;
+  return { order: policy?.order, isHeld, ...counts, ...words };
+}
+
+function isFailed(state: AgentUpgradeRecord["state"]): boolean {
+  return state === "failed" || state === "rolled-back";
 }
 
 /** What its agents are to be now. */
@@ -122,13 +136,20 @@ export function askAgents(
   };
 }
 
-/** What is under way ends; the next order switches it on again. */
-export function holdAgents(tables: Pick<ViewTables, "policies">): Writes {
+/**
+ * What is under way ends; the next order lets others begin again. It still counts as the nodes' policy: another one of a
+ * person's would go on with the version that has just failed.
+ */
+export function holdAgents(tables: Pick<ViewTables, "policies">, nowMs: number): Writes {
   const row = tables.policies.get(upgradePolicyName);
   const key = `${keys.policies}${upgradePolicyName}`;
   if (row === undefined) return { compare: [], operations: [] };
   const { value } = row;
-  const held: PolicyRecord = { ...value, policy: { ...value.policy, enabled: false } };
+  const over = {
+    policy: { ...value.policy, windowMs: windowMsMin },
+    startAtMs: nowMs - windowMsMin,
+  };
+  const held: PolicyRecord = { ...value, ...over };
   return {
     compare: [unchanged(key, row)],
     operations: [{ kind: "put", key, value: jsonOf(held) }],

@@ -67,6 +67,9 @@ function whyNoOther(
   node: NodeId,
 ): string | undefined {
   const affinity = rulebook.nodeAffinity.get(service);
+  const apart = rulebook.apart.get(service) ?? [];
+  // Most rules forbid no node: for their services the nodes are not looked at, which may be thousands each time.
+  if (affinity?.strict !== true && apart.length === 0) return undefined;
   const isListed = (other: NodeId): boolean =>
     affinity?.strict !== true || affinity.priorities.has(other);
   const listed = open.filter((other) => other !== node && isListed(other));
@@ -74,7 +77,6 @@ function whyNoOther(
     if (affinity?.strict !== true) return undefined; // no other node is there, which is no rule's fault
     return `${affinity.rule} leaves it no other node that is online`;
   }
-  const apart = rulebook.apart.get(service) ?? [];
   const taken = new Set(apart.map((other) => nodeOf(tables, other)));
   if (listed.some((other) => !taken.has(other))) return undefined;
   return `on every other node is one of those that it never runs beside: ${apart.join(", ")}`;

@@ -2,7 +2,7 @@
 import { isWindowOver } from "../../core/fleet/agents/goal.ts";
 import { compareIds } from "../../core/ids.ts";
 import { instantMs } from "../../core/time.ts";
-import type { AgentCheckFacts, PolicyBefore } from "../../core/upgrade/agent-findings.ts";
+import type { AgentCheckFacts, HeldNode, PolicyBefore } from "../../core/upgrade/agent-findings.ts";
 import { leftBehind, type Versioned } from "../../core/upgrade/skew.ts";
 import { compareVersions, parseVersion } from "../../core/versions.ts";
 import { policyOf } from "../../runtime/fleet/fleet-records.ts";
@@ -58,12 +58,13 @@ function versionedOf({ node, agentVersion }: NodeRecord): Versioned {
 }
 
 /** A node that is disabled or flushed takes no services; its agent is upgraded as any other. */
-function whyHeld(tables: ViewTables, { node, mode, maintenance }: NodeRecord): string | undefined {
-  if (mode === "offline") {
-    return `a person has put it offline: its agent is upgraded once it is enabled, with: holdfast node enable ${node}`;
-  }
-  if (!tables.leases.has(node)) return "it is away: its agent is upgraded when it is back";
-  return maintenance ? "it is in maintenance: its agent is upgraded when that ends" : undefined;
+function whyHeld(
+  tables: ViewTables,
+  { node, mode, maintenance }: NodeRecord,
+): HeldNode["because"] | undefined {
+  if (mode === "offline") return "offline";
+  if (!tables.leases.has(node)) return "away";
+  return maintenance ? "maintenance" : undefined;
 }
 
 /** Of the policies that choose a node the first one by name counts alone, whether or not it has anything to do there. */

@@ -1,5 +1,6 @@
 /** `upgrade check`: gathers what may speak against an upgrade, from the tables and from the servers themselves. */
 import { ok, type Result } from "../../core/result.ts";
+import { faultOfSilence } from "../../core/upgrade/dark.ts";
 import {
   type CheckedGroup,
   type CheckedServer,
@@ -11,6 +12,7 @@ import { skewWarnings } from "../../core/upgrade/skew.ts";
 import type { UpgradeCheck } from "../../wire/control-plane/upgrades.ts";
 import type { Problem } from "../../wire/errors.ts";
 import type { ServerResource } from "../../wire/servers.ts";
+import { timesOf } from "../../wire/settings.ts";
 import type { ServerContext } from "../context.ts";
 import { listServers } from "../control-plane/server-list.ts";
 import { freezeInForce } from "../view/freeze.ts";
@@ -52,6 +54,7 @@ export async function checkUpgrade(
     to: version,
     frozenBy: freezeInForce(tables, nowMs)?.value.by,
     noWay: target?.ok === false ? target.error.detail : undefined,
+    silenceFault: faultOfSilence(timesOf(tables.settings.value)),
     stopsAll: way?.strategies[0] === "stop-all" ? way.schema : undefined,
   });
   return ok({

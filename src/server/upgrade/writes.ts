@@ -62,7 +62,7 @@ export function operationsOf(
     case "upgrade-agents":
       return askAgents(tables, upgrade, { ...write, nowMs });
     case "hold-agents":
-      return holdAgents(tables);
+      return holdAgents(tables, nowMs);
     case "leave-agents":
       return leaveAgents(tables);
   }

@@ -37,9 +37,18 @@ test("with the first agent that fails no other one begins; resume tries again, a
   }
 });
 
-test("a server that joins a rolling upgrade is upgraded, too, and taken back with the others", () => {
-  for (const isTakenBack of [false, true]) {
-    const world = worldOf(5);
+test("a server that joins meanwhile is upgraded, too, and taken back with the others", () => {
+  for (const [strategy, isTakenBack] of [
+    ...([
+      ["rolling", false],
+      ["rolling", true],
+    ] as const),
+    ...([
+      ["stop-all", false],
+      ["stop-all", true],
+    ] as const),
+  ] as const) {
+    const world = worldOf(5, { strategy });
     while (!world.log.includes("switch 2: done")) world.turn();
     const [first] = world.servers;
     assert.ok(first !== undefined);

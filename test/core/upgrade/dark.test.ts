@@ -1,7 +1,9 @@
 /** While no server serves, and where there is no way back: agents are never left until they stop their services. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { darkMsMax } from "../../../src/core/upgrade/dark.ts";
+import { profiles } from "../../../src/core/model/times.ts";
+import { durationMs } from "../../../src/core/time.ts";
+import { darkMsMax, faultOfSilence } from "../../../src/core/upgrade/dark.ts";
 import { withOrder } from "../../../src/core/upgrade/orders.ts";
 import { createRandom } from "../../../src/sim/engine/random.ts";
 import { UpgradeWorld, type WorldOptions } from "./world.ts";
@@ -144,4 +146,84 @@ test("a server that is lost in the midst of its switch, the last one, does not k
     assert.deepEqual([world.upgrade.state, world.schema], ["aborted", 1]);
     assert.ok(world.servers.every(({ version }) => version === "0.1.0"));
   }
+});
+
+test("a pause in the midst of the last switch ends by itself, too", () => {
+  const world = worldOf(3);
+  turnUntil(world, () => world.log.includes("switch 1: running"));
+  turnUntil(world, () => world.servers[0]?.isAlive === false);
+  say(world, "pause");
+  turnUntil(world, () => world.upgrade.state === "aborting");
+  world.run();
+  assert.deepEqual([world.upgrade.state, world.schema], ["aborted", 1]);
+});
+
+test("resume of a way back that failed forgets nothing of what was half done", () => {
+  for (const seed of seeds) {
+    const world = worldOf(seed, { failingActs: ["migrate"] });
+    turnUntil(world, () => world.upgrade.state === "failed");
+    say(world, "abort");
+    // Twice, at any moment of the way back.
+    for (let turn = 0; turn < seed; turn += 1) world.turn();
+    if (world.upgrade.state === "aborting") {
+      say(world, "resume");
+      say(world, "resume");
+    }
+    world.run();
+    assert.deepEqual(
+      [world.upgrade.state, world.isHalfMigrated],
+      ["aborted", false],
+      `seed ${seed}`,
+    );
+    assert.deepEqual([world.schema, world.isSilent, world.frozenBy], [1, false, undefined]);
+  }
+});
+
+test("a server whose way back fails while nobody serves is told again", () => {
+  for (const failing of ["/1/back/2", "/1/back/1"]) {
+    const world = worldOf(12, { failingActs: ["migrate"], failing });
+    turnUntil(world, () => world.upgrade.state === "failed");
+    say(world, "abort");
+    turnUntil(world, () => world.upgrade.state === "abort-failed");
+    turnUntil(world, () => world.upgrade.state === "aborted");
+    assert.ok(
+      world.servers.every(({ version }) => version === "0.1.0"),
+      failing,
+    );
+  }
+});
+
+test("where the store is migrated already a freeze that is over is no obstacle", () => {
+  const world = worldOf(7);
+  turnUntil(world, () => world.log.includes("migrate: done"));
+  world.conflict = "the new version has decided about statuses/process:a since";
+  say(world, "abort");
+  world.run();
+  world.frozenBy = undefined;
+  say(world, "resume");
+  world.run();
+  assert.deepEqual([world.upgrade.state, world.schema], ["done", 2]);
+});
+
+test("a migration that has changed nothing, as somebody else had the office, is none", () => {
+  const world = worldOf(7);
+  turnUntil(world, () => world.log.includes("migrate: running"));
+  world.isMigratedByNobody = true;
+  world.turn();
+  world.turn();
+  assert.equal(world.upgrade.state, "failed");
+  assert.match(world.upgrade.detail, /migrate: the store does not have schema 2/);
+});
+
+test("faultOfSilence() lets pass what every profile has, and names times that stop services too early", () => {
+  for (const times of Object.values(profiles)) assert.equal(faultOfSilence(times), undefined);
+  const early = {
+    ttlMs: durationMs(60_000),
+    watchdogMs: durationMs(10_000),
+    renewEveryMs: durationMs(2_000),
+  };
+  assert.match(
+    faultOfSilence(early) ?? "",
+    /stop their services 82 s after the last server, .* 330 s/,
+  );
 });

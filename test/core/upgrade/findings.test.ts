@@ -39,6 +39,7 @@ const calm: CheckFacts = {
   to: "0.2.0",
   frozenBy: undefined,
   noWay: undefined,
+  silenceFault: undefined,
   stopsAll: undefined,
 };
 
@@ -49,6 +50,20 @@ test("findingsOf() finds nothing where all is well", () => {
     launcher: undefined,
   };
   assert.deepEqual(findingsOf({ ...calm, servers: [{ ...well, ...silent }] }), []);
+});
+
+test("findingsOf() is stopped where all servers stop by what they alone can bear", () => {
+  const far = [well, { ...well, name: "s2", clockOffMs: -60_000 }];
+  const facts = { ...calm, servers: far, silenceFault: "agents would stop their services" };
+  const codesOf = (change: Partial<CheckFacts>) =>
+    findingsOf({ ...facts, ...change })
+      .filter(({ level }) => level === "blocks")
+      .map(({ code, subject }) => [code, subject]);
+  assert.deepEqual(codesOf({}), []);
+  assert.deepEqual(codesOf({ stopsAll: { from: 1, to: 2 } }), [
+    ["clock", "s2"],
+    ["lease-times", ""],
+  ]);
 });
 
 function withAgents(change: Partial<AgentCheckFacts>): Partial<CheckFacts> {
@@ -105,7 +120,7 @@ const table: readonly [string, Partial<CheckFacts>, "blocks" | "warns", string, 
       "a launcher that has died",
       withServer({ launcher: "lost" }),
       "blocks",
-      "launcher",
+      "launcher-lost",
       "s2",
       /launcher has died/,
     ],
@@ -197,11 +212,29 @@ const table: readonly [string, Partial<CheckFacts>, "blocks" | "warns", string, 
     ],
     [
       "a node that is held back",
-      withAgents({ held: [{ node: "n1", because: "it is in maintenance" }] }),
+      withAgents({ held: [{ node: "n1", because: "maintenance" }] }),
       "warns",
       "agent-held",
       "n1",
-      /in maintenance/,
+      /^it is in maintenance/,
+    ],
+    [
+      "a node that is offline",
+      withAgents({ held: [{ node: "n1", because: "offline" }] }),
+      "warns",
+      "agent-held",
+      "n1",
+      /^it was put offline by a person: .*: holdfast node enable n1$/,
+    ],
+    [
+      "a fleet that sleeps, in one line",
+      withAgents({
+        held: Array.from({ length: 3_000 }, (_, index) => ({ node: `n${index}`, because: "away" })),
+      }),
+      "warns",
+      "agent-held",
+      "",
+      /^n0, n1, n2, n3, n4 and 2995 more: each is away/,
     ],
     [
       "a cluster that is disarmed",
@@ -291,6 +324,22 @@ test("findingsOf() says nothing of groups that have nobody, or two that are heal
     { name: "three", memberCount: 3, healthyCount: 2 },
   ];
   assert.deepEqual(findingsOf({ ...calm, groups }), []);
+});
+
+test("findingsOf() has one line for each reason to hold nodes back", () => {
+  const held: AgentCheckFacts["held"] = [
+    { node: "n1", because: "maintenance" },
+    { node: "n2", because: "offline" },
+    { node: "n3", because: "offline" },
+  ];
+  const found = findingsOf({ ...calm, ...withAgents({ held }) });
+  assert.deepEqual(
+    found.map(({ subject, detail }) => `${subject}|${detail}`),
+    [
+      "|n2, n3: each was put offline by a person: its agent is upgraded once it is enabled, with: holdfast node enable NODE",
+      "n1|it is in maintenance: its agent is upgraded when that ends",
+    ],
+  );
 });
 
 test("findingsOf() has first what blocks", () => {

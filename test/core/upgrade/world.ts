@@ -55,6 +55,8 @@ export class UpgradeWorld {
   /** Why the data of before cannot come back. */
   conflict: string | undefined;
   isSilent = false;
+  /** Whoever is to migrate finds nothing to do. */
+  isMigratedByNobody = false;
   /** Id of a server whose machine is gone. */
   lost: string | undefined;
   /** The most servers that were away at a time. */
@@ -186,6 +188,7 @@ export class UpgradeWorld {
     const { failingActs = [] } = this.#options;
     const fails = failingActs.includes(kind) && !this.#failedActs.has(kind);
     if (fails) this.#failedActs.add(kind);
+    else if (kind === "migrate" && this.isMigratedByNobody) this.schema = this.upgrade.schema.from;
     else if (kind === "migrate") this.schema = this.upgrade.schema.to;
     else if (kind === "restore") this.schema = this.upgrade.schema.from;
     if (kind === "migrate" || kind === "restore") this.isHalfMigrated = fails;

@@ -48,6 +48,8 @@ export function planPutPolicy(
     startAtMs,
     by: options.by,
     addedAtMs: row?.value.addedAtMs ?? options.nowMs,
+    // A person may switch off what an upgrade asks of agents; what asks for another version is theirs.
+    ...(row?.value.policy.agentVersion === policy.agentVersion ? { order: row.value.order } : {}),
   };
   return ok({
     compare: [unchanged(key, row)],
