@@ -45,6 +45,8 @@ export class StoreShape {
     if (this.#said.has(keys.migration)) return underWay;
     // One that all servers wait for is taken back without that key.
     if (record?.migratingTo !== undefined) return underWay;
+    // A rolling one that is on its way back before it was done, whoever has begun that.
+    if (record !== undefined && record.before?.schema === record.schema) return underWay;
     if (record?.before !== undefined && isTakenBack(this.#upgrade())) return underWay;
     return undefined;
   }

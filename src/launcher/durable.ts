@@ -16,7 +16,12 @@ export function replaceFile(path: string, text: string): void {
     closeSync(file);
   }
   renameSync(fresh, path);
-  const folder = openSync(dirname(path), "r");
+  syncFolder(dirname(path));
+}
+
+/** Until then a crash may undo what was renamed in it. Throws what the file system says. */
+export function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
   try {
     fsyncSync(folder);
   } finally {

@@ -28,6 +28,7 @@ import {
   withInstalled,
   withOrder,
 } from "./plan.ts";
+import { maybePutVersionsAside } from "./put-aside.ts";
 import {
   fileText,
   type HealthyWord,
@@ -68,6 +69,7 @@ const retryMs = 300;
 export function createLauncher(options: LauncherOptions): Launcher {
   const { dataDirectory, write } = options;
   mkdirSync(versionsFolder(dataDirectory), { recursive: true, mode: 0o700 });
+  maybePutVersionsAside(dataDirectory);
   let state = readState(options);
   let child: Child | undefined;
   let stopping = false;

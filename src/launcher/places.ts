@@ -41,3 +41,18 @@ export function trialLogPath(dataDirectory: string): string {
 
 /** Set for what a launcher has started: its process and its parent's, as `PID:PID`. */
 export const launcherVariable = "HOLDFAST_LAUNCHER";
+
+/** A cluster that was restored and counts, and is not in its place yet. */
+export function restoredPath(dataDirectory: string): string {
+  return join(dataDirectory, "restore.done");
+}
+
+/** In it: what was there before is out of the way. */
+export function restoredKeptPath(dataDirectory: string): string {
+  return join(restoredPath(dataDirectory), ".kept");
+}
+
+/** What was there before a restore, kept for a person. */
+export function beforeRestorePath(dataDirectory: string): string {
+  return join(dataDirectory, "before-restore");
+}

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { writeBackupFile } from "../../src/backup/backup-files.ts";
 import type { BackupHeader } from "../../src/backup/format.ts";
 import { BackupReader } from "../../src/backup/read-backup.ts";
+import { StoreShape } from "../../src/backup/store-shape.ts";
 import { verifyBackup } from "../../src/backup/verify-backup.ts";
 import { createMigrations } from "../../src/core/migrations/create-migrations.ts";
 import { err, ok } from "../../src/core/result.ts";
@@ -97,6 +98,25 @@ test("while the store is migrated no backup is made, and the schedule makes it a
   const { made } = (await call("GET", path)).json;
   assert.equal((await headerOf(await readFile(String(made?.["path"])))).schema, 2);
 });
+
+const before = (schema: number) => ({ before: { schema, revision: 7 } });
+const shapes: readonly (readonly [string, Readonly<Record<string, JsonValue>>, boolean])[] = [
+  ["says nothing", {}, false],
+  ["has one schema", { [keys.schema]: schemaOne }, false],
+  ["is migrated", { [keys.schema]: schemaOne, [keys.migration]: begun }, true],
+  ["waits for a migration", { [keys.schema]: { ...schemaOne, migratingTo: 2 } }, true],
+  ["was migrated", { [keys.schema]: { ...schemaOne, schema: 2, ...before(1) } }, false],
+  ["is on its way back from the midst", { [keys.schema]: { ...schemaOne, ...before(1) } }, true],
+];
+
+for (const [what, values, isFlawed] of shapes) {
+  test(`a store that ${what} ${isFlawed ? "cannot" : "can"} be backed up`, () => {
+    const shape = new StoreShape();
+    for (const [key, value] of Object.entries(values)) shape.put(key, value);
+    const flaw = isFlawed ? "the store is being brought to another schema" : undefined;
+    assert.equal(shape.flaw, flaw);
+  });
+}
 
 const meanwhile: readonly (readonly [string, Readonly<Record<string, JsonValue>>, RegExp])[] = [
   ["begins", { [keys.migration]: begun }, /is being brought to another schema/],

@@ -1,20 +1,15 @@
 /** How long a restore waits where an upgrade may have told the agents of the old life that nobody would answer them. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import type { BackupOrigin } from "../../src/backup/format.ts";
-import { programMigrations as migrations } from "../../src/core/migrations/program.ts";
-import { err, ok } from "../../src/core/result.ts";
+import { test } from "node:test";
 import type { ControlPlaneUpgrade } from "../../src/core/upgrade/model.ts";
 import { newUpgrade } from "../../src/core/upgrade/plan.ts";
-import type { Clock } from "../../src/ports/clock.ts";
 import type { JsonValue } from "../../src/ports/store.ts";
 import { jsonOf } from "../../src/runtime/manager-records.ts";
-import { makeBackupFile } from "../../src/server/backup/make-backup.ts";
-import { type RestoreOptions, restoreBackup } from "../../src/setup/restore/restore-backup.ts";
-import { createMemoryStore } from "../../src/stores/memory/memory-store.ts";
+import { restoreBackup } from "../../src/setup/restore/restore-backup.ts";
 import { keys } from "../../src/wire/records.ts";
-import { clock, quietLog, temporaryDirectory } from "../server/harness.ts";
+import { temporaryDirectory } from "../server/harness.ts";
+import { type BackedUp, backUp, restoreOptions } from "./support/restoring.ts";
 
 /** An upgrade of two servers. */
 function upgradeOf(
@@ -30,10 +25,8 @@ function upgradeOf(
 
 const silence = { version: 1, by: "u1", ttlMs: 900_000 };
 
-interface Case {
+interface Case extends BackedUp {
   readonly what: string;
-  readonly records: Readonly<Record<string, JsonValue>>;
-  readonly origin: BackupOrigin;
   readonly waitMs: number;
 }
 
@@ -60,8 +53,18 @@ const cases: readonly Case[] = [
     ...{ origin: "person", waitMs: 60_000 },
   },
   {
-    what: "one of which nothing is known but that it made the backup",
+    what: "none, made when the program was replaced by hand",
     records: {},
+    ...{ origin: "upgrade", waitMs: 60_000 },
+  },
+  {
+    what: "an upgrade that is over, made when the program was replaced by hand",
+    records: { [keys.systemUpgrade]: upgradeOf("stop-all", "done") },
+    ...{ origin: "upgrade", waitMs: 60_000 },
+  },
+  {
+    what: "an upgrade that announces a silence, and made the backup",
+    records: { [keys.systemUpgrade]: upgradeOf("stop-all", "running") },
     ...{ origin: "upgrade", waitMs: 600_000 },
   },
   {
@@ -71,48 +74,15 @@ const cases: readonly Case[] = [
   },
 ];
 
-async function backUp(t: TestContext, { records, origin }: Case): Promise<string> {
-  const store = createMemoryStore({ clock });
-  t.after(() => store.close());
-  const then = Object.entries(records).map(
-    ([key, value]) => ({ kind: "put", key, value }) as const,
-  );
-  assert.ok((await store.txn({ compare: [], then })).ok);
-  const secrets = () => Promise.resolve(ok({ files: [], cluster: undefined }));
-  const directory = await temporaryDirectory(t);
-  const made = await makeBackupFile(
-    { store, clock, serverId: "1", version: "0.1.0", secrets },
-    { directory, origin, signal: new AbortController().signal },
-  );
-  assert.ok(made.ok, made.ok ? "" : made.error);
-  return made.value.path;
-}
-
-/** Long waits are over at once, and noted. */
-function hurried(waits: number[]): Clock {
-  return {
-    ...clock,
-    after(delayMs, callback) {
-      if (delayMs < 10_000) return clock.after(delayMs, callback);
-      waits.push(delayMs);
-      return clock.after(0, callback);
-    },
-  };
-}
-
 for (const each of cases) {
   test(`a restore from a backup that knows of ${each.what} waits ${each.waitMs / 1_000} s`, async (t) => {
     const file = await backUp(t, each);
     const waits: number[] = [];
     const said: string[] = [];
-    const options: RestoreOptions = {
-      ...{ file, engine: "embedded", existing: "refuse", clock: hurried(waits), log: quietLog },
+    const options = restoreOptions({
+      ...{ file, waits, onStep: (sentence: string) => said.push(sentence) },
       dataDirectory: join(await temporaryDirectory(t), "data"),
-      askPassphrase: () => Promise.resolve(err("it is not encrypted")),
-      program: { version: "0.1.0", migrations },
-      onStep: (sentence) => said.push(sentence),
-      signal: new AbortController().signal,
-    };
+    });
     const restored = await restoreBackup(options);
     assert.ok(restored.ok, restored.ok ? "" : restored.error);
     const waitedMs = waits.reduce((sum, ms) => sum + ms, 0);

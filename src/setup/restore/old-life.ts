@@ -1,6 +1,5 @@
 /** What a backup says of the life that it was taken from, as far as the new life depends on it. */
 import type { EffectiveItem } from "../../backup/effective-items.ts";
-import type { BackupOrigin } from "../../backup/format.ts";
 import type { BackupFile } from "../../backup/item.ts";
 import { silenceTtlMs } from "../../core/upgrade/dark.ts";
 import { isOpen } from "../../core/upgrade/model.ts";
@@ -66,24 +65,27 @@ export class OldLife {
    * The life in milliseconds that leases get where an upgrade announces that no server will answer for a while, if one may
    * have done so in the old life: such a backup is made before the upgrade comes to that. Undefined: it knows of none.
    */
-  silenceMs(origin: BackupOrigin): number | undefined {
+  silenceMs(): number | undefined {
     const silence = this.#kept.get(keys.silence);
     const saidMs =
       silence === undefined
         ? undefined
         : readRecord(silenceRecordSchema, keys.silence, silence).ttlMs;
-    if (!this.#mayAnnounce(origin)) return saidMs;
+    if (!this.#mayAnnounce()) return saidMs;
     return Math.max(saidMs ?? 0, silenceTtlMs);
   }
 
-  /** An upgrade that is over announces nothing; of one that is not, its steps say whether it does. */
-  #mayAnnounce(origin: BackupOrigin): boolean {
+  /**
+   * An upgrade that is over announces nothing; of one that is not, its steps say whether it does. Whatever backup an upgrade
+   * or a migration within one makes has it in it, and open.
+   */
+  #mayAnnounce(): boolean {
     const stored = this.#kept.get(keys.systemUpgrade);
     const upgrade =
       stored === undefined
         ? undefined
         : readRecord(upgradeRecordSchema, keys.systemUpgrade, stored);
-    if (upgrade === undefined || !isOpen(upgrade)) return origin === "upgrade";
+    if (upgrade === undefined || !isOpen(upgrade)) return false;
     return upgrade.steps.some(({ kind }) => kind === "announce");
   }
 

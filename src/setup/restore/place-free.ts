@@ -8,7 +8,7 @@ import { requestOfPeer } from "../engine/peer-request.ts";
 import { isThere } from "../place/is-there.ts";
 import { checkPortsFree } from "../place/machine.ts";
 import { readEngine, readIdentity, serverPlaces } from "../server-files.ts";
-import { restoreFolders, serverNames } from "./restore-switch.ts";
+import { checkBeforeFree, restoreFolders, serverNames } from "./restore-switch.ts";
 
 /** A server that is well answers at once. */
 const silenceMs = 3_000;
@@ -23,7 +23,8 @@ export async function checkPlaceFree(
     if (await isThere(join(dataDirectory, name))) found.push(name);
   }
   const busy = await checkNotRunning(dataDirectory);
-  if (!busy.ok || found.length === 0 || existing === "replace") return busy;
+  if (!busy.ok) return busy;
+  if (found.length === 0 || existing === "replace") return await checkBeforeFree(dataDirectory);
   const { before } = restoreFolders(dataDirectory);
   return err(
     `${dataDirectory} holds a server already (${found.join(", ")}): give another --data, or --put-aside to keep it in ${before}`,

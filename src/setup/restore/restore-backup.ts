@@ -29,6 +29,7 @@ import { OldLife } from "./old-life.ts";
 import { checkPlaceFree, oldServersThatAnswer } from "./place-free.ts";
 import {
   completeRestore,
+  isSomethingKept,
   prepareDraft,
   restoreFolders,
   switchToRestored,
@@ -104,9 +105,9 @@ async function restore(options: RestoreOptions): Promise<Result<Restored, string
   for await (const items of read(options, backup)) for (const item of items) old.add(item);
   const identity = identityIn(old, options.address);
   if (!identity.ok) return identity;
-  const beganAtMs = clock.monotonicMs();
   const silent = await checkSilent(options, old);
   if (!silent.ok) return silent;
+  const beganAtMs = clock.monotonicMs();
   const draft = await prepareDraft(dataDirectory);
   if (!draft.ok) return draft;
   const parts = { draft: draft.value, backup, old, identity: identity.value, beganAtMs };
@@ -134,20 +135,30 @@ async function make(options: RestoreOptions, parts: MakeParts): Promise<Result<R
   if (!filled.ok) return filled;
   await waitForLeases(options, parts);
   if (signal.aborted) return err(interrupted);
-  const before = options.existing === "replace" ? restoreFolders(dataDirectory).before : undefined;
+  const still = await checkAgain(options, parts.old);
+  if (!still.ok) return still;
+  const wasKept = await isSomethingKept(dataDirectory);
   const switched = await switchToRestored(dataDirectory);
   if (!switched.ok) return switched;
+  const isNew = !wasKept && (await isSomethingKept(dataDirectory));
+  const before = isNew ? restoreFolders(dataDirectory).before : undefined;
   return ok({ backup, keyCount: filled.value, server: server.value, before });
+}
+
+/** In the minutes of waiting a server may have been started: here, or one of the old life. */
+async function checkAgain(options: RestoreOptions, old: OldLife): Promise<Result<void, string>> {
+  const free = await checkPlaceFree(options.dataDirectory, options.existing);
+  return free.ok ? await checkSilent(options, old) : free;
 }
 
 /** Whatever the backup knows of leases: settings may have been changed since, and leases granted by them (S3, S4). */
 async function waitForLeases(
   options: RestoreOptions,
-  { backup, old, beganAtMs }: MakeParts,
+  { old, beganAtMs }: MakeParts,
 ): Promise<void> {
   const { clock, onStep, signal } = options;
   if (options.oldLife === "leases-over") return;
-  const silenceMs = old.silenceMs(backup.header.origin);
+  const silenceMs = old.silenceMs();
   const leaseMs = Math.max(old.leaseMsMax(), silenceMs ?? 0, profiles.patient.ttlMs);
   const restMs = leaseMs - (clock.monotonicMs() - beganAtMs);
   if (restMs <= 0) return;

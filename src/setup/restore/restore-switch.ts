@@ -3,13 +3,18 @@
  * counts, and everything after that can be done again from the start: by the next restore, or by a server that starts.
  */
 import { mkdir, open, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { syncFolder } from "../../adapters/certificates/durable-file.ts";
 import { sentenceOfSystemError } from "../../core/explain/system-error.ts";
 import { err, ok, type Result } from "../../core/result.ts";
+import { beforeRestorePath, restoredKeptPath, restoredPath } from "../../launcher/places.ts";
+import { putVersionsAside, versionWordPaths } from "../../launcher/put-aside.ts";
 import { isThere } from "../place/is-there.ts";
 
-/** What a server keeps of who it is and what it knows; all of it is replaced. Bundles and backups stay. */
+/**
+ * What a server keeps of who it is and what it knows; all of it is replaced. Bundles and backups stay. What the launcher
+ * keeps of versions goes, too.
+ */
 export const serverNames: readonly string[] = [
   ...["store.json", "server-identity.json", "server-id", "admin.token", "first-start.json"],
   ...["store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "etcd", "etcd-client", "pki"],
@@ -25,12 +30,25 @@ export function restoreFolders(dataDirectory: string): {
   /** What was there before, kept for a person. */
   readonly before: string;
 } {
-  const at = (name: string): string => join(dataDirectory, name);
-  return { draft: at("restore.new"), done: at("restore.done"), before: at("before-restore") };
+  return {
+    draft: join(dataDirectory, "restore.new"),
+    done: restoredPath(dataDirectory),
+    before: beforeRestorePath(dataDirectory),
+  };
 }
 
-/** In the folder that counts: what was there before is out of the way. */
-const keptMark = ".kept";
+/** That nothing would be put where an earlier restore has put something, which may be the only copy. */
+export async function checkBeforeFree(dataDirectory: string): Promise<Result<void, string>> {
+  if (!(await isSomethingKept(dataDirectory))) return ok(undefined);
+  const paths = [
+    ...serverNames.map((name) => join(dataDirectory, name)),
+    ...versionWordPaths(dataDirectory),
+  ];
+  const found = await Promise.all(paths.map(isThere));
+  if (!found.includes(true)) return ok(undefined);
+  const { before } = restoreFolders(dataDirectory);
+  return err(`${before} holds what an earlier restore has put aside: move it away first`);
+}
 
 /** An empty folder to restore into; what an interrupted restore has left there is gone. */
 export async function prepareDraft(dataDirectory: string): Promise<Result<string, string>> {
@@ -43,12 +61,17 @@ export async function prepareDraft(dataDirectory: string): Promise<Result<string
   });
 }
 
+/** Whether something that was there before a restore is kept. */
+export async function isSomethingKept(dataDirectory: string): Promise<boolean> {
+  const { before } = restoreFolders(dataDirectory);
+  return (await isThere(before)) && (await readdir(before)).length > 0;
+}
+
 /** From here on the draft counts; nothing may have it open. */
 export async function switchToRestored(dataDirectory: string): Promise<Result<void, string>> {
-  const { draft, done, before } = restoreFolders(dataDirectory);
+  const { draft, done } = restoreFolders(dataDirectory);
   const decided = await attempt(`cannot rename ${draft}`, async () => {
     await syncAll(draft);
-    await rm(before, { recursive: true, force: true });
     await rename(draft, done);
     await syncFolder(dataDirectory);
   });
@@ -60,20 +83,21 @@ export async function completeRestore(dataDirectory: string): Promise<Result<voi
   const { done, before } = restoreFolders(dataDirectory);
   if (!(await isThere(done))) return ok(undefined);
   return await attempt(`cannot complete the restore in ${done}`, async () => {
-    const mark = join(done, keptMark);
+    const mark = restoredKeptPath(dataDirectory);
     if (!(await isThere(mark))) {
       await mkdir(before, { recursive: true, mode: 0o700 });
       for (const name of serverNames) await move(join(dataDirectory, name), join(before, name));
+      putVersionsAside(dataDirectory);
       await syncFolder(before);
       await syncFolder(dataDirectory);
       await writeFile(mark, "");
       await syncFolder(done);
     }
     for (const name of await readdir(done)) {
-      if (name !== keptMark) await move(join(done, name), join(dataDirectory, name));
+      if (name !== basename(mark)) await move(join(done, name), join(dataDirectory, name));
     }
     await syncFolder(dataDirectory);
-    if ((await readdir(before)).length === 0) await rmdir(before);
+    if ((await isThere(before)) && (await readdir(before)).length === 0) await rmdir(before);
     await rm(done, { recursive: true, force: true });
     await syncFolder(dataDirectory);
   });
