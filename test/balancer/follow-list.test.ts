@@ -186,6 +186,8 @@ describe("holdfast balancer run", () => {
     const first = startBalancerProcess([...words, "--servers", a.url]);
     t.after(() => endProcess(first, "SIGKILL"));
     await reaches(port, behind, ["a", "b"]);
+    const file = join(behind.folder, "data", "balancer-servers.json");
+    await waitFor("the list to be kept", 5_000, () => readIfThere(file));
     await endProcess(first, "SIGKILL");
     await a.kill();
     const second = startBalancerProcess(words);

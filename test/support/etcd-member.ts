@@ -1,7 +1,9 @@
 /** One real etcd process of a test's cluster: started, stopped, killed, frozen and asked. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:https";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TestCertificates } from "./test-certificates.ts";
 
@@ -86,6 +88,19 @@ export class EtcdMember {
   /** SIGSTOP and SIGCONT freeze and wake it, SIGKILL ends it at once. */
   signal(name: "SIGSTOP" | "SIGCONT" | "SIGTERM" | "SIGKILL"): void {
     if (this.pid !== undefined) this.#child?.kill(name);
+  }
+
+  /** SIGSTOP, and waits until none of its threads can answer any more. */
+  async freeze(): Promise<void> {
+    const { pid } = this;
+    if (pid === undefined) throw new Error(`member "${this.name}" does not run`);
+    this.signal("SIGSTOP");
+    const tasks = `/proc/${pid}/task`;
+    const isStill = (task: string): boolean => {
+      const stat = readFileSync(join(tasks, task, "stat"), "utf8");
+      return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+    };
+    while (!readdirSync(tasks).every(isStill)) await sleep(1);
   }
 
   /** Ends the process and waits for its end. */

@@ -75,7 +75,7 @@ describe("the etcd store", { skip: missingForEtcd() ?? false }, () => {
         const put = { kind: "put", key: "a", value: 1 } as const;
         assert.ok((await alone.txn({ compare: [], then: [put] })).ok);
         assert.ok((await alone.get("a")).ok, "its connection is known to be good");
-        for (const member of await cluster.followers()) member.signal("SIGSTOP");
+        await Promise.all((await cluster.followers()).map((member) => member.freeze()));
         // The copy is there, and may be out of date: whoever reads it would believe in a deposed manager.
         // The second and the third key are read together.
         const keys = ["a", "b", "c"].map((key) => alone.get(key));
@@ -119,7 +119,7 @@ describe("the etcd store", { skip: missingForEtcd() ?? false }, () => {
 
   it("closes in the middle of it all, and answers everything that was asked", () =>
     withStore(async () => {
-      for (const member of await cluster.followers()) member.signal("SIGSTOP");
+      await Promise.all((await cluster.followers()).map((member) => member.freeze()));
       const controller = new AbortController();
       const watch = store.watch("", { fromRevision: 1, signal: controller.signal });
       const iterator = watch[Symbol.asyncIterator]();
