@@ -117,7 +117,7 @@ describe("three servers under launchers", { skip }, () => {
     const third = world.at(2);
     third.process?.kill("SIGKILL");
     await until("the check to see it", async () => {
-      return linesOf(await check(undefined)).includes("blocks launcher server3");
+      return linesOf(await check(undefined)).includes("blocks launcher-lost server3");
     });
   });
 });

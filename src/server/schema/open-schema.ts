@@ -20,6 +20,7 @@ import { migrateAlone, type SaveBefore, takeBackAlone } from "./migrate-alone.ts
 import {
   awaitsOrders,
   leadsBackAlone,
+  leadsBackTo,
   mayBeTakenBackFrom,
   readUpgrade,
 } from "./upgrade-under-way.ts";
@@ -81,7 +82,7 @@ export async function openSchema(options: SchemaOptions): Promise<Result<OpenSch
   }
   if (verdict.kind === "refuse") {
     if (!awaitsOrders(upgrade.value, schema)) return err(verdict.because);
-    return ok({ kind: "wait", ...backWords(noted.value, schema) });
+    return ok({ kind: "wait", ...waitWords(noted.value, schema, upgrade.value) });
   }
   const { plan } = verdict;
   if (verdict.kind === "wait") {
@@ -141,9 +142,16 @@ function openAlone(store: Store): OpenSchema {
   return { kind: "open", store, untilClosed: () => Promise.resolve() };
 }
 
-function backWords({ stored }: SchemaReading, wanted: number): { because: string; schema: number } {
-  const because = `the store is to be taken back from schema ${stored.schema} to ${wanted}`;
-  return { because, schema: wanted };
+function waitWords(
+  { stored }: SchemaReading,
+  schema: number,
+  upgrade: UpgradeRecord,
+): { because: string; schema: number } {
+  const isBack: boolean = leadsBackTo(upgrade, schema);
+  const because = isBack
+    ? `the store is to be taken back from schema ${stored.schema} to ${schema}`
+    : `the store has schema ${stored.schema}: this server is to become holdfast ${upgrade.to.version}`;
+  return { because, schema };
 }
 
 /** Which program asks. */
