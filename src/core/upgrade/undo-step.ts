@@ -2,7 +2,7 @@
 
 import { silenceTtlMs } from "./dark.ts";
 import { followAgents, limitMsOf } from "./do-step.ts";
-import type { UpgradeWrite } from "./facts.ts";
+import type { ServerFact, UpgradeWrite } from "./facts.ts";
 import {
   agentOrderOf,
   byAct,
@@ -105,8 +105,15 @@ function restore(context: StepContext): Verdict {
   return byAct(context, "restore", "the data of before the migration come back");
 }
 
+/** A new version says within a few seconds that it is healthy. */
+const trialMsMax = 20_000;
+
+function isOnTrial({ order, report }: ServerFact): boolean {
+  return order !== undefined && report?.id === order.id && report.state === "switched";
+}
+
 function switchBack(context: StepContext): Verdict {
-  const { upgrade, step, facts } = context;
+  const { upgrade, step, facts, ageMs } = context;
   const server = facts.servers.find(({ id }) => id === step.server);
   if (server === undefined) return { kind: "done", detail: "the server was removed" };
   const label = `server ${labelOf(server)}`;
@@ -117,6 +124,10 @@ function switchBack(context: StepContext): Verdict {
     case "wait":
       return verdict;
     case "tell": {
+      // What is on trial must know what it was told for, or its launcher waits in vain for it to be healthy.
+      if (isOnTrial(server) && ageMs < trialMsMax) {
+        return { kind: "wait", detail: `${label} is just becoming the new version` };
+      }
       const away = facts.servers.find(({ id, isAlive }) => id !== server.id && !isAlive);
       if (away !== undefined && !facts.isDark) {
         return { kind: "wait", detail: `server ${labelOf(away)} is to be back first` };
