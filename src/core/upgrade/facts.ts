@@ -51,12 +51,12 @@ export interface ActResult {
 export interface AgentFacts {
   /** What the upgrade's own management policy was written for, see `agentOrderOf`; undefined: there is none. */
   readonly order: string | undefined;
-  /** The policy is switched off: what is under way ends, and nothing else is begun. */
+  /** The policy's window is over, or a person has switched it off: what is under way ends, and nothing else is begun. */
   readonly isHeld: boolean;
   readonly total: number;
   /** Of them those that have the version that they are to have. */
   readonly there: number;
-  /** Agents that are just downloading or installing. */
+  /** Agents that are just installing; those that download or wait for their turn are not counted. */
   readonly underWay: number;
   /** Those that cannot become it, each with its reason. */
   readonly failed: readonly string[];

@@ -167,6 +167,30 @@ test("no server is told to leave while another one is away or not ready", () => 
   assertWhole(world, "0.2.0", "it goes on by itself");
 });
 
+test("a server that is on trial is told to go back once it is healthy, or after a while", () => {
+  for (const isLost of [false, true]) {
+    const world = worldOf(4, { strategy: "stop-all" });
+    const second = world.servers[1];
+    assert.ok(second !== undefined);
+    while (second.report?.state !== "switched") world.turn();
+    if (isLost) world.lost = second.id;
+    say(world, "abort");
+    const abortedAtMs = world.nowMs;
+    let toldWhen = "";
+    while (second.order?.id === "u1/1/switch/2") {
+      toldWhen = second.report.state;
+      world.turn();
+      assert.ok(world.nowMs - abortedAtMs < 60_000, "it is told in the end");
+    }
+    const tookMs = world.nowMs - abortedAtMs;
+    if (isLost) assert.ok(tookMs > 20_000, `told after ${tookMs} ms, in the midst of its trial`);
+    else assert.equal(toldWhen, "healthy");
+    world.lost = undefined;
+    world.run();
+    assertWhole(world, "0.1.0", "all are back");
+  }
+});
+
 test("a step that lasts too long fails with what it waited for", () => {
   const world = worldOf(2);
   while (!world.log.includes("switch 2: running")) world.turn();
