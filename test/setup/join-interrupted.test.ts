@@ -5,6 +5,7 @@ import { type TestContext, test } from "node:test";
 import { openEtcdStore } from "../../src/stores/etcd/etcd-store.ts";
 import { keys } from "../../src/wire/records.ts";
 import {
+  answerOf,
   startControlPlane,
   type TestControlPlane,
   type TestServer,
@@ -14,11 +15,17 @@ import { missingForEtcd } from "../support/etcd-cluster.ts";
 import { accessTo, firstOf, Members, storedOf } from "./support/facts.ts";
 
 const skip = missingForEtcd();
+const nothing = Promise.resolve();
 
-/** SIGKILL as soon as the log says so. */
-async function killAt(server: TestServer, words: string): Promise<void> {
+/** SIGKILL as soon as the log says so, and `meanwhile` was done: only its store's member is there for that. */
+async function killAt(
+  server: TestServer,
+  words: string,
+  meanwhile: () => Promise<unknown> = () => nothing,
+): Promise<void> {
   server.start();
   await server.freezeAt(words);
+  await meanwhile();
   await server.kill();
 }
 
@@ -45,12 +52,13 @@ async function isJoining(server: TestServer): Promise<boolean> {
 /** Two members of which one was killed before it was a server; on a fast machine not at the first attempt. */
 async function halfIn(
   t: TestContext,
+  meanwhile?: (controlPlane: TestControlPlane) => Promise<unknown>,
 ): Promise<{ readonly controlPlane: TestControlPlane; readonly server: TestServer }> {
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const controlPlane = await startControlPlane({ servers: 1 });
     t.after(() => controlPlane.stop());
     const server = await controlPlane.prepareServer();
-    await killAt(server, "has caught up and votes");
+    await killAt(server, "has caught up and votes", () => meanwhile?.(controlPlane) ?? nothing);
     if (await isJoining(server)) return { controlPlane, server };
     await controlPlane.stop(); // without the killed one there is no quorum that could take it out
   }
@@ -71,6 +79,22 @@ test("a server that is killed right after its promotion, when the others need it
   await comesIn(controlPlane, server);
   assert.match(server.log, /goes on with its way into the store's cluster/);
   assert.equal((await controlPlane.list()).length, 2);
+});
+
+test("a freeze that came while a server was on its way in is ended after all of them were killed: its vote is back", {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const { controlPlane, server } = await halfIn(t, async (frozen) =>
+    answerOf(await frozen.client().freeze({ reason: "all servers are restarted" })),
+  );
+  const first = firstOf(controlPlane);
+  await first.kill();
+  first.start();
+  await comesIn(controlPlane, server);
+  const client = controlPlane.client();
+  assert.equal(answerOf(await client.freezeState()).frozen, true);
+  answerOf(await client.unfreeze());
 });
 
 test("a server that is killed as a learner is gone when its lease is over, and can enter anew", {

@@ -184,6 +184,25 @@ test("a server of a version too far from the others' is refused", options, async
   assert.match(joined.ok ? "" : joined.error, wanted);
 });
 
+test(
+  "a server whose token was taken before a freeze is not let into a frozen cluster",
+  options,
+  async (t) => {
+    const client = here().client();
+    const server = await here().prepareServer();
+    here().servers.pop();
+    t.after(() => server.kill());
+    answerOf(await client.freeze({ reason: "nobody comes in" }));
+    t.after(async () => answerOf(await client.unfreeze()));
+    server.start();
+    assert.equal(await server.ended(), 1);
+    const words =
+      /the cluster is frozen by admin\/first: nobody comes in; wait until that is over, or/;
+    assert.match(server.logOfThisLife, words);
+    assert.equal((await here().list()).length, 1);
+  },
+);
+
 test("a man in the middle with an authority of his own gets no token", options, async (t) => {
   const created = await newToken({ role: "server" });
   const folder = temporaryFolder(t);

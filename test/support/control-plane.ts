@@ -303,14 +303,19 @@ export class TestControlPlane {
   /** Waits until all servers that were made say that they are well and vote. */
   async allServe(): Promise<void> {
     const wanted = this.servers.map(({ id }) => id).join();
-    await until("all servers to serve", async () => {
+    let last = "";
+    const areServing = async () => {
       const answer = await this.client().servers();
+      last = JSON.stringify(answer);
       if (!answer.ok) return false;
       const { items } = answer.value;
       const isServing = items.every(
         ({ health, role }) => health === "ok" && role !== "learner" && role !== "error",
       );
       return isServing && items.map(({ id }) => id).join() === wanted;
+    };
+    await until("all servers to serve", areServing).catch((error: unknown) => {
+      throw new Error(`${String(error)}; the last answer: ${last}\n${this.logTails()}`);
     });
   }
 

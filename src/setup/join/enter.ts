@@ -72,7 +72,7 @@ async function enter(
   const store = await openReplicatedStore(access, options);
   if (!store.ok) return store;
   const admin = createEtcdAdmin(access);
-  const turn = await takeTurn(store.value, options);
+  const turn = await takeTurn(store.value, options, { isMember: false });
   const entered = turn.ok ? await becomeMember(admin, stored, options) : turn;
   await admin.close();
   if (turn.ok && entered.ok) {
@@ -97,7 +97,7 @@ async function resume(
     await engine.value.close();
     return outcome;
   };
-  const turn = await takeTurn(engine.value.store, options);
+  const turn = await takeTurn(engine.value.store, options, { isMember: true });
   if (!turn.ok) return await end(turn);
   const endpoints = engine.value.memberUrls();
   const admin = createEtcdAdmin({ endpoints, tls: () => credentials.etcd(), clock, log });
@@ -125,12 +125,16 @@ async function promoteIfMember(
 }
 
 /** Waits until it is this server's turn, and looks whether it may come in at all. */
-async function takeTurn(store: Store, options: EngineOptions): Promise<Result<Turn, string>> {
+async function takeTurn(
+  store: Store,
+  options: EngineOptions,
+  { isMember }: { readonly isMember: boolean },
+): Promise<Result<Turn, string>> {
   const { identity, clock, log, signal } = options;
   const { peerUrl, url } = addressesOf(identity);
   const { id, name } = identity;
   const record = { version: 1 as const, id, name, peerUrl, url, sinceMs: clock.wallMs() };
-  const turn = await waitForTurn({ store, record, clock, log, signal });
+  const turn = await waitForTurn({ store, record, clock, log, signal, isMember });
   if (!turn.ok) return turn;
   const admitted = await checkAdmission(store, identity);
   if (admitted.ok) return turn;

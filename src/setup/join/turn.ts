@@ -22,6 +22,8 @@ export interface TurnOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Its member is in already: it goes on in a frozen cluster too, which may need its vote to be unfrozen. */
+  readonly isMember: boolean;
 }
 
 export interface Turn {
@@ -31,14 +33,14 @@ export interface Turn {
 
 /** Takes a place and waits until it is the first one. */
 export async function waitForTurn(options: TurnOptions): Promise<Result<Turn, string>> {
-  const { store, record, signal, clock } = options;
-  const thawed = await notFrozen(store, clock.wallMs());
-  if (!thawed.ok) return thawed;
+  const { store, record, signal, clock, isMember } = options;
+  const thawed = isMember ? undefined : await notFrozen(store, clock.wallMs());
+  if (thawed?.ok === false) return thawed;
   const lease = await store.grantLease(placeTtlMs);
   if (!lease.ok) return err(lease.error.message);
   const key = `${keys.joins}${record.id}`;
   const placed = await store.txn({
-    compare: [thawed.value],
+    compare: thawed === undefined ? [] : [thawed.value],
     then: [{ kind: "put", key, value: jsonOf(record), leaseId: lease.value }],
   });
   if (!placed.ok) return err(placed.error.message);
