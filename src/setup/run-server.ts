@@ -25,7 +25,7 @@ import { saveBeforeMigration } from "./save-before-migration.ts";
 import { readEngine, type ServerPlaces, type StoreEngine, serverPlaces } from "./server-files.ts";
 import { runSideTasks } from "./side-tasks.ts";
 import { followServerOrders, type OrderFollower } from "./upgrade/follow-orders.ts";
-import { createTrialProgress, wasGivenUp } from "./upgrade/trial.ts";
+import { createTrialProgress, isOnTrial, wasGivenUp } from "./upgrade/trial.ts";
 
 interface Parts {
   readonly options: RunServerOptions;
@@ -137,6 +137,7 @@ async function waitForSchema(
   { store, ended }: OpenEngine,
 ): Promise<Result<"ready" | "asked" | "handed-over", string>> {
   const { options, credentials } = parts;
+  const place = { ...options, launcher: options.launcher ?? (() => "none" as const) };
   return await untilSchema({
     ...options,
     store,
@@ -144,7 +145,8 @@ async function waitForSchema(
     serverId: options.identity.id,
     saveBefore: saveBeforeMigration({ ...options, serverId: options.identity.id }),
     wasGivenUp: (upgrade) => wasGivenUp(options.dataDirectory, upgrade),
-    onProgress: createTrialProgress({ ...options, launcher: options.launcher ?? (() => "none") }),
+    isOnTrial: () => isOnTrial(place),
+    onProgress: createTrialProgress(place),
     listen: listenOf(options),
     tls: credentials.api(),
     whileWaiting: (context) => {

@@ -43,6 +43,14 @@ const patches: readonly Patch[] = [
   },
 ];
 
+/** Agents can bear the silence for less time than the migration takes. */
+const hurriedMs = 8_000;
+const hurried: Patch = {
+  file: "src/core/upgrade/dark.ts",
+  find: "export const darkMsMax = 180_000;",
+  replace: `export const darkMsMax = ${hurriedMs};`,
+};
+
 const rest = { id: "process:rest", state: "stopped" as const, process: { command: "true" } };
 
 describe("the only server, whose new version has another schema", () => {
@@ -133,6 +141,30 @@ describe("the only server, whose new version has another schema", () => {
       const trial = () => world.trial(server);
       await until("the trial to be over", () => trial()?.phase !== "trying");
       assert.deepEqual([trial()?.phase, trial()?.attempts], ["good", 1], server.log);
+    });
+  });
+
+  test("a migration for which agents cannot wait is given up and taken back: the old version serves", {
+    timeout: 300_000,
+  }, async () => {
+    const workshop = await openSchemaWorkshop("stop-all", [...patches, hurried]);
+    await withWorld(workshop, async (world) => {
+      const upgrading = new Upgrading(world);
+      const client = world.controlPlane.client();
+      answerOf(await client.addService({ ...rest, id: slow.id }));
+      const data = await listed(world);
+      await upgrading.apply({ to: "0.2.0" });
+      const { detail } = await upgrading.untilState("failed", "done");
+      assert.match(
+        detail,
+        /cannot bring the store from schema 1 to 2: it was not done 8 s after this server was told/,
+      );
+      await upgrading.assertAll("0.1.0");
+      assert.equal(await storedSchema(world), 1);
+      assert.deepEqual(await listed(world), data);
+      await upgrading.order("abort");
+      await upgrading.untilEnds("aborted");
+      answerOf(await client.changeService(rest.id, { description: "usable" }));
     });
   });
 

@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { progressPath, statePath, versionsFolder } from "../../src/launcher/places.ts";
 import { fileText, parseProgress, type TrialPhase } from "../../src/launcher/state.ts";
 import type { Log } from "../../src/ports/log.ts";
-import { createTrialProgress, wasGivenUp } from "../../src/setup/upgrade/trial.ts";
+import { createTrialProgress, isOnTrial, wasGivenUp } from "../../src/setup/upgrade/trial.ts";
 
 const id = "6f1e/1/switch/1";
 const trial = { id, from: "", to: "0.2.0", attempts: 1, healthyWithinMs: 120_000, detail: "" };
@@ -46,6 +46,16 @@ function progressOf(dataDirectory: string, version = "0.2.0") {
     },
   };
 }
+
+test("on trial is who was put in another one's place by a launcher, until that has decided", (t) => {
+  const isTried = (phase: TrialPhase, version: string, launcher: "alive" | "none") =>
+    isOnTrial({ dataDirectory: directoryIn(t, phase), version, launcher: () => launcher });
+  assert.equal(isTried("trying", "0.2.0", "alive"), true);
+  assert.equal(isTried("trying", "0.1.0", "alive"), false);
+  assert.equal(isTried("trying", "0.2.0", "none"), false);
+  assert.equal(isTried("good", "0.2.0", "alive"), false);
+  assert.equal(isTried("rolled-back", "0.2.0", "alive"), false);
+});
 
 test("a version on trial tells its launcher with each part that it goes on, once a second at most", (t) => {
   const { at, word } = progressOf(directoryIn(t, "trying"));

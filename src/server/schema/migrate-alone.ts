@@ -1,6 +1,7 @@
 /** The only server of its store brings it to its own schema by itself, when it starts. */
 import type { MigrationPlan } from "../../core/migrations/plan.ts";
 import { err, ok, type Result } from "../../core/result.ts";
+import { darkMsMax } from "../../core/upgrade/dark.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import type { Store } from "../../ports/store.ts";
@@ -26,6 +27,8 @@ export interface MigrateAloneOptions {
   readonly signal?: AbortSignal | undefined;
   /** An upgrade is under way, which may be taken back. */
   readonly keepsBefore?: boolean | undefined;
+  /** It is given up at this time, wall clock; default: it takes as long as it takes. Not for the way back. */
+  readonly untilMs?: number | undefined;
   /** Told whenever a part is done, of the way back, too. */
   readonly onProgress?: (() => void) | undefined;
 }
@@ -36,7 +39,12 @@ export async function migrateAlone(
   plan: MigrationPlan,
 ): Promise<Result<void, string>> {
   const { clock, log, saveBefore, program, check = flawOfRecord } = options;
-  const store = toldOf(options);
+  const limit = new AbortController();
+  // No timer: work on the store may leave it no turn.
+  const store = storeWithProgress(options.store, () => {
+    options.onProgress?.();
+    if (isOver(options)) limit.abort();
+  });
   const { from, to } = plan;
   const begun = await readMigration(store);
   if (!begun.ok) return err(begun.error.message);
@@ -47,14 +55,18 @@ export async function migrateAlone(
     log.write("info", `what the store holds is kept in ${saved.value}`);
   }
   log.write("info", `brings the store from schema ${from} to ${to}`);
+  const { signal: asked = limit.signal } = options;
   const done = await migrateStore(store, plan, {
     clock,
     version: program.version,
     check,
     keepsBefore: options.keepsBefore,
-    signal: options.signal ?? new AbortController().signal,
+    signal: AbortSignal.any([limit.signal, asked]),
   });
-  if (!done.ok) return err(`cannot bring the store from schema ${from} to ${to}: ${done.error}`);
+  if (!done.ok) {
+    const because = limit.signal.aborted ? lateWords : done.error;
+    return err(`cannot bring the store from schema ${from} to ${to}: ${because}`);
+  }
   const { doneCount, changedCount } = done.value;
   log.write("info", `the store has schema ${to}`, { doneCount, changedCount });
   return ok(undefined);
@@ -84,6 +96,12 @@ export async function takeBackAlone(
   const { restoredCount, removedCount } = done.value;
   log.write("info", `the store has schema ${to} again`, { restoredCount, removedCount });
   return ok(undefined);
+}
+
+const lateWords = `it was not done ${darkMsMax / 1_000} s after this server was told to become another version, and agents would soon stop their services`;
+
+function isOver({ clock, untilMs }: MigrateAloneOptions): boolean {
+  return untilMs !== undefined && clock.wallMs() >= untilMs;
 }
 
 function toldOf({ store, onProgress }: MigrateAloneOptions): Store {

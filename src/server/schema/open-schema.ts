@@ -23,6 +23,7 @@ import {
   leadsBackTo,
   mayBeTakenBackFrom,
   readUpgrade,
+  silentUntilMs,
 } from "./upgrade-under-way.ts";
 
 export interface SchemaOptions {
@@ -41,6 +42,11 @@ export interface SchemaOptions {
    * only server of a store goes by it.
    */
   readonly wasGivenUp?: ((upgrade: UpgradeRecord) => boolean) | undefined;
+  /**
+   * Whether this program is on trial in the place of another one, which takes it back where this one ends; default: it
+   * is not. The only server of a store then migrates it for no longer than agents can bear.
+   */
+  readonly isOnTrial?: (() => boolean) | undefined;
   /** Told whenever a part of what the only server of a store does to its schema is done. */
   readonly onProgress?: (() => void) | undefined;
 }
@@ -124,7 +130,9 @@ async function bringAlone(
   const { plan } = verdict;
   if (plan.steps.length === 0) return ok(undefined);
   const keepsBefore = mayBeTakenBackFrom(upgrade, plan.to);
-  return await migrateAlone({ ...options, program, keepsBefore }, plan);
+  const isOnTrial = options.isOnTrial?.() === true;
+  const untilMs = isOnTrial ? silentUntilMs(upgrade, plan.to) : undefined;
+  return await migrateAlone({ ...options, program, keepsBefore, untilMs }, plan);
 }
 
 /** Whether something is left of a rolling migration away from this schema, which the store has until the very end of one. */

@@ -1,5 +1,6 @@
 /** What the upgrade that is under way says to a server which does not serve yet: its record is of all schemas. */
 import { err, ok, type Result } from "../../core/result.ts";
+import { darkMsMax } from "../../core/upgrade/dark.ts";
 import { isOpen } from "../../core/upgrade/model.ts";
 import type { Store } from "../../ports/store.ts";
 import { readRecord } from "../../runtime/manager-records.ts";
@@ -20,8 +21,25 @@ export async function readUpgrade(
  * Whether it brings the store to this schema, and can still be taken back. That includes one that is being taken back: the
  * new version may have been started in the very moment in which somebody asked for that.
  */
-export function mayBeTakenBackFrom(upgrade: UpgradeRecord | undefined, schema: number): boolean {
+export function mayBeTakenBackFrom(
+  upgrade: UpgradeRecord | undefined,
+  schema: number,
+): upgrade is UpgradeRecord {
   return upgrade !== undefined && upgrade.schema.to === schema && isOpen(upgrade);
+}
+
+/**
+ * Until when the only server of a store, on trial, may bring it to this schema (wall clock): agents expect silence, and
+ * the way back needs its part of the time before the first of them stops its services. Undefined: it was not told to.
+ */
+export function silentUntilMs(
+  upgrade: UpgradeRecord | undefined,
+  schema: number,
+): number | undefined {
+  if (!mayBeTakenBackFrom(upgrade, schema)) return undefined;
+  const told = upgrade.steps.filter(({ kind, state }) => kind === "switch" && state !== "waiting");
+  if (told.length === 0) return undefined;
+  return Math.max(...told.map(({ beganAtMs = 0 }) => beganAtMs)) + darkMsMax;
 }
 
 /** Whether it is being taken back, and the store with it to this schema. */

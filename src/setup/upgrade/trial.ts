@@ -57,8 +57,19 @@ export async function proveHealth(options: TrialOptions): Promise<Trial | undefi
   return undefined;
 }
 
+/** Whether this process is on trial in the place of another version. */
+export function isOnTrial(
+  place: Pick<TrialPlace, "dataDirectory" | "version" | "launcher">,
+): boolean {
+  return trialOfThis(place) !== undefined;
+}
+
 /** Undefined: this process is not on trial. */
-function trialOfThis({ dataDirectory, version, launcher }: TrialPlace): Trial | undefined {
+function trialOfThis({
+  dataDirectory,
+  version,
+  launcher,
+}: Pick<TrialPlace, "dataDirectory" | "version" | "launcher">): Trial | undefined {
   const trial = launchState(dataDirectory)?.trial;
   if (trial?.phase !== "trying" || trial.to !== version) return undefined;
   return launcher() === "none" ? undefined : trial; // none: started by hand, in the place of who decides

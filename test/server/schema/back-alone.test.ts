@@ -33,8 +33,8 @@ function migrationsOf(strategy: UpgradeStrategy): Migrations {
 
 interface Bench {
   readonly store: Store;
-  /** The upgrade is in this state; `at` tells who it is. */
-  upgrade(state: UpgradeState): Promise<void>;
+  /** The upgrade is in this state; its server was told to switch at `toldAtMs`, or was not yet. */
+  upgrade(state: UpgradeState, toldAtMs?: number): Promise<void>;
   /** Opens the store as the old version; by default its launcher has given the new one up. */
   asOld(options?: Partial<SchemaOptions>): ReturnType<typeof openSchema>;
   /** Opens the store as the new version. */
@@ -53,12 +53,18 @@ async function startBench(t: TestContext, strategy: UpgradeStrategy): Promise<Be
   const base = { store, clock, log: quietLog, check: () => undefined };
   const bench: Bench = {
     store,
-    async upgrade(state) {
+    async upgrade(state, toldAtMs) {
       const order = {
         ...({ id: "u1", by: "ada", strategy, from: "0.1.0", to: { version: "0.2.0" } } as const),
         ...{ schema: { from: 1, to: 2 }, pauseAfter: [], startedAtMs: 1 },
       };
-      const value = jsonOf({ version: 1, ...newUpgrade(order, ["1"]), state });
+      const planned = newUpgrade(order, ["1"]);
+      const steps = planned.steps.map((step) =>
+        step.kind === "switch" && toldAtMs !== undefined
+          ? { ...step, state: "running" as const, beganAtMs: toldAtMs }
+          : step,
+      );
+      const value = jsonOf({ version: 1, ...planned, steps, state });
       await fill(store, [{ key: "system-upgrade", value }]);
     },
     asOld: (options) =>
@@ -228,6 +234,56 @@ test("each part of the way there and of the way back is told, and nothing where 
   assert.ok((await countIn(() => asOld({ onProgress }))) > 10);
   assert.equal(await countIn(() => asOld({ onProgress })), 0);
 });
+
+for (const strategy of ["stop-all", "rolling"] as const) {
+  test(`${strategy}: on trial a migration is given up before agents stop their services, and is taken back`, async (t) => {
+    const { store, asNew, asOld, upgrade } = await startBench(t, strategy);
+    const toldAtMs = 1_000_000;
+    await upgrade("running", toldAtMs);
+    let wallMs = toldAtMs;
+    const slowly = { ...clock, wallMs: () => wallMs };
+    const slow: Store = {
+      ...storeOf(store),
+      txn: (txn) => {
+        wallMs += 60_000;
+        return store.txn(txn);
+      },
+    };
+    const onTrial = { clock: slowly, isOnTrial: () => true };
+    const late =
+      /^cannot bring the store from schema 1 to 2: it was not done 180 s after this server was told/;
+    const tries = [onTrial, onTrial]; // the launcher tries it more than once
+    for (const options of tries) {
+      const ended = await asNew({ ...options, store: slow });
+      assert.ok(!ended.ok);
+      assert.match(ended.error, late);
+    }
+    assert.ok(wallMs - toldAtMs < 220_000, `it went on until ${wallMs - toldAtMs} ms`);
+    assert.notEqual(await storedValue(store, "migration"), undefined, "it was begun");
+    const served = await asOld({ clock: slowly, store: slow });
+    assert.ok(served.ok && served.value.kind === "open", "the way back takes as long as it takes");
+    assert.deepEqual(await content(store), before);
+    assert.deepEqual(await schemaOf(store), [1, undefined, undefined]);
+
+    wallMs = toldAtMs;
+    assert.ok((await asNew(onTrial)).ok, "one that is done in time stays");
+    wallMs = toldAtMs + 3_600_000;
+    assert.ok((await asNew(onTrial)).ok, "one that is done has no hurry");
+  });
+}
+
+for (const [words, isOnTrial, toldAtMs] of [
+  ["a version that a person has installed", false, 0],
+  ["a version whose server was not told", true, undefined],
+] as const) {
+  test(`${words} takes as long as it takes for its migration`, async (t) => {
+    const { asNew, upgrade, store } = await startBench(t, "stop-all");
+    await upgrade("running", toldAtMs);
+    const done = await asNew({ isOnTrial: () => isOnTrial });
+    assert.ok(done.ok, JSON.stringify(done));
+    assert.equal((await schemaOf(store))[0], 2);
+  });
+}
 
 test("a store that does not answer is no progress", async (t) => {
   const { store, asNew, asOld } = await startBench(t, "stop-all");
