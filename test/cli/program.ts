@@ -23,7 +23,7 @@ export function start(
   words: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Program {
-  const child = spawn(process.execPath, [mainPath, ...words], {
+  const child = spawn(process.execPath, [...process.execArgv, mainPath, ...words], {
     env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 2 * waitMsMax,

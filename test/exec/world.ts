@@ -48,7 +48,7 @@ export class World {
       HOLDFAST_SERVER: this.servers[index]?.url ?? "",
       HOLDFAST_TOKEN: this.token,
     };
-    const child = spawn(process.execPath, [mainPath, "exec", ...words], {
+    const child = spawn(process.execPath, [...process.execArgv, mainPath, "exec", ...words], {
       env: environment,
       stdio: [input, "pipe", "pipe"],
     });

@@ -50,7 +50,7 @@ function registerOutside(name: string, options: LabTestOptions): void {
     removeDeadLabs();
     const directory = mkdtempSync(join(tmpdir(), `${directoryPrefix}${process.pid}-`));
     try {
-      const command = labCommand([process.execPath, options.file]);
+      const command = labCommand([process.execPath, ...process.execArgv, options.file]);
       const environment = {
         [nameVariable]: name,
         [directoryVariable]: directory,

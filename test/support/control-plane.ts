@@ -113,7 +113,14 @@ export class TestProcess {
     const [name = "", value = ""] = this.#mark.split("=");
     const program = /\.[jt]s$/.test(this.#words[0] ?? "") ? [] : [mainPath];
     this.#process = startProcess({
-      command: [process.execPath, ...program, ...this.#words, "--data", this.dataDirectory],
+      command: [
+        process.execPath,
+        ...process.execArgv,
+        ...program,
+        ...this.#words,
+        "--data",
+        this.dataDirectory,
+      ],
       environment: { ...this.#env, [name]: value },
       logPath: this.logPath,
     });

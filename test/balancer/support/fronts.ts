@@ -34,11 +34,15 @@ export function holdfast(words: readonly string[]): {
   readonly out: string;
   readonly err: string;
 } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [mainPath, ...words], {
-    encoding: "utf8",
-    timeout: 60_000,
-    env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" },
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [...process.execArgv, mainPath, ...words],
+    {
+      encoding: "utf8",
+      timeout: 60_000,
+      env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" },
+    },
+  );
   return { status, out: stdout, err: stderr };
 }
 
@@ -106,7 +110,7 @@ async function startOwn(t: TestContext, behind: SmallServers): Promise<number> {
 
 /** `holdfast balancer run` with these words. */
 export function startBalancerProcess(words: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [mainPath, "balancer", "run", ...words], {
+  return spawn(process.execPath, [...process.execArgv, mainPath, "balancer", "run", ...words], {
     stdio: ["ignore", process.env["HOLDFAST_TEST_LOG"] === "1" ? "inherit" : "ignore", "inherit"],
     env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" },
   });

@@ -305,7 +305,7 @@ export class ControlPlane {
     words: readonly string[],
     environment: Readonly<Record<string, string>> = {},
   ): LabProcess {
-    const command = [process.execPath, this.#installed ?? mainPath, ...words];
+    const command = [process.execPath, ...process.execArgv, this.#installed ?? mainPath, ...words];
     const started = host.start(name, command, { environment });
     this.#processes.set(host, started);
     return started;

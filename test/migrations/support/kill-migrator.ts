@@ -40,11 +40,15 @@ export async function killAgainAndAgain(t: TestContext, place: StorePlace): Prom
 /** The last line that it has printed; it is killed after so many. */
 async function runUntil(place: StorePlace, afterLines: number): Promise<string> {
   // It ends itself where this kill, which comes at any moment of its work, is late.
-  const child = spawn(process.execPath, [migratorPath, String(afterLines + 1)], {
-    stdio: ["pipe", "pipe", "inherit"],
-    timeout: runMsMax,
-    killSignal: "SIGKILL",
-  });
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, migratorPath, String(afterLines + 1)],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+      timeout: runMsMax,
+      killSignal: "SIGKILL",
+    },
+  );
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (piece: string) => {
     output += piece;

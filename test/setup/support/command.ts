@@ -36,7 +36,7 @@ export function beginHoldfast(
   env: Readonly<Record<string, string>> = {},
 ): BegunCommand {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("HOLDFAST_"));
-  const child = spawn(process.execPath, [mainPath, ...words], {
+  const child = spawn(process.execPath, [...process.execArgv, mainPath, ...words], {
     env: { ...Object.fromEntries(own), ...env },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: commandMsMax,
