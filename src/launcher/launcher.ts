@@ -64,6 +64,8 @@ const lookEveryMs = 100;
 /** What has run for so long is started again when it crashes: an agent before its guard stops waiting (400 ms). */
 const settledMs = 5_000;
 const retryMs = 300;
+/** Before it ends as what it looks after cannot start: whoever starts it again then does that for ever. */
+const quickEndMs = 1_000;
 
 /** Prepares the folder; starts nothing yet. */
 export function createLauncher(options: LauncherOptions): Launcher {
@@ -120,6 +122,8 @@ export function createLauncher(options: LauncherOptions): Launcher {
       if (end.code === 0) return 0;
       write(`the ${options.what} has ended (${end.how})`);
       if (end.ranMs >= settledMs || (await takeOver(options))) continue;
+      const giveUpAtMs = performance.now() + quickEndMs;
+      while (!stopping && performance.now() < giveUpAtMs) await pause(lookEveryMs);
       return end.code;
     }
   }

@@ -68,6 +68,12 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
+/**
+ * However often it cannot start, it is tried again: a disk is full, a cluster frozen, a certificate half replaced, and
+ * that passes. By systemd's default it would be given up for good after five times in ten seconds.
+ */
+const unlimitedStarts = "StartLimitIntervalSec=0";
+
 /** The text of a unit. */
 export function unitText({ kind, dataDirectory, program, office }: UnitOptions): string {
   const lines = kind === "server" ? serverLines(dataDirectory, office) : agentLines;
@@ -75,6 +81,7 @@ export function unitText({ kind, dataDirectory, program, office }: UnitOptions):
 Description=Holdfast ${kind}
 Wants=network-online.target
 After=network-online.target
+${unlimitedStarts}
 
 [Service]
 ExecStart=${quoted(program)} ${startWords[kind]} --data ${quoted(dataDirectory)}

@@ -54,6 +54,14 @@ test("unitText() quotes what systemd would read otherwise", () => {
   assert.match(text, /^ReadWritePaths="\/srv\/a b\\"100%%"$/m);
 });
 
+test("systemd never gives a unit up: what keeps it from starting may pass", () => {
+  for (const kind of kinds) {
+    const text = unitText({ kind, dataDirectory: "/d", program: "/opt/holdfast" });
+    const [unit = ""] = text.split("[Service]");
+    assert.match(unit, /^StartLimitIntervalSec=0$/m, "it has to be in the section Unit");
+  }
+});
+
 const hasAnalyse = spawnSync("systemd-analyze", ["--version"]).status === 0;
 test("systemd itself finds no fault with the units", {
   skip: hasAnalyse ? false : "systemd-analyze is not installed (Debian: systemd)",
