@@ -3,6 +3,7 @@
  * it with the hash of the command, and from then on trusts that authority alone.
  */
 import { type RequestOptions, request } from "node:https";
+import { setTimeout as pause } from "node:timers/promises";
 import type * as z from "zod";
 import { findAuthority } from "../../adapters/certificates/pem.ts";
 import { err, ok, type Result } from "../../core/result.ts";
@@ -20,6 +21,9 @@ export interface Servers {
 
 /** An answer may take the time of some elections. */
 const answerMsMax = 15_000;
+/** Some elections of the store's leader, one after the other. */
+const repeatMsMax = 10_000;
+const againMs = 500;
 const answerBytesMax = 262_144;
 
 /** Finds a server whose authority is the one that the command names. */
@@ -43,13 +47,39 @@ export async function findServers(
   return err(`no server of the join command can be used: ${reasons.join("; ")}`);
 }
 
-/** Posts to the first server that can answer. The error is its refusal, or says that none answers. */
+/**
+ * Posts to the first server that can answer; again for a while where servers answer that they cannot now, as in an
+ * election of their store's leader: a request to join may be repeated. The error is a refusal, or says that none answers.
+ */
 export async function post<T>(
   servers: Servers,
   path: string,
   body: unknown,
   schema: z.ZodType<T>,
 ): Promise<Result<T, string>> {
+  const giveUpAtMs = performance.now() + repeatMsMax;
+  for (;;) {
+    const round = await postOnce(servers, path, body, schema);
+    if (round.kind === "over") return round.answer;
+    if (!round.isBusy || performance.now() >= giveUpAtMs) {
+      return err(`no server answers: ${round.reasons.join("; ")}`);
+    }
+    await pause(againMs);
+  }
+}
+
+type Round<T> =
+  | { readonly kind: "over"; readonly answer: Result<T, string> }
+  /** `isBusy`: a server is there, and cannot do it now. */
+  | { readonly kind: "unanswered"; readonly isBusy: boolean; readonly reasons: readonly string[] };
+
+async function postOnce<T>(
+  servers: Servers,
+  path: string,
+  body: unknown,
+  schema: z.ZodType<T>,
+): Promise<Round<T>> {
+  let isBusy = false;
   const reasons: string[] = [];
   for (const url of servers.urls) {
     const tls = {
@@ -59,21 +89,28 @@ export async function post<T>(
     };
     const answer = await exchange(url, path, { ...tls, method: "POST" }, body);
     if (!answer.ok || answer.value.status >= 500) {
+      isBusy ||= answer.ok && isPassing(answer.value);
       reasons.push(`${url}: ${answer.ok ? wordsOf(answer.value) : answer.error}`);
       continue;
     }
-    if (answer.value.status >= 300) return err(wordsOf(answer.value));
+    if (answer.value.status >= 300) return { kind: "over", answer: err(wordsOf(answer.value)) };
     const parsed = schema.safeParse(answer.value.body);
-    return parsed.success
-      ? ok(parsed.data)
-      : err(`${url} answers in a form that this version does not know; install the same version`);
+    const strange = `${url} answers in a form that this version does not know; install the same version`;
+    return { kind: "over", answer: parsed.success ? ok(parsed.data) : err(strange) };
   }
-  return err(`no server answers: ${reasons.join("; ")}`);
+  return { kind: "unanswered", isBusy, reasons };
 }
 
 interface Answer {
   readonly status: number;
   readonly body: unknown;
+}
+
+/** Not a frozen cluster, say: that lasts, and its words are to be read now. */
+function isPassing({ body }: Answer): boolean {
+  const problem = problemSchema.safeParse(body);
+  if (!problem.success) return false;
+  return problem.data.code === "unavailable" || problem.data.code === "outcome-unknown";
 }
 
 function wordsOf({ status, body }: Answer): string {
