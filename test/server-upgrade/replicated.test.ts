@@ -140,6 +140,8 @@ describe("one of three servers", { skip }, () => {
       const { awayMs, writing } = await become(server, { id, ...target });
       t.diagnostic(`${id}: ${figures(awayMs, writing)}`);
       await nothingIsLost(writing);
+      // They are heard through a member of the store, of which one was just started again.
+      await until("it to be said", () => said.includes(`${id} healthy`));
       assert.deepEqual(
         said.filter((line) => line.startsWith(id)),
         [`${id} switched`, `${id} healthy`],

@@ -112,12 +112,14 @@ test("runElection() gives up the office when no renewal succeeds in time", async
   const times = { ttlMs: 300, renewEveryMs: 50 };
   const base = { store, clock, log: quietLog, lead, signal: stop.signal, ...times };
   const election = runElection({ ...base, serverId: "one" });
-  await eventually("it is elected", () => terms.length === 1);
+  await eventually("it is elected", () => terms.at(-1)?.signal.aborted === false);
   store.failRenewals({ kind: "unavailable", message: "cut off", mayHaveTakenEffect: true });
-  await eventually("it stops being manager", () => terms[0]?.signal.aborted === true);
+  const held = terms.at(-1);
+  await eventually("it stops being manager", () => held?.signal.aborted === true);
   store.failRenewals(undefined);
-  await eventually("it is elected anew", () => terms.length === 2);
-  assert.notEqual(terms[0]?.createRevision, terms[1]?.createRevision);
+  // On a busy machine it may be elected more than once.
+  await eventually("it is elected anew", () => terms.at(-1)?.signal.aborted === false);
+  assert.notEqual(held?.createRevision, terms.at(-1)?.createRevision);
   stop.abort();
   await election;
   assert.deepEqual(await keysBelow(store, keys.manager), [], "it stepped down");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { connect } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
 import {
   answerOf,
   startControlPlane,
@@ -27,11 +27,18 @@ function holdsName(
 ): Promise<boolean> {
   const file = (path: string): string =>
     readFileSync(join(server.dataDirectory, "pki", path), "utf8");
-  const socket = connect({
-    ...{ host: "127.0.0.1", port: listener.port, servername: name, ca: file(listener.authority) },
-    ...{ cert: file(`${listener.pair}.crt`), key: file(`${listener.pair}.key`) },
-    timeout: 5_000,
-  });
+  const connected = (): TLSSocket =>
+    connect({
+      ...{ host: "127.0.0.1", port: listener.port, servername: name, ca: file(listener.authority) },
+      ...{ cert: file(`${listener.pair}.crt`), key: file(`${listener.pair}.key`) },
+      timeout: 5_000,
+    });
+  let socket: TLSSocket;
+  try {
+    socket = connected();
+  } catch {
+    socket = connected(); // certificate and key were replaced just between the two reads
+  }
   const { promise, resolve } = Promise.withResolvers<boolean>();
   socket.once("secureConnect", () => resolve(socket.authorized));
   socket.once("error", () => resolve(false));

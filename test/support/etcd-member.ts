@@ -97,8 +97,12 @@ export class EtcdMember {
     this.signal("SIGSTOP");
     const tasks = `/proc/${pid}/task`;
     const isStill = (task: string): boolean => {
-      const stat = readFileSync(join(tasks, task, "stat"), "utf8");
-      return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+      try {
+        const stat = readFileSync(join(tasks, task, "stat"), "utf8");
+        return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+      } catch {
+        return false; // this one has just ended: looked at again
+      }
     };
     while (!readdirSync(tasks).every(isStill)) await sleep(1);
   }

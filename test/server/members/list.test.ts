@@ -21,18 +21,18 @@ describe("the list of servers", { skip }, () => {
   });
 
   test("each line says what its server says, and nobody is behind", async () => {
-    const lines = await plane.list();
-    assert.deepEqual(
-      lines.map(({ id, name, health }) => [id, name, health]),
-      [
-        ["1", "server1", "ok"],
-        ["2", "server2", "ok"],
-        ["3", "server3", "ok"],
-      ],
-    );
-    assert.equal(lines.filter(({ role }) => role === "leader").length, 1);
-    assert.equal(lines.filter(({ isManager }) => isManager).length, 1);
-    assert.equal(new Set(lines.map(({ term }) => term)).size, 1);
+    let lines: readonly ServerResource[] = [];
+    // A busy server may be missed in one of the lists, and the office or the lead may be between two.
+    await until("all of them, one leader and one manager to be listed", async () => {
+      lines = await plane.list();
+      const said = lines.map(({ id, name, health }) => `${id} ${name} ${health}`).join();
+      return (
+        said === "1 server1 ok,2 server2 ok,3 server3 ok" &&
+        lines.filter(({ role }) => role === "leader").length === 1 &&
+        lines.filter(({ isManager }) => isManager).length === 1 &&
+        new Set(lines.map(({ term }) => term)).size === 1
+      );
+    });
     for (const line of lines) {
       assert((line.behind ?? Number.NaN) >= 0, "a distance is a number");
       assert(line.index !== undefined && line.applied !== undefined && line.version !== undefined);

@@ -52,11 +52,11 @@ describe("the purge of lost servers", { skip }, () => {
     await until("it to be kept for a reason", async () =>
       (await list()).some((line) => line.id === "5" && line.because?.includes(because) === true),
     );
-    const lines = await list();
-    assert.deepEqual(
-      lines.map(({ health }) => health),
-      ["ok", "ok", "ok", "ok", "unreachable"],
-    );
+    // A busy server may be missed in one of the lists.
+    await until("the others to be listed as well", async () => {
+      const health = (await list()).map((line) => line.health);
+      return health.join() === "ok,ok,ok,ok,unreachable";
+    });
     assert.equal((await memberUrls(staying())).length, 5, "no member was removed");
     assert.deepEqual(await events("server/5"), ["server-lost"]);
   });
@@ -85,13 +85,18 @@ describe("the purge of lost servers", { skip }, () => {
   });
 
   test("two that are lost at once are purged one after the other, each counted anew", async () => {
+    // It may have been lost before, as the manager that was ended.
+    const before = (await events("server/4")).length;
     await at(servers, 3).kill();
-    await until("the second loss to be noted", () => hasEvent("server/4", "server-lost"));
+    await until("the second loss to be noted", async () => {
+      const answer = await client().events({ subject: "server/4" });
+      return answer.ok && answer.value.items.length > before;
+    });
     await change({ readyServersMin: 3 });
     await until("both to be purged", async () => (await list()).length === 3);
-    for (const id of ["4", "5"]) {
-      assert.deepEqual(await events(`server/${id}`), ["server-lost", "server-purged"]);
-    }
+    const told = ["server-lost", "server-purged"];
+    assert.deepEqual((await events("server/4")).slice(before), told);
+    assert.deepEqual(await events("server/5"), told);
     await until("three members to be left", () => tryMemberUrls(staying())?.length === 3);
     const { items } = answerOf(await client().events({}));
     const purged = items.filter(({ code }) => code === "server-purged");

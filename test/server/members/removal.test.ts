@@ -75,15 +75,25 @@ describe("servers that are removed", { skip }, () => {
     const lines = await plane.list();
     const followers = lines.filter(({ isManager, health }) => !isManager && health === "ok");
     const wanted = followers.slice(-2).map(({ id }) => id);
-    const answers = await Promise.all(
-      wanted.map((id) => plane.client(serverOf("1")).removeServer(id)),
-    );
+    const isCounted = (message: string): boolean => message.includes("ready servers would be left");
+    const remove = () =>
+      Promise.all(wanted.map((id) => plane.client(serverOf("1")).removeServer(id)));
+    let answers = await remove();
+    await until("one to be removed", async () => {
+      // A busy server that was missed in the count is one ready server less: both are refused then, and nothing is done.
+      const words = answers.map((answer) => (answer.ok ? "" : answer.error.message));
+      if (!words.every(isCounted)) return true;
+      answers = await remove();
+      return false;
+    });
     const refused = answers.filter((answer) => !answer.ok);
     assert.equal(refused.length, 1, JSON.stringify(answers));
     const [words] = refused.map((answer) => (answer.ok ? "" : answer.error.message));
     assert.match(words ?? "", /2 ready servers would be left, and readyServersMin is 3/);
-    const left = (await plane.list()).filter(({ health }) => health === "ok");
-    assert.equal(left.length, 3);
+    await until("three to be left", async () => {
+      const left = await plane.list();
+      return left.length === 3 && left.every(({ health }) => health === "ok");
+    });
   });
 
   test("a live server that was removed ends, and its certificates open nothing", async () => {
