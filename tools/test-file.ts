@@ -53,6 +53,9 @@ interface ProcessEnd {
   readonly output: string;
 }
 
+/** As in bin/holdfast: a process that ends while V8 compiles beside it may hang. What a test starts gets them from it. */
+const nodeFlags = ["--no-concurrent-recompilation", "--no-concurrent-sparkplug"];
+
 function runProcess(
   file: string,
   linesFile: string,
@@ -60,8 +63,7 @@ function runProcess(
 ): Promise<ProcessEnd> {
   const child = spawn(
     process.execPath,
-    // As bin/holdfast: a process that ends while Maglev compiles may hang. Those that the test starts pass it on.
-    ["--no-maglev", join(import.meta.dirname, "test-child.ts"), file, linesFile],
+    [...nodeFlags, join(import.meta.dirname, "test-child.ts"), file, linesFile],
     {
       cwd: options.root,
       detached: true,
