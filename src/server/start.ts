@@ -8,9 +8,8 @@ import { err, ok, type Result } from "../core/result.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { MemberAdmin } from "../ports/members.ts";
-import type { LeaseId, Store, StoreError } from "../ports/store.ts";
+import type { LeaseId, Store } from "../ports/store.ts";
 import { type ElectionOptions, runElection } from "../runtime/election.ts";
-import { pause } from "../runtime/manager-pulse.ts";
 import type { SettingsInput } from "../wire/settings.ts";
 import { addRoutes } from "./add-routes.ts";
 import { createAgentRelays } from "./agents/agent-relays.ts";
@@ -20,8 +19,8 @@ import type { BundleKeeper } from "./bundles/keeper.ts";
 import { type PackageSource, packageSource } from "./bundles/package-source.ts";
 import type { LauncherWord, ServerContext } from "./context.ts";
 import type { ControlPlane } from "./control-plane/control-plane.ts";
-import { keepPresence, openPresence, type Presence } from "./control-plane/presence.ts";
-import { registerServer } from "./control-plane/registration.ts";
+import { keepPresence, openPresence } from "./control-plane/presence.ts";
+import { ownMemberId, registerServer } from "./control-plane/registration.ts";
 import { createServerReach, type ServerReach } from "./control-plane/server-reach.ts";
 import { prepareDirectory, readServerId } from "./files.ts";
 import { prepareCluster } from "./first-start.ts";
@@ -68,6 +67,10 @@ export interface ServerOptions extends Pick<SchemaOptions, "migrations" | "check
   readonly secrets?: (() => Promise<Result<ServerSecrets, string>>) | undefined;
   /** Times of the election; default: the election's own. */
   readonly election?: Pick<ElectionOptions, "ttlMs" | "renewEveryMs"> | undefined;
+  /** Tells a server that is starting to end; one that runs is closed. Default: nothing does. */
+  readonly signal?: AbortSignal | undefined;
+  /** Resolves when the store cannot go on, with the reason: nothing is waited for then. Default: nobody says so. */
+  readonly storeEnded?: Promise<string | undefined> | undefined;
 }
 
 /** What makes a server one of a control plane that was initialised. */
@@ -219,52 +222,24 @@ async function register(
 ): Promise<Result<LeaseId | undefined, string>> {
   const controlPlane = options.controlPlane?.controlPlane;
   if (controlPlane === undefined) return ok(undefined);
-  const { self } = controlPlane;
+  const { self, engine, askPeer } = controlPlane;
   assert(self.id === serverId, "the server's id is the one that it was initialised with");
-  const memberId = await memberIdOf(controlPlane, options.clock);
+  const memberId = await ownMemberId({ ...options, controlPlane });
   if (!memberId.ok) return memberId;
   const serials = controlPlane.serials();
   if (!serials.ok) return serials;
-  const presence = await presenceOf(options, controlPlane);
-  if (presence?.ok === false) return err(presence.error.message);
-  const registered = await registerServer({
+  const { store, version } = options;
+  // Only where others can be managers does anybody look whether it is there.
+  const isLookedFor = engine === "etcd";
+  return await registerServer({
     ...options,
     self,
     memberId: memberId.value,
     serials: serials.value,
-    presence: presence?.value,
+    openPresence: isLookedFor ? () => openPresence(store, { serverId, version }) : undefined,
+    askPeer,
   });
-  return registered.ok ? ok(presence?.value.lease) : registered;
 }
-
-/** Only where others can be managers does anybody look whether it is there. */
-async function presenceOf(
-  { store, version }: ServerOptions,
-  { engine, self }: ControlPlane,
-): Promise<Result<Presence, StoreError> | undefined> {
-  if (engine !== "etcd") return undefined;
-  return await openPresence(store, { serverId: self.id, version });
-}
-
-/** Without it nobody could tell whose member of the store it is. */
-async function memberIdOf(
-  { self, memberStatus }: ControlPlane,
-  clock: Clock,
-): Promise<Result<string | undefined, string>> {
-  if (self.member === undefined) return ok(undefined);
-  for (let attempt = 1; ; attempt += 1) {
-    const { memberId, because } = await memberStatus();
-    if (memberId !== undefined) return ok(memberId);
-    if (attempt >= memberAttemptsMax) {
-      return err(`its own member of the store does not answer: ${because ?? "no reason given"}`);
-    }
-    await pause(clock, memberAgainMs, new AbortController().signal);
-  }
-}
-
-/** A member whose quorum is there answers within moments. */
-const memberAttemptsMax = 100;
-const memberAgainMs = 100;
 
 async function listen(app: App, options: ServerOptions): Promise<Result<string, string>> {
   const { host, port } = options.listen;

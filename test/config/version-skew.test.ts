@@ -1,11 +1,14 @@
 /** Who is turned away for their version where they would come in, and who never is. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { err, ok } from "../../src/core/result.ts";
 import type { LogLevel } from "../../src/ports/log.ts";
 import type { Store } from "../../src/ports/store.ts";
-import { openPresence, type Presence } from "../../src/server/control-plane/presence.ts";
+import type { ControlPlane } from "../../src/server/control-plane/control-plane.ts";
+import { openPresence } from "../../src/server/control-plane/presence.ts";
 import { registerServer } from "../../src/server/control-plane/registration.ts";
 import { createMemoryStore } from "../../src/stores/memory/memory-store.ts";
+import { serverRecordSchema } from "../../src/wire/servers.ts";
 import { clock, quietLog, startHarness } from "../server/harness.ts";
 
 function storeOf(t: TestContext): Store {
@@ -14,10 +17,16 @@ function storeOf(t: TestContext): Store {
   return store;
 }
 
-async function presenceOf(store: Store, id: string): Promise<Presence> {
-  const presence = await openPresence(store, { serverId: id, version: "0.1.0" });
-  if (!presence.ok) throw new Error(presence.error.message);
-  return presence.value;
+/** Every server that is started here answers at once, for as long as its sign of life is there. */
+function peersOf(store: Store): ControlPlane["askPeer"] {
+  return async ({ url }) => {
+    const id = String(Number(new URL(url).port) - 7000);
+    const sign = await store.get(`server-leases/${id}`);
+    const record = await store.get(`servers/${id}`);
+    if (!sign.ok || !record.ok || sign.value.entry === undefined) return err("it is down");
+    const value = serverRecordSchema.parse(record.value.entry?.value);
+    return ok({ id, version: value.serverVersion });
+  };
 }
 
 interface Start {
@@ -36,7 +45,8 @@ async function start(store: Store, { id, version, warned = [] }: Start): Promise
     self: { id, name: `s${id}`, url: `https://localhost:${7000 + Number(id)}`, member: undefined },
     memberId: undefined,
     serials: { certificate: id, etcdCertificate: id },
-    presence: await presenceOf(store, id),
+    openPresence: () => openPresence(store, { serverId: id, version }),
+    askPeer: peersOf(store),
   });
   return registered.ok ? "" : registered.error;
 }

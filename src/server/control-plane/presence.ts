@@ -6,9 +6,18 @@ import type { LeaseId, Operation, Store, StoreError } from "../../ports/store.ts
 import { pause } from "../../runtime/manager-pulse.ts";
 import { jsonOf } from "../../runtime/manager-records.ts";
 import { keys } from "../../wire/records.ts";
+import { ownStatusSchema } from "../../wire/servers.ts";
+import type { ControlPlane } from "./control-plane.ts";
 
 /** A server that is not heard of for so long is lost; nothing is decided on that for a long time yet. */
 const presenceTtlMs = 10_000;
+/**
+ * So long a sign of life may be nobody's: one that was killed leaves it, and the store gives it its full time again when
+ * its leader changes, as it does when all servers have just been started.
+ */
+export const signMsMax: number = 2 * presenceTtlMs;
+/** A server that lives says so at once. */
+const answerMsMax = 1_000;
 /** Two renewals may fail. */
 const renewEveryMs = 3_000;
 const againMs = 1_000;
@@ -46,6 +55,28 @@ export async function openPresence(
     operation: { kind: "put", key, value, leaseId: lease.value },
   });
 }
+
+/** A server whose sign of life is there, and what it runs. */
+export interface Living {
+  readonly id: string;
+  readonly name: string;
+  readonly url: string;
+  readonly version: string;
+}
+
+/** What it says itself, while its sign of life may be all that is left of it; empty: it does not answer. */
+export async function askLiving(
+  { id, name, url }: Living,
+  { askPeer }: Pick<ControlPlane, "askPeer">,
+): Promise<readonly Living[]> {
+  const answer = await askPeer({ url, path: "/v1/peers/status", timeoutMs: answerMsMax });
+  const said = answer.ok ? livingSchema.safeParse(answer.value) : undefined;
+  if (said?.success !== true || said.data.id !== id) return [];
+  return [{ id, name, url, version: said.data.version }];
+}
+
+/** No more is read of the answer: the rest may be of another version's shape. */
+const livingSchema = ownStatusSchema.pick({ id: true, version: true });
 
 /** Keeps the key until the signal aborts, or the server was removed. */
 export async function keepPresence(options: PresenceOptions): Promise<void> {
