@@ -14,9 +14,15 @@ export function rotationDueAtMs({ notBeforeMs, notAfterMs }: CertificateLife): n
   return notBeforeMs + Math.floor(((notAfterMs - notBeforeMs) * 2) / 3);
 }
 
+/** Whether it counts by this clock. */
+export function isCounting(life: CertificateLife & { readonly nowMs: number }): boolean {
+  return life.nowMs >= life.notBeforeMs && life.nowMs < life.notAfterMs;
+}
+
 /**
  * Whether the certificate is to be replaced now. One that does not count yet is: the clock was wrong when it was
- * issued, or is wrong now.
+ * issued, or is wrong now. Nobody here can tell which, so what takes its place must count by both clocks: whoever signs
+ * for himself orders it so (`IssueOrder.covers`).
  */
 export function isDueForRotation(life: CertificateLife & { readonly nowMs: number }): boolean {
   return life.nowMs < life.notBeforeMs || life.nowMs >= rotationDueAtMs(life);

@@ -47,6 +47,11 @@ export interface IssueOrder {
   readonly use: "server-and-client" | "client";
   /** The life ends with the authority's own at the latest. */
   readonly lifeMs: number;
+  /**
+   * The new one counts over this span as well: that of a certificate which does not count by this machine's clock, but
+   * would again if it is the clock that is wrong. Default: none.
+   */
+  readonly covers?: CertificateLife | undefined;
   /** Wall clock. */
   readonly nowMs: number;
 }
@@ -55,7 +60,7 @@ export interface IssueOrder {
 export interface Authority {
   /** The certificate that belongs to its key, as PEM. */
   readonly certificatePem: string;
-  /** Issues a certificate. The error is for the one who asked: a bad request, a bad name, an authority that has expired. */
+  /** Issues a certificate. The error is for the one who asked: a bad request, a bad name, an authority that has expired, or a clock from before the authority was made. */
   issue(order: IssueOrder): Promise<Result<IssuedCertificate, string>>;
   /** All certificates that count no longer, signed, as PEM (`X509 CRL`). */
   revocationList(list: {

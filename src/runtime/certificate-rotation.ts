@@ -4,6 +4,7 @@
  */
 import {
   type CertificateLife,
+  isCounting,
   isDueForRotation,
   rotationDueAtMs,
 } from "../core/certificate-life.ts";
@@ -25,8 +26,11 @@ import { pause } from "./manager-pulse.ts";
 const retryMsMin = 1_000;
 /** Longest wait between two tries. */
 const retryMsMax = 300_000;
-/** Longest wait for the due instant: the wall clock may be set, and a machine may sleep. */
-const lookEveryMsMax = 3_600_000;
+/**
+ * Longest wait for the due instant, and for another try while the pair does not count: the wall clock may be set, and a
+ * machine may sleep. A look reads two small files and compares dates.
+ */
+const lookEveryMsMax = 60_000;
 /** At most this part of the life is waited after the instant that is due for all: three quarters are over then. */
 const spreadShare = 12;
 /** How long an issuer has for its answer. */
@@ -132,7 +136,7 @@ async function run(options: CertificateRotationOptions, asked: Asked): Promise<v
   let failures = 0;
   let restMs = 0;
   while (!signal.aborted) {
-    const waitMs = failures > 0 ? retryMs(failures) : await untilDueMs(options);
+    const waitMs = failures > 0 ? await untilRetryMs(options, failures) : await untilDueMs(options);
     const wake = AbortSignal.any([signal, asked.alarm]);
     if (waitMs > 0 || restMs > 0) await pause(clock, Math.max(waitMs, restMs), wake);
     if (signal.aborted) return;
@@ -143,17 +147,29 @@ async function run(options: CertificateRotationOptions, asked: Asked): Promise<v
     const outcome = await replace(options);
     failures = outcome.ok ? 0 : failures + 1;
     restMs = retryMsMin; // even if what was just written could not be read
-    if (!outcome.ok && !signal.aborted) complain(options, outcome.error, failures);
+    if (!outcome.ok && !signal.aborted) await complain(options, outcome.error, failures);
     answer(outcome);
   }
 }
 
-function retryMs(failures: number): number {
-  return Math.min(retryMsMax, retryMsMin * 2 ** Math.min(failures - 1, 20));
+/** A pair that does not count is worth a try as soon as the clock may have been set, which only a look can tell. */
+async function untilRetryMs(
+  options: CertificateRotationOptions,
+  failures: number,
+): Promise<number> {
+  const life = await presentLife(options);
+  const counts = life !== undefined && isCounting({ ...life, nowMs: options.clock.wallMs() });
+  const longestMs = counts ? retryMsMax : lookEveryMsMax;
+  return Math.min(longestMs, retryMsMin * 2 ** Math.min(failures - 1, 20));
 }
 
-function complain({ log, pair }: CertificateRotationOptions, why: string, failures: number): void {
-  const nextMs = retryMs(failures);
+async function complain(
+  options: CertificateRotationOptions,
+  why: string,
+  failures: number,
+): Promise<void> {
+  const { log, pair } = options;
+  const nextMs = await untilRetryMs(options, failures);
   log.write("warn", `cannot renew the certificate "${pair}", it is tried again: ${why}`, {
     tries: failures,
     nextMs,
@@ -162,12 +178,18 @@ function complain({ log, pair }: CertificateRotationOptions, why: string, failur
 
 /** 0: due now. A pair that is missing or damaged is due. */
 async function untilDueMs(options: CertificateRotationOptions): Promise<number> {
-  const { directory, pair, clock, inspectCertificate } = options;
-  const present = await directory.readPair(pair);
-  if (!present.ok || present.value === undefined) return 0;
-  const facts = inspectCertificate(present.value.certificatePem);
-  if (!facts.ok) return 0;
-  return untilDueOf(facts.value, clock.wallMs(), options.spread);
+  const life = await presentLife(options);
+  return life === undefined ? 0 : untilDueOf(life, options.clock.wallMs(), options.spread);
+}
+
+/** undefined: the pair is missing or damaged. */
+async function presentLife(
+  options: CertificateRotationOptions,
+): Promise<CertificateLife | undefined> {
+  const present = await options.directory.readPair(options.pair);
+  if (!present.ok || present.value === undefined) return undefined;
+  const facts = options.inspectCertificate(present.value.certificatePem);
+  return facts.ok ? facts.value : undefined;
 }
 
 function untilDueOf(life: CertificateLife, nowMs: number, spread = 0): number {

@@ -22,6 +22,7 @@ import { completeRecovery } from "./recover/recovery-switch.ts";
 import { readServerSecrets } from "./restore/server-secrets.ts";
 import type { RunServerOptions } from "./run-options.ts";
 import { saveBeforeMigration } from "./save-before-migration.ts";
+import { renewEndedPairs } from "./server-certificates.ts";
 import { readEngine, type ServerPlaces, type StoreEngine, serverPlaces } from "./server-files.ts";
 import { runSideTasks } from "./side-tasks.ts";
 import { followServerOrders, type OrderFollower } from "./upgrade/follow-orders.ts";
@@ -50,6 +51,8 @@ export async function runInitialisedServer(
   if (!completed.ok) return completed;
   const pki = await openPkiDirectory(options.dataDirectory);
   if (!pki.ok) return pki;
+  const { clock, log, certificateLifeMs: lifeMs } = options;
+  await renewEndedPairs({ pki: pki.value, clock, lifeMs }, log);
   const credentials = await openCredentials(pki.value);
   if (!credentials.ok) return credentials;
   const stored = await readEngine(places);

@@ -5,11 +5,20 @@
 
 import { isIP } from "node:net";
 import { createAuthority, openAuthority } from "../adapters/certificates/authority.ts";
+import { inspectCertificate } from "../adapters/certificates/inspect-certificate.ts";
 import { createKeyAndRequest } from "../adapters/certificates/key-and-request.ts";
 import { signStatement } from "../adapters/certificates/statement.ts";
+import { isCounting } from "../core/certificate-life.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import type { AuthorityName, CertificateNames, PkiDirectory } from "../ports/certificates.ts";
+import type {
+  AuthorityName,
+  CertificateFacts,
+  CertificateNames,
+  IssueOrder,
+  PkiDirectory,
+} from "../ports/certificates.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
 import type { ServerCertificates, ServerHolder } from "../server/control-plane/control-plane.ts";
 import { packageStatement } from "../wire/packages/package-file.ts";
 import { canonicalHost } from "./place/names.ts";
@@ -90,6 +99,68 @@ export async function issueForServer(
   return ok({ certificatePem: certificate.value, etcdCertificatePem: etcd.value });
 }
 
+/** The pairs that a server has. */
+export type ServerPair = "server" | "etcd";
+
+const authorityOf = { server: "ca", etcd: "etcd-ca" } as const;
+
+/** Signs a request of this server itself for one pair, by its own clock, which may be wrong. */
+export async function reissueForServer(
+  issuer: Issuer,
+  { pair, requestPem }: { readonly pair: ServerPair; readonly requestPem: string },
+  holder: ServerHolder,
+): Promise<Result<string, string>> {
+  const kept = await factsOfPair(issuer.pki, pair);
+  const isToCome = kept !== undefined && issuer.clock.wallMs() < kept.notBeforeMs;
+  // A clock that is set next must not find a certificate that is over where a good one was.
+  const covers = isToCome ? kept : undefined;
+  const order = { subject: namesOfServer(holder), use: "server-and-client", covers } as const;
+  return await issue(issuer, authorityOf[pair], { ...order, requestPem });
+}
+
+/**
+ * Signs anew, with the names that they have, the pairs that do not count at a start, e.g. because the server was off
+ * past their end: no member of the store would let it in to where certificates are kept fresh. Where it cannot be done
+ * all stays as it is, and the log says why.
+ */
+export async function renewEndedPairs(issuer: Issuer, log: Log): Promise<void> {
+  for (const pair of ["server", "etcd"] as const) {
+    const kept = await factsOfPair(issuer.pki, pair);
+    if (kept === undefined || isCounting({ ...kept, nowMs: issuer.clock.wallMs() })) continue;
+    const renewed = await renewPair(issuer, pair, kept);
+    const from = new Date(kept.notBeforeMs).toISOString();
+    const span = `the one before counts from ${from} until ${new Date(kept.notAfterMs).toISOString()}`;
+    const what = `the certificate "${pair}" does not count now and`;
+    if (renewed.ok) log.write("info", `${what} is signed anew: ${span}`);
+    else log.write("warn", `${what} cannot be renewed: ${renewed.error}; ${span}`);
+  }
+}
+
+async function renewPair(
+  issuer: Issuer,
+  pair: ServerPair,
+  kept: CertificateFacts,
+): Promise<Result<void, string>> {
+  const made = await createKeyAndRequest(kept);
+  if (!made.ok) return made;
+  const { keyPem, requestPem } = made.value;
+  const order = { requestPem, subject: kept, use: "server-and-client", covers: kept } as const;
+  const certificatePem = await issue(issuer, authorityOf[pair], order);
+  if (!certificatePem.ok) return certificatePem;
+  return await issuer.pki.writePair(pair, { keyPem, certificatePem: certificatePem.value });
+}
+
+/** undefined: it is missing or cannot be read, about which others complain. */
+async function factsOfPair(
+  pki: PkiDirectory,
+  pair: ServerPair,
+): Promise<CertificateFacts | undefined> {
+  const read = await pki.readPair(pair);
+  if (!read.ok || read.value === undefined) return undefined;
+  const facts = inspectCertificate(read.value.certificatePem);
+  return facts.ok ? facts.value : undefined;
+}
+
 /** Signs a node's request: its agent may show the certificate to servers, and cannot pose as one. */
 export function issueForNode(
   issuer: Issuer,
@@ -112,11 +183,7 @@ export async function signPackage(
   return signStatement(stored.value.keyPem, packageStatement(about));
 }
 
-interface Order {
-  readonly requestPem: string;
-  readonly subject: CertificateNames;
-  readonly use: "server-and-client" | "client";
-}
+type Order = Pick<IssueOrder, "requestPem" | "subject" | "use" | "covers">;
 
 async function issue(
   { pki, clock, lifeMs = leafLifeMs }: Issuer,

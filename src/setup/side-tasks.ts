@@ -25,7 +25,7 @@ import {
 import type { ServerCredentials } from "./engine/credentials.ts";
 import type { OpenEngine } from "./engine/open-engine.ts";
 import type { RunServerOptions } from "./run-options.ts";
-import { issueForServer, namesOfServer, writeRevocations } from "./server-certificates.ts";
+import { namesOfServer, reissueForServer, writeRevocations } from "./server-certificates.ts";
 import { readEngine, type ServerPlaces, writeEngine } from "./server-files.ts";
 
 export interface SideTaskOptions {
@@ -155,12 +155,9 @@ class ControlPlaneFacts {
       createKeyAndRequest,
       inspectCertificate,
       issue: async (requestPem) => {
-        const requests = { requestPem, etcdRequestPem: requestPem };
         const issuer = { pki, clock: options.clock, lifeMs: options.certificateLifeMs };
-        const issued = await issueForServer(issuer, requests, this.#holder());
-        if (!issued.ok) return issued;
-        const { certificatePem, etcdCertificatePem } = issued.value;
-        return ok({ certificatePem: pair === "etcd" ? etcdCertificatePem : certificatePem });
+        const issued = await reissueForServer(issuer, { pair, requestPem }, this.#holder());
+        return issued.ok ? ok({ certificatePem: issued.value }) : issued;
       },
       onChanged: async () => {
         const reloaded = await credentials.reload();

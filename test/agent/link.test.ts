@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { openRequest } from "../../src/agent/link/http.ts";
 import { join } from "../../src/agent/link/join.ts";
 import { anyAnswerSchema, createServers, type Servers } from "../../src/agent/link/servers.ts";
+import { issuePair, dayMs as lifeMs, makeAuthority } from "../certificates/support/tools.ts";
 import { createTestLog, realClock } from "./support/tools.ts";
 
 async function withServer(server: Server, body: (servers: Servers) => Promise<void>) {
@@ -66,6 +67,70 @@ test("an agent joins on when a server is busy, and is turned away by a bad token
     assert.equal(count, answers.length);
     server.closeAllConnections();
   });
+});
+
+/** As a server answers by whose clock the caller's certificate does not count yet. */
+async function earlyServer(turns: number) {
+  let count = 0;
+  const server = createHttpServer((_request, response) => {
+    count += 1;
+    const isEarly = count <= turns;
+    response.writeHead(isEarly ? 503 : 200, { "content-type": "application/json" });
+    const problem = { code: "unavailable", detail: "the client certificate counts from later on" };
+    response.end(JSON.stringify(isEarly ? problem : { node: "n1", serverVersion: "1" }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  const close = (): void => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${port}`, close, asked: () => count };
+}
+
+/** Joins with a certificate of a day that began so long ago. */
+async function joinWith(servers: Servers, beganMs = 0) {
+  const pair = await issuePair(await makeAuthority(), {}, { nowMs: Date.now() - beganMs, lifeMs });
+  const log = createTestLog();
+  const parts = { version: "test", properties: {}, log, clock: realClock, signal: servers.signal };
+  const joined = await join({ ...parts, servers, certificate: { current: () => pair } });
+  return { joined, log };
+}
+
+test("an agent whose certificate does not count yet by a server's clock asks the next one, and again", {
+  timeout: 20_000,
+}, async (t) => {
+  const early = await earlyServer(2);
+  t.after(early.close);
+  const alone = createServers({ urls: [early.url] });
+  t.after(() => alone.close());
+  const { joined, log } = await joinWith(alone);
+  assert.deepEqual(joined, { ok: true, value: "n1" });
+  assert.equal(early.asked(), 3);
+  assert.equal(log.lines.length, 1, "one line for as long as it is the same");
+  assert.match(log.lines[0] ?? "", /cannot join yet: .*counts from later on/);
+
+  const [wrong, right] = [await earlyServer(99), await earlyServer(0)];
+  t.after(wrong.close);
+  t.after(right.close);
+  const both = createServers({ urls: [wrong.url, right.url] });
+  t.after(() => both.close());
+  assert.deepEqual((await joinWith(both)).joined, { ok: true, value: "n1" });
+  assert.deepEqual([wrong.asked(), right.asked(), both.preferred()], [1, 1, right.url]);
+});
+
+test("an agent whose certificate is over by its own clock as well says what to do", {
+  timeout: 20_000,
+}, async (t) => {
+  const early = await earlyServer(1);
+  t.after(early.close);
+  const servers = createServers({ urls: [early.url] });
+  t.after(() => servers.close());
+  const { log } = await joinWith(servers, 2 * lifeMs);
+  assert.match(
+    log.lines[0] ?? "",
+    /by this machine's clock, too, its certificate is over since .* GMT: join it anew, .*holdfast join-script --node/,
+  );
 });
 
 test("the lease is renewed while every other connection is taken", { timeout: 10_000 }, () => {

@@ -60,7 +60,8 @@ test("issue() gives a certificate that openssl verifies, with the subject's name
 });
 
 test("issue() tells in its facts what the certificate says", async () => {
-  const pair = await issuePair(await makeAuthority(), names, { lifeMs: dayMs, nowMs: 1e12 });
+  const ca = await makeAuthority("old", 1e12);
+  const pair = await issuePair(ca, names, { lifeMs: dayMs, nowMs: 1e12 });
   assert.deepEqual(pair.facts, {
     ...names,
     serial: pair.facts.serial,
@@ -173,6 +174,36 @@ test("issue() never gives a certificate that outlives its authority, and none af
   const { requestPem } = must(await createKeyAndRequest(namesOf()));
   const late = { requestPem, subject: namesOf(), use: "client", lifeMs: 1_000 } as const;
   assert.match(refusal(await authority.issue({ ...late, nowMs: 1e12 + dayMs })), /has expired on/);
+});
+
+test("issue() signs nothing by a clock from before its authority was made", async () => {
+  const { authority } = await makeAuthority("young", 1e12);
+  const beginMs = 1e12 - 300_000;
+  const { requestPem } = must(await createKeyAndRequest(namesOf()));
+  const order = { requestPem, subject: namesOf(), use: "client", lifeMs: dayMs } as const;
+  const why = refusal(await authority.issue({ ...order, nowMs: beginMs - 1 }));
+  const words =
+    "the clock of this machine is wrong, set it: it says 2001-09-09T01:41:39.999Z, and the certificate authority counts from 2001-09-09T01:41:40.000Z";
+  assert.equal(why, words);
+  must(await authority.issue({ ...order, nowMs: beginMs }));
+});
+
+test("issue() covers the span that it is told to, and none beyond the authority's end", async () => {
+  const { authority } = await makeAuthority("old", 1e12);
+  const span = async (notBeforeMs: number, notAfterMs: number) => {
+    const order = { nowMs: 1e12 + 10 * dayMs, lifeMs: dayMs };
+    const { facts } = await issuePair(
+      { authority },
+      {},
+      { ...order, covers: { notBeforeMs, notAfterMs } },
+    );
+    return [facts.notBeforeMs - 1e12, facts.notAfterMs - 1e12];
+  };
+  const own = [10 * dayMs - 300_000, 11 * dayMs];
+  assert.deepEqual(await span(1e12 + 20 * dayMs, 1e12 + 30 * dayMs), [own[0], 30 * dayMs]);
+  assert.deepEqual(await span(1e12 + 2 * dayMs, 1e12 + 3 * dayMs), [2 * dayMs, own[1]]);
+  assert.deepEqual(await span(1e12 + 10 * dayMs, 1e12 + 10 * dayMs + 1_000), own);
+  assert.deepEqual(await span(1e12 + 20 * dayMs, 1e12 + 9_999 * dayMs), [own[0], 3_652 * dayMs]);
 });
 
 test("a certificate of use client opens a connection, and cannot pose as a server", async () => {

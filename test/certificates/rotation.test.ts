@@ -4,12 +4,17 @@ import { rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { swapCertificate } from "../../src/adapters/certificates/hot-swap.ts";
+import { inspectCertificate } from "../../src/adapters/certificates/inspect-certificate.ts";
 import { systemClock } from "../../src/adapters/clock/system-clock.ts";
+import { isCounting } from "../../src/core/certificate-life.ts";
 import { err, ok } from "../../src/core/result.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import { reissueForServer } from "../../src/setup/server-certificates.ts";
 import { until } from "../agent/support/tools.ts";
 import { issuer, lifeMs, type RotationBench, rotationBench } from "./support/rotation-bench.ts";
 import {
   connect,
+  dayMs,
   handshake,
   issuePair,
   makeAuthority,
@@ -76,13 +81,97 @@ for (const [what, prepare] of reasons) {
   });
 }
 
-rotationTest("notices a wall clock that was set, within the hour", async (bench) => {
-  bench.issue = issuer(bench.ca, bench.clock, 100 * 86_400_000);
-  must(await bench.begin().reissueNow());
+/** The bench's clock, of which only the wall time can be set. */
+function settable(clock: RotationBench["clock"]): Clock & { aheadMs: number } {
+  return {
+    aheadMs: 0,
+    monotonicMs: () => clock.monotonicMs(),
+    wallMs() {
+      return clock.wallMs() + this.aheadMs;
+    },
+    after: (delayMs, callback) => clock.after(delayMs, callback),
+  };
+}
+
+rotationTest("notices a wall clock that was set, within a minute", async (bench) => {
+  const clock = settable(bench.clock);
+  bench.issue = issuer(bench.ca, clock, 100 * dayMs);
+  must(await bench.begin({ clock }).reissueNow());
   await asleep(bench);
-  bench.clock.jump(90 * 86_400_000);
-  bench.clock.advance(0);
+  clock.aheadMs = 90 * dayMs;
+  bench.clock.advance(60_000);
   await renewed(bench, 2);
+});
+
+/** A holder that signs for itself, as a server does, by a wall clock that is not that of now. */
+async function selfSigning(bench: RotationBench, aheadMs: number) {
+  const clock = settable(bench.clock);
+  clock.aheadMs = aheadMs;
+  const { directory: pki, ca } = bench;
+  must(await pki.writeAuthorityKey("ca", ca.keyPem));
+  const holder = { id: "1", name: "one", host: "127.0.0.1", loadBalancer: undefined };
+  bench.issue = async (requestPem) => {
+    const order = { pair: "server", requestPem } as const;
+    const issued = await reissueForServer({ pki, clock, lifeMs }, order, holder);
+    return issued.ok ? ok({ certificatePem: issued.value }) : issued;
+  };
+  return clock;
+}
+
+/** Whether what the holder shows counts at the wall time. */
+async function counts({ directory }: RotationBench, nowMs: number): Promise<boolean> {
+  const pair = must(await directory.readPair("server"));
+  return isCounting({ ...must(inspectCertificate(pair?.certificatePem ?? "")), nowMs });
+}
+
+rotationTest("never leaves a pair of the past where a clock was early", async (bench) => {
+  const clock = await selfSigning(bench, -20 * dayMs);
+  bench.begin({ clock });
+  await renewed(bench, 1);
+  await asleep(bench);
+  // Nobody can tell whether this clock is wrong, or that of when the first one was signed.
+  assert.ok(await counts(bench, clock.wallMs()), "by the early clock");
+  assert.ok(await counts(bench, bench.first.facts.notBeforeMs), "by the right one");
+  assert.ok(await counts(bench, bench.first.facts.notAfterMs - 1));
+  clock.aheadMs = 0;
+  assert.ok(await counts(bench, clock.wallMs()), "the moment that the clock is set");
+  bench.clock.advance(60_000);
+  await renewed(bench, 2);
+  await asleep(bench);
+  const { notAfterMs, notBeforeMs } = must(
+    inspectCertificate(bench.changes[1]?.certificatePem ?? ""),
+  );
+  assert.ok(notAfterMs - notBeforeMs < 2 * lifeMs, "and then one of the usual life");
+});
+
+rotationTest("signs nothing by a clock from before its authority", async (bench) => {
+  const clock = await selfSigning(bench, -20_000 * dayMs);
+  bench.begin({ clock });
+  const { lines } = bench.log;
+  for (let minutes = 0; minutes < 10; minutes += 1) {
+    await until("it has tried in this minute", () => lines.length === minutes + 1);
+    await asleep(bench);
+    bench.clock.advance(60_000);
+  }
+  await until("it has tried once more", () => lines.length === 11);
+  assert.match(lines[0] ?? "", /the clock of this machine is wrong, set it/);
+  assert.equal(bench.changes.length, 0);
+  await asleep(bench);
+  const stored = must(await bench.directory.readPair("server"));
+  assert.equal(stored?.keyPem, bench.first.keyPem, "the good one is still there");
+  clock.aheadMs = lifeMs;
+  bench.clock.advance(60_000);
+  await renewed(bench, 1);
+  assert.ok(await counts(bench, clock.wallMs()));
+});
+
+rotationTest("replaces at once what a clock ahead has signed", async (bench) => {
+  const future = { nowMs: bench.clock.wallMs() + 3 * dayMs, lifeMs };
+  must(await bench.directory.writePair("server", await issuePair(bench.ca, {}, future)));
+  const clock = await selfSigning(bench, 0);
+  bench.begin({ clock });
+  await renewed(bench, 1);
+  assert.ok(await counts(bench, clock.wallMs()));
 });
 
 rotationTest("tries again with growing waits until it succeeds", async (bench) => {

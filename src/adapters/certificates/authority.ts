@@ -129,16 +129,24 @@ async function issue(
 
 function spanOf(
   { certificate }: Signer,
-  { nowMs, lifeMs }: IssueOrder,
+  { nowMs, lifeMs, covers }: IssueOrder,
 ): Result<{ readonly notBefore: Date; readonly notAfter: Date }, string> {
   assert(lifeMs > 0, "a certificate has a life");
   const endMs = certificate.notAfter.getTime();
   if (nowMs >= endMs) {
     return err(`the certificate authority has expired on ${certificate.notAfter.toISOString()}`);
   }
+  // What such a clock signs is over, or nearly so, the moment the clock is set.
+  if (nowMs < certificate.notBefore.getTime()) {
+    return err(
+      `the clock of this machine is wrong, set it: it says ${new Date(nowMs).toISOString()}, and the certificate authority counts from ${certificate.notBefore.toISOString()}`,
+    );
+  }
+  const beginMs = beginOf(nowMs, lifeMs);
+  const wantedEndMs = nowMs + lifeMs;
   return ok({
-    notBefore: new Date(beginOf(nowMs, lifeMs)),
-    notAfter: new Date(Math.min(nowMs + lifeMs, endMs)),
+    notBefore: new Date(Math.min(beginMs, covers?.notBeforeMs ?? beginMs)),
+    notAfter: new Date(Math.min(Math.max(wantedEndMs, covers?.notAfterMs ?? wantedEndMs), endMs)),
   });
 }
 

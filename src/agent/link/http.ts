@@ -57,6 +57,8 @@ export function createConnections(socketsMax: number, tls?: ClientTls): Connecti
         ca: credentials?.authorityPem,
         cert: credentials?.certificatePem,
         key: credentials?.keyPem,
+        // A session that is taken up again brings back what the server's clock said of the certificate when it began.
+        maxCachedSessions: 0,
       });
       return secure;
     },

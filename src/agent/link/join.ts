@@ -1,4 +1,5 @@
 /** Registers the node with a server, which also says what this node's name is: the token's. */
+import { X509Certificate } from "node:crypto";
 import { arch, availableParallelism, hostname, totalmem } from "node:os";
 import type { NodeId } from "../../core/ids.ts";
 import type { Capacity } from "../../core/model/capacity.ts";
@@ -7,6 +8,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";
 import { agentPaths, joinAnswerSchema } from "../../wire/agent-protocol.ts";
 import { createPause } from "../pause.ts";
+import type { ClientTls } from "./http.ts";
 import type { Servers } from "./servers.ts";
 
 export interface JoinOptions {
@@ -19,6 +21,8 @@ export interface JoinOptions {
   readonly haGroup?: string | undefined;
   /** What the node has for services; of what is missing the machine has all. */
   readonly capacity?: Partial<Capacity> | undefined;
+  /** What the agent shows in the place of a token. */
+  readonly certificate?: { readonly current: () => Pick<ClientTls, "certificatePem"> } | undefined;
   /** Gives up. */
   readonly signal: AbortSignal;
 }
@@ -61,7 +65,9 @@ export async function join(options: JoinOptions): Promise<Result<NodeId, string>
         `the server refuses this agent: ${answer.detail}; ${hintOf(answer.code, servers)}`,
       );
     }
-    if (answer.detail !== said) log.write("warn", `cannot join yet: ${answer.detail}`);
+    if (answer.detail !== said) {
+      log.write("warn", `cannot join yet: ${answer.detail}${endedWords(options)}`);
+    }
     said = answer.detail;
     await pause.wait(retryMs);
   }
@@ -94,6 +100,14 @@ function machineProperties(): JoinOptions["properties"] {
 /** As packages and container images call it. */
 function architectureName(): string {
   return arch() === "x64" ? "amd64" : arch();
+}
+
+/** Servers do not end an agent for the dates of its certificate, which may be their clock's fault: it tries for ever. */
+function endedWords({ certificate, servers, clock }: JoinOptions): string {
+  if (certificate === undefined || servers.token !== undefined) return "";
+  const { validTo } = new X509Certificate(certificate.current().certificatePem);
+  if (clock.wallMs() < Date.parse(validTo)) return "";
+  return `; by this machine's clock, too, its certificate is over since ${validTo}: join it anew, ${hintOf("", servers)}`;
 }
 
 /** What the agent's operator can do about a refusal of its certificate or token. */

@@ -3,7 +3,7 @@
  * authorised; here it is asked whether its holder is still one of the cluster.
  */
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import { type DetailedPeerCertificate, type PeerCertificate, TLSSocket } from "node:tls";
 import type { NodeId } from "../../core/ids.ts";
 import { holderOfUris } from "../../core/model/certificate-holder.ts";
 import { ok, type Result } from "../../core/result.ts";
@@ -62,7 +62,8 @@ function identifyAgent(
 interface ShownCertificate {
   readonly uris: readonly string[];
   readonly serial: string;
-  /** Wall time. */
+  /** Wall time, as the next one. */
+  readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
 
@@ -70,7 +71,8 @@ const shown = new WeakMap<TLSSocket, ShownCertificate>();
 
 /**
  * The certificate's holder; undefined: plain HTTP, or no certificate that the authority has signed. `nowMs` is wall time:
- * TLS looks at the dates when a connection is made, and a connection may last for longer.
+ * TLS looks at the dates when a connection is made, and a connection may last for longer. Where only the dates are in the
+ * way the caller is nobody, too, but that may be this server's clock: it is to ask another server, or again.
  */
 export function identifySocket(
   socket: Socket,
@@ -78,20 +80,41 @@ export function identifySocket(
   nowMs: number,
 ): Result<AgentIdentity | ServerIdentity, Problem> | undefined {
   const certificate = shownBy(socket);
-  if (certificate === undefined) return undefined;
+  if (certificate === undefined) {
+    const untimely = untimelyBy(socket);
+    return untimely === undefined ? undefined : refuseUntimely(untimely, nowMs);
+  }
   const { uris, serial, notAfterMs } = certificate;
   const identified = identifyCertificate(uris, tables);
   // Whoever was taken out is told that, and not only that their certificate counts no longer.
   if (!identified.ok) return identified;
-  if (!(nowMs < notAfterMs)) {
-    return refuse(
-      "bad-token",
-      "the client certificate is out of date since this connection was made",
-    );
-  }
+  if (!(nowMs < notAfterMs)) return refuseUntimely(certificate, nowMs);
   const revocation = revocationOf(tables, { serial, authority: "cluster" });
   if (revocation === undefined) return identified;
   return refuse("bad-token", `the client certificate was revoked: ${revocation.because}`);
+}
+
+/** By the minute, because those who ask again and again log each new sentence. */
+function refuseUntimely(
+  { notBeforeMs, notAfterMs }: ShownCertificate,
+  nowMs: number,
+): { readonly ok: false; readonly error: Problem } {
+  const [from, until] = [new Date(notBeforeMs).toISOString(), new Date(notAfterMs).toISOString()];
+  const now = `${new Date(nowMs).toISOString().slice(0, 16)}Z`;
+  return refuse(
+    "unavailable",
+    `the client certificate counts from ${from} until ${until}, and by this server's clock it is ${now}: set the clock that is wrong, or join anew where the certificate is over`,
+  );
+}
+
+/**
+ * Whether the connection is to end with its answer: what TLS said of the dates when it began would go on for as long as
+ * the connection does, also when the clock has been set since.
+ */
+export function isJudgedByDates(socket: Socket, nowMs: number): boolean {
+  const certificate = shownBy(socket);
+  if (certificate === undefined) return untimelyBy(socket) !== undefined;
+  return !(nowMs < certificate.notAfterMs);
 }
 
 /** The canonical serial of the certificate that was shown; undefined: none that counts was. */
@@ -108,12 +131,32 @@ function shownBy(socket: Socket): ShownCertificate | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   const before = shown.get(socket);
   if (before !== undefined) return before;
-  const { subjectaltname, serialNumber, valid_to: validTo } = socket.getPeerCertificate();
-  const certificate = {
-    uris: urisOf(subjectaltname ?? ""),
-    serial: canonicalSerial(serialNumber ?? ""),
-    notAfterMs: Date.parse(validTo),
-  };
+  const certificate = factsOf(socket.getPeerCertificate());
   shown.set(socket, certificate);
   return certificate;
+}
+
+function factsOf(peer: PeerCertificate): ShownCertificate {
+  return {
+    uris: urisOf(peer.subjectaltname ?? ""),
+    serial: canonicalSerial(peer.serialNumber ?? ""),
+    notBeforeMs: Date.parse(peer.valid_from),
+    notAfterMs: Date.parse(peer.valid_to),
+  };
+}
+
+/**
+ * A certificate that TLS has refused, and for its dates alone as far as can be seen: it names a holder, and its issuer
+ * is known. That is no proof, and nothing may rest on it: TLS tells one reason only, and a caller can send an issuer.
+ */
+function untimelyBy(socket: Socket): ShownCertificate | undefined {
+  if (!(socket instanceof TLSSocket) || socket.authorized) return undefined;
+  const why: unknown = socket.authorizationError; // a code, whatever its type says
+  if (why !== "CERT_NOT_YET_VALID" && why !== "CERT_HAS_EXPIRED") return undefined;
+  const peer = socket.getPeerCertificate(true);
+  const issuer: DetailedPeerCertificate | undefined = peer.issuerCertificate;
+  if (issuer === undefined || issuer.fingerprint256 === peer.fingerprint256) return undefined;
+  const certificate = factsOf(peer);
+  const hasDates = Number.isFinite(certificate.notBeforeMs + certificate.notAfterMs);
+  return hasDates && holderOfUris(certificate.uris).ok ? certificate : undefined;
 }

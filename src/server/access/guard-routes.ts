@@ -11,7 +11,7 @@ import { grantOf, readAuthorization } from "../http/auth.ts";
 import { isExempt, refuseWhileFrozen, whileFrozenOf } from "../http/freeze-gate.ts";
 import { ProblemError, refuse } from "../http/problem-error.ts";
 import { serverOfProof } from "../peers/peer-proof.ts";
-import { identifySocket } from "./certificate.ts";
+import { identifySocket, isJudgedByDates } from "./certificate.ts";
 import { expiryOfIdentity, identifyAgain, identifyToken, keysOfIdentity } from "./identify.ts";
 import type { Identity, PersonIdentity, ServerIdentity } from "./identity.ts";
 import type { PasswordDesk } from "./password-desk.ts";
@@ -40,6 +40,9 @@ export function guardRoutes(app: App, context: GuardContext, desk: PasswordDesk)
         ? admit(access, identified.value, request, context)
         : identified;
       if (identified.ok) request.identity = identified.value;
+      else if (isJudgedByDates(request.raw.socket, context.clock.wallMs())) {
+        reply.header("connection", "close");
+      }
       if (admitted.ok && request.routeOptions.config.stream === true) {
         lookAfter({ access, request, reply, standings }, context);
       }

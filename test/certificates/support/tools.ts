@@ -39,8 +39,12 @@ export interface TestAuthority extends KeyAndCertificate {
   readonly authority: Authority;
 }
 
-export async function makeAuthority(commonName = "Test authority"): Promise<TestAuthority> {
-  const made = await createAuthority({ commonName, nowMs: Date.now() });
+/** It is some weeks old, so that it can sign what is over by now. */
+export async function makeAuthority(
+  commonName = "Test authority",
+  nowMs: number = Date.now() - 40 * dayMs,
+): Promise<TestAuthority> {
+  const made = await createAuthority({ commonName, nowMs });
   return { ...made, authority: must(openAuthority(made)) };
 }
 

@@ -1,8 +1,11 @@
 /** Who a client certificate makes of its holder: on tables alone, and over real TLS. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request } from "node:https";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { createConnections, openRequest } from "../../../src/agent/link/http.ts";
 import { epochOf, type NodeId, parseNodeId } from "../../../src/core/ids.ts";
 import { jsonOf } from "../../../src/runtime/manager-records.ts";
 import {
@@ -17,6 +20,7 @@ import { nodeOf } from "../../../src/server/http/scopes.ts";
 import { createTables } from "../../../src/server/view/view-tables.ts";
 import { createMemoryStore } from "../../../src/stores/memory/memory-store.ts";
 import {
+  dayMs,
   type IssuedPair,
   identity,
   issuePair,
@@ -121,6 +125,7 @@ interface Bench {
   ahead: number;
   /** An agent's answer goes on for ever. */
   isLong: boolean;
+  readonly port: number;
   /** The status, and the problem's detail or the answer's text. */
   ask(path: string, shown?: IssuedPair, token?: string): Promise<readonly [number, string]>;
 }
@@ -178,7 +183,7 @@ async function startBench(t: TestContext): Promise<Bench> {
       call.on("error", reject);
       call.end();
     });
-  const bench: Bench = { ca, tables, ahead: 0, isLong: false, ask };
+  const bench: Bench = { ca, tables, ahead: 0, isLong: false, port, ask };
   return bench;
 }
 
@@ -195,8 +200,63 @@ test("a certificate that goes out of date counts no longer, on connections that 
   bench.isLong = false;
   bench.ahead = leftMs;
   const [status, detail] = await bench.ask("/v1/agent/instructions", agent);
-  assert.equal(status, 401);
-  assert.match(detail, /out of date/);
+  assert.equal(status, 503, "it may be this server's clock, and another server may know better");
+  assert.match(detail, /set the clock that is wrong, or join anew/);
+});
+
+test("a certificate that is not yet valid, or over, by this server's clock makes nobody of its holder, for now", async (t) => {
+  const { ca, ask } = await startBench(t);
+  const path = "/v1/agent/instructions";
+  const names = { uris: [agentUri] };
+  const nowMs = Date.now();
+  const early = { use: "client", nowMs: nowMs + 2 * dayMs, lifeMs: dayMs } as const;
+  const late = { use: "client", nowMs: nowMs - 2 * dayMs, lifeMs: dayMs } as const;
+  for (const order of [early, late]) {
+    const pair = await issuePair(ca, names, order);
+    const [status, detail] = await ask(path, pair);
+    assert.equal(status, 503);
+    const [from, until] = [pair.facts.notBeforeMs, pair.facts.notAfterMs].map((atMs) =>
+      new Date(atMs).toISOString(),
+    );
+    const words = `the client certificate counts from ${from} until ${until}, and by this server's clock it is `;
+    assert.ok(detail.startsWith(words), detail);
+    assert.match(
+      detail,
+      /is \d{4}-\d\d-\d\dT\d\d:\d\dZ: set the clock that is wrong, or join anew/,
+    );
+    // What is brought beside it is judged as ever.
+    assert.equal((await ask(path, pair, `hf_nobody_${"x".repeat(43)}`))[0], 401);
+    assert.equal((await ask("/v1/nodes", pair))[0], 503, "and nothing else is open to it");
+  }
+  const foreign = await issuePair(await makeAuthority("Another"), names, late);
+  assert.equal((await ask(path, foreign))[0], 401);
+  assert.equal((await ask(path, await issuePair(ca, {}, late)))[0], 401, "it names nobody");
+});
+
+test("a connection that was judged by a wrong clock ends with its answer", async (t) => {
+  const { ca, port } = await startBench(t);
+  const order = { use: "client", nowMs: Date.now() + 2 * dayMs, lifeMs: dayMs } as const;
+  const { keyPem, certificatePem } = await issuePair(ca, { uris: [agentUri] }, order);
+  const tls = { keyPem, certificatePem, authorityPem: ca.certificatePem };
+  const connections = createConnections(1, tls);
+  t.after(() => connections.destroy());
+  const reused: unknown[] = [];
+  for (let turn = 0; turn < 3; turn += 1) {
+    const outgoing = openRequest(connections, {
+      ...{ server: `https://127.0.0.1:${port}`, path: "/v1/agent/instructions", token: undefined },
+      ...{ method: "POST", headers: {}, signal: new AbortController().signal },
+    });
+    const answered = once(outgoing, "response");
+    outgoing.end();
+    const [response] = await answered;
+    assert.equal(response.headers.connection, "close");
+    const { socket } = response;
+    reused.push(outgoing.reusedSocket || socket.isSessionReused());
+    response.resume();
+    await once(response, "close");
+    await setTimeout(20); // the session's ticket may come after the answer
+  }
+  assert.deepEqual(reused, [false, false, false], "each is judged anew");
 });
 
 test("an agent's certificate lets it speak for its own node and for nothing else", async (t) => {
