@@ -5,6 +5,7 @@
 import { swapCertificate } from "../adapters/certificates/hot-swap.ts";
 import { openPkiDirectory } from "../adapters/certificates/pki-directory.ts";
 import { isStatementOf } from "../adapters/certificates/statement.ts";
+import { programMigrations } from "../core/migrations/program.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { PkiDirectory } from "../ports/certificates.ts";
 import { untilSchema, type WaitingContext } from "../server/schema/until-schema.ts";
@@ -91,7 +92,10 @@ const notEntering: Entering = {
 
 async function open(parts: Parts, stored: StoreEngine): Promise<Result<EnteredEngine, string>> {
   const options = engineOptionsOf(parts);
-  if (stored.engine === "etcd" && stored.joining) return await enterCluster(stored, options);
+  if (stored.engine === "etcd" && stored.joining) {
+    const { version, migrations = programMigrations } = parts.options;
+    return await enterCluster(stored, { ...options, program: { version, migrations } });
+  }
   const engine = await openEngine(stored, options);
   return engine.ok ? ok({ engine: engine.value, ...notEntering }) : engine;
 }
@@ -111,14 +115,20 @@ async function serve(
   entering: Entering = notEntering,
 ): Promise<Result<RoundEnd, string>> {
   const ready = await waitForSchema(parts, engine);
-  if (!ready.ok || ready.value !== "ready") await entering.givenUp();
-  if (!ready.ok) return ready;
-  if (ready.value !== "ready") return ok({ kind: ready.value });
+  if (!ready.ok) {
+    await entering.givenUp("failed");
+    return ready;
+  }
+  if (ready.value !== "ready") {
+    await entering.givenUp("ended");
+    return ok({ kind: ready.value });
+  }
   const mover = createMover(engine, engineOptionsOf(parts));
   const server = await start(parts, engine, mover);
   if (!server.ok) {
-    await entering.givenUp();
-    return server;
+    const isAsked = parts.options.signal.aborted;
+    await entering.givenUp(isAsked ? "ended" : "failed");
+    return isAsked ? ok({ kind: "asked" }) : server;
   }
   const registered = await entering.registered();
   const { log, identity } = parts.options;
@@ -230,6 +240,8 @@ async function start(
     initialSettings: options.initialSettings,
     facades: options.facades,
     secrets: () => readServerSecrets(options.dataDirectory),
+    signal: options.signal,
+    storeEnded: engine.ended,
     controlPlane: {
       controlPlane: controlPlane.value,
       tls: credentials.api(),

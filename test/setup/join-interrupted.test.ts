@@ -1,7 +1,7 @@
 /** A server that dies on its way in: it goes on where it was when it is started again, and leaves nothing when it is not. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { openEtcdStore } from "../../src/stores/etcd/etcd-store.ts";
 import { keys } from "../../src/wire/records.ts";
 import {
@@ -12,23 +12,10 @@ import {
   until,
 } from "../support/control-plane.ts";
 import { missingForEtcd } from "../support/etcd-cluster.ts";
-import { accessTo, firstOf, Members, storedOf } from "./support/facts.ts";
+import { accessTo, firstOf, Members } from "./support/facts.ts";
+import { comesIn, halfIn, killAt } from "./support/half-in.ts";
 
 const skip = missingForEtcd();
-const nothing = Promise.resolve();
-
-/** SIGKILL as soon as the log says so, and `meanwhile` was done: only its store's member is there for that. */
-async function killAt(
-  server: TestServer,
-  words: string,
-  meanwhile: () => Promise<unknown> = () => nothing,
-): Promise<void> {
-  server.start();
-  await server.freezeAt(words);
-  await meanwhile();
-  await server.kill();
-}
-
 /** One that has voted and was killed before it was a server of the control plane; on a fast machine not the first. */
 async function killedAsVoter(controlPlane: TestControlPlane): Promise<TestServer> {
   for (let attempt = 0; attempt < 10; attempt += 1) {
@@ -42,33 +29,6 @@ async function killedAsVoter(controlPlane: TestControlPlane): Promise<TestServer
     assert((await controlPlane.client().removeServer(server.id)).ok);
   }
   throw new Error("each was a server before it could be killed");
-}
-
-async function isJoining(server: TestServer): Promise<boolean> {
-  const stored = await storedOf(server);
-  return stored?.engine === "etcd" && stored.joining;
-}
-
-/** Two members of which one was killed before it was a server; on a fast machine not at the first attempt. */
-async function halfIn(
-  t: TestContext,
-  meanwhile?: (controlPlane: TestControlPlane) => Promise<unknown>,
-): Promise<{ readonly controlPlane: TestControlPlane; readonly server: TestServer }> {
-  for (let attempt = 0; attempt < 5; attempt += 1) {
-    const controlPlane = await startControlPlane({ servers: 1 });
-    t.after(() => controlPlane.stop());
-    const server = await controlPlane.prepareServer();
-    await killAt(server, "has caught up and votes", () => meanwhile?.(controlPlane) ?? nothing);
-    if (await isJoining(server)) return { controlPlane, server };
-    await controlPlane.stop(); // without the killed one there is no quorum that could take it out
-  }
-  throw new Error("each was a server before it could be killed");
-}
-
-async function comesIn(controlPlane: TestControlPlane, server: TestServer): Promise<void> {
-  server.start();
-  await controlPlane.allServe();
-  await until("it to have come in", async () => !(await isJoining(server)));
 }
 
 test("a server that is killed right after its promotion, when the others need its vote, goes on from its data", {

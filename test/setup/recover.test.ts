@@ -7,6 +7,8 @@ import { test } from "node:test";
 import { answerOf, startControlPlane, until } from "../support/control-plane.ts";
 import { missingForEtcd } from "../support/etcd-cluster.ts";
 import { beginHoldfast, holdfast } from "./support/command.ts";
+import { firstOf } from "./support/facts.ts";
+import { halfIn, isJoining } from "./support/half-in.ts";
 import { Probes, WriteStream } from "./support/load.ts";
 
 const skip = missingForEtcd();
@@ -115,4 +117,57 @@ test("server recover makes a cluster of one of the survivor, and nothing runs tw
   await third.kill();
   await controlPlane.allServe();
   probes.assertNeverTwice();
+});
+
+test("server recover takes a server that votes, and was killed before it had come in", {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const { controlPlane, server } = await halfIn(t);
+  await firstOf(controlPlane).kill();
+  const words = ["server", "recover", "--data", server.dataDirectory, "--yes"];
+  const recovered = await holdfast(words);
+  assert.equal(recovered.code, 0, recovered.stderr);
+  assert.equal(await isJoining(server), false);
+  server.start();
+  const alone = controlPlane.client(server);
+  await until("the survivor to serve", async () => (await alone.cluster()).ok);
+  const { items } = answerOf(await alone.servers());
+  assert.deepEqual(
+    items.map(({ id, role }) => `${id} ${role}`),
+    [`${server.id} leader`],
+  );
+});
+
+test("server recover leaves a server that has nothing of the store yet as it is", {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const controlPlane = await startControlPlane({ servers: 1 });
+  t.after(() => controlPlane.stop());
+  const server = await controlPlane.prepareServer();
+  const words = ["server", "recover", "--data", server.dataDirectory, "--yes"];
+  const refused = await holdfast(words);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /had not come in yet, so it holds nothing; join it anew/);
+});
+
+test("server recover leaves a server that has no vote yet as it is", {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const controlPlane = await startControlPlane({ servers: 1 });
+  t.after(() => controlPlane.stop());
+  const server = await controlPlane.prepareServer();
+  server.start();
+  await server.freezeAt("goes to another etcd member");
+  assert.doesNotMatch(server.log, /has caught up and votes/);
+  // Its member has begun to copy, and so it has a folder of data.
+  const wal = join(server.dataDirectory, "etcd", "member", "wal");
+  await until("its member to copy", () => existsSync(wal));
+  await Promise.all([firstOf(controlPlane).kill(), server.kill()]);
+  const words = ["server", "recover", "--data", server.dataDirectory, "--yes"];
+  const refused = await holdfast(words);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /had not come in yet, so it holds nothing; join it anew/);
 });

@@ -1,7 +1,7 @@
 /**
  * A server's way into the replicated store: it waits for its turn, enters as a learner that copies without a vote, and
  * is promoted when it has caught up. A way in that fails leaves no member behind; one that was cut off goes on where it
- * was, because the others may need a member that votes already.
+ * was, because the others may need a member that votes already. One that can never serve does not keep its vote.
  */
 import { removedWords } from "../../adapters/etcd/member.ts";
 import { err, ok, type Result } from "../../core/result.ts";
@@ -17,25 +17,33 @@ import {
 import { memberNameOf } from "../init-server.ts";
 import { checkMachine } from "../place/machine.ts";
 import { addressesOf, type StoreEngine, writeEngine } from "../server-files.ts";
-import { checkAdmission } from "./admission.ts";
-import { emptyFolder, hasMemberData } from "./member-data.ts";
-import { addOrFind, clearLeftovers, promote, repeat } from "./membership.ts";
+import { checkAdmission, type Entrant, type Refusal } from "./admission.ts";
+import { emptyFolder, hasMemberData, noteVote } from "./member-data.ts";
+import { addOrFind, promote, removeOwn, repeat } from "./membership.ts";
 import { type Turn, waitForTurn } from "./turn.ts";
 
 type EtcdEngine = Extract<StoreEngine, { engine: "etcd" }>;
 
+export type EnterOptions = EngineOptions & Entrant;
+
 export interface EnteredEngine {
   readonly engine: OpenEngine;
-  /** To be called once the server is registered: it has come in, and the next one's turn comes. */
+  /**
+   * To be called once the server is registered: it has come in, and the next one's turn comes. The error: it was too slow,
+   * and its member was taken out meanwhile.
+   */
   registered(): Promise<Result<void, string>>;
-  /** To be called when it is not: the next one need not wait. The way in goes on when it is started again. */
-  givenUp(): Promise<void>;
+  /**
+   * To be called when it is not, as it `failed` or was told to end: the next one need not wait. The way in goes on when
+   * it is started again; where its program does not fit, its member is taken out, and the engine is closed.
+   */
+  givenUp(why: "failed" | "ended"): Promise<void>;
 }
 
 /** Brings this server in. After an error it may be started again. */
 export async function enterCluster(
   stored: EtcdEngine,
-  options: EngineOptions,
+  options: EnterOptions,
 ): Promise<Result<EnteredEngine, string>> {
   const { member } = stored;
   if (member === undefined) return await enter(stored, options);
@@ -63,7 +71,7 @@ async function leave(alone: EtcdEngine, { places }: EngineOptions): Promise<Resu
 
 async function enter(
   stored: EtcdEngine,
-  options: EngineOptions,
+  options: EnterOptions,
 ): Promise<Result<EnteredEngine, string>> {
   const { identity, credentials, clock, log } = options;
   const machine = await checkMachine({ ...identity, member: "own" });
@@ -73,7 +81,7 @@ async function enter(
   if (!store.ok) return store;
   const admin = createEtcdAdmin(access);
   const turn = await takeTurn(store.value, options, { isMember: false });
-  const entered = turn.ok ? await becomeMember(admin, stored, options) : turn;
+  const entered = turn.ok ? await becomeMember(admin, stored, options) : err(turn.error.because);
   await admin.close();
   if (turn.ok && entered.ok) {
     const { engine, joined } = entered.value;
@@ -87,7 +95,7 @@ async function enter(
 /** The member is there, and may be the one that the others lack: it is started first, and looked at then. */
 async function resume(
   stored: EtcdEngine,
-  options: EngineOptions,
+  options: EnterOptions,
 ): Promise<Result<EnteredEngine | "removed", string>> {
   const { credentials, clock, log } = options;
   log.write("info", "goes on with its way into the store's cluster");
@@ -98,16 +106,27 @@ async function resume(
     return outcome;
   };
   const turn = await takeTurn(engine.value.store, options, { isMember: true });
-  if (!turn.ok) return await end(turn);
+  if (!turn.ok) {
+    const { kind, because } = turn.error;
+    if (kind === "unfit") await takeOut(engine.value, stored, options);
+    return await end(err(because));
+  }
   const endpoints = engine.value.memberUrls();
   const admin = createEtcdAdmin({ endpoints, tls: () => credentials.etcd(), clock, log });
   const promoted = await promoteIfMember(admin, options);
   await admin.close();
   if (promoted.ok && promoted.value === "member") {
+    await tellVote(options);
     return ok(enteredEngine(stored, options, { engine: engine.value, turn: turn.value }));
   }
   await turn.value.end();
   return await end(promoted.ok ? ok("removed") : promoted);
+}
+
+/** For `server recover`, should the others be lost before this one has come in. */
+async function tellVote({ places, log }: EngineOptions): Promise<void> {
+  const noted = await noteVote(places.etcdData);
+  if (!noted.ok) log.write("warn", noted.error);
 }
 
 async function promoteIfMember(
@@ -127,16 +146,16 @@ async function promoteIfMember(
 /** Waits until it is this server's turn, and looks whether it may come in at all. */
 async function takeTurn(
   store: Store,
-  options: EngineOptions,
+  options: EnterOptions,
   { isMember }: { readonly isMember: boolean },
-): Promise<Result<Turn, string>> {
+): Promise<Result<Turn, Refusal>> {
   const { identity, clock, log, signal } = options;
   const { peerUrl, url } = addressesOf(identity);
   const { id, name } = identity;
   const record = { version: 1 as const, id, name, peerUrl, url, sinceMs: clock.wallMs() };
   const turn = await waitForTurn({ store, record, clock, log, signal, isMember });
-  if (!turn.ok) return turn;
-  const admitted = await checkAdmission(store, identity);
+  if (!turn.ok) return err({ kind: "other", because: turn.error });
+  const admitted = await checkAdmission(store, options);
   if (admitted.ok) return turn;
   await turn.value.end();
   return admitted;
@@ -144,23 +163,71 @@ async function takeTurn(
 
 function enteredEngine(
   joined: EtcdEngine,
-  { places }: EngineOptions,
+  options: EnterOptions,
   parts: { readonly engine: OpenEngine; readonly turn: Turn; readonly store?: Store },
 ): EnteredEngine {
   const { engine, turn, store } = parts;
-  const givenUp = async (): Promise<void> => {
+  const next = async (): Promise<void> => {
     await turn.end();
     await store?.close();
   };
   return {
     engine,
-    givenUp,
     async registered() {
-      const written = await writeEngine(places, { ...joined, joining: false });
-      await givenUp();
-      return written;
+      const noted = await noteIn(engine, joined, options);
+      await next();
+      return noted;
+    },
+    async givenUp(why) {
+      // What failed may be something else, and this one is needed yet.
+      const looked = why === "failed" && !options.signal.aborted;
+      const admitted = looked ? await checkAdmission(engine.store, options) : ok(undefined);
+      await next();
+      if (admitted.ok || admitted.error.kind === "other") return;
+      await takeOut(engine, joined, options);
     },
   };
+}
+
+/** Whoever was silent for too long on the way in has lost its place, and then its member, but may still be registered. */
+async function noteIn(
+  { admin }: OpenEngine,
+  joined: EtcdEngine,
+  { identity, places, log }: EngineOptions,
+): Promise<Result<void, string>> {
+  const members = await admin?.memberList();
+  if (members?.ok !== true) {
+    log.write("warn", "its next start looks whether it has come in: the members do not say so now");
+    return ok(undefined);
+  }
+  const { peerUrl } = addressesOf(identity);
+  const isIn = members.value.some(({ peerUrls }) => peerUrls.includes(peerUrl));
+  if (isIn) return await writeEngine(places, { ...joined, joining: false });
+  return err("its member was taken out before it had come in; start it again");
+}
+
+/**
+ * Takes out the member of a server that cannot serve, and closes the engine. Until it is out it votes, however long that
+ * takes: the others may not be able to agree to it, or to anything, without this vote.
+ */
+async function takeOut(
+  engine: OpenEngine,
+  stored: EtcdEngine,
+  options: EngineOptions,
+): Promise<void> {
+  const { identity, log, signal } = options;
+  const { admin } = engine;
+  if (admin === undefined) return;
+  const ended = new AbortController();
+  void engine.ended.then(() => ended.abort());
+  log.write("info", "cannot serve here: takes its member out of the store's cluster");
+  const until = { ...options, signal: AbortSignal.any([signal, ended.signal]) };
+  const step = () => removeOwn(admin, addressesOf(identity).peerUrl);
+  const removed = await repeat(until, step, Number.POSITIVE_INFINITY);
+  await engine.close();
+  // The next start enters anew; where it does not know yet that it is out, the others tell it.
+  const left = removed.ok ? await leave(outsideOf(stored), options) : removed;
+  if (!left.ok) log.write("warn", `its member is left behind for now: ${left.error}`);
 }
 
 interface Started {
@@ -176,8 +243,9 @@ async function becomeMember(
 ): Promise<Result<Started, string>> {
   const { identity, places, log } = options;
   const { peerUrl } = addressesOf(identity);
-  const cleared = await clearLeftovers(admin, peerUrl);
-  if (!cleared.ok) return cleared;
+  // What an earlier attempt has left: no server is registered with it, and its data is gone.
+  const cleared = await removeOwn(admin, peerUrl);
+  if (!cleared.ok) return err(cleared.error.message);
   const emptied = await emptyFolder(places.etcdData);
   if (!emptied.ok) return emptied;
   log.write("info", "enters the store's cluster as a learner");
@@ -186,6 +254,7 @@ async function becomeMember(
   const started = await startAsLearner(admin, stored, options);
   const promoted = started.ok ? await repeat(options, () => promote(admin, added.value)) : started;
   if (started.ok && promoted.ok) {
+    await tellVote(options);
     log.write("info", "has caught up and votes from now on");
     return started;
   }

@@ -22,12 +22,13 @@ const passing: ReadonlyMap<MemberError["kind"], string> = new Map([
   ["unknown-outcome", "it is not known whether it was done"],
 ]);
 
-/** Repeats a step until it is done. The error says what stood against it to the end. */
+/** Repeats a step until it is done, for `msMax` at most. The error says what stood against it to the end. */
 export async function repeat<T>(
   { clock, log, signal }: Pick<EngineOptions, "clock" | "log" | "signal">,
   step: () => Promise<Result<T, MemberError>>,
+  msMax: number = stepMsMax,
 ): Promise<Result<T, string>> {
-  const untilMs = clock.monotonicMs() + stepMsMax;
+  const untilMs = clock.monotonicMs() + msMax;
   let said = "";
   while (!signal.aborted) {
     const done = await step();
@@ -63,16 +64,16 @@ export async function promote(admin: MemberAdmin, id: string): Promise<Result<vo
   return !promoted.ok && promoted.error.kind === "not-a-learner" ? ok(undefined) : promoted;
 }
 
-/** What an earlier attempt of this server has left: no server is registered with it, and its data is gone. */
-export async function clearLeftovers(
+/** Takes out whatever this server has in the store's cluster; nothing is no error. */
+export async function removeOwn(
   admin: MemberAdmin,
   peerUrl: string,
-): Promise<Result<void, string>> {
+): Promise<Result<void, MemberError>> {
   const members = await admin.memberList();
-  if (!members.ok) return err(members.error.message);
+  if (!members.ok) return members;
   for (const member of members.value.filter(({ peerUrls }) => peerUrls.includes(peerUrl))) {
     const removed = await admin.remove(member.id);
-    if (!removed.ok && removed.error.kind !== "not-found") return err(removed.error.message);
+    if (!removed.ok && removed.error.kind !== "not-found") return removed;
   }
   return ok(undefined);
 }

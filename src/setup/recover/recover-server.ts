@@ -11,9 +11,11 @@ import type { Log } from "../../ports/log.ts";
 import { pause } from "../../runtime/manager-pulse.ts";
 import { openCredentials, type ServerCredentials } from "../engine/credentials.ts";
 import { type EngineOptions, type OpenEngine, openEngine } from "../engine/open-engine.ts";
+import { hasVoted } from "../join/member-data.ts";
 import { freePorts } from "../place/free-ports.ts";
 import { isThere } from "../place/is-there.ts";
 import { checkPortsFree } from "../place/machine.ts";
+import { renewEndedPairs } from "../server-certificates.ts";
 import {
   readEngine,
   readIdentity,
@@ -63,6 +65,7 @@ export async function openSurvivor(
   }
   const pki = await openPkiDirectory(options.dataDirectory);
   if (!pki.ok) return pki;
+  await renewEndedPairs({ pki: pki.value, clock: options.clock }, options.log);
   const credentials = await openCredentials(pki.value);
   if (!credentials.ok) return credentials;
   const { copy } = recoveryFolders(places);
@@ -88,8 +91,9 @@ async function readMember(places: ServerPlaces): Promise<Result<MemberHere, stri
   const identity = await readIdentity(places);
   if (!identity.ok) return identity;
   const stored: StoreEngine | undefined = read.value;
-  const isComingIn = stored?.engine === "etcd" && stored.joining;
-  if (isComingIn || (stored !== undefined && identity.value === undefined)) {
+  // One that is on its way in may have all data and a vote already; without a vote it may lack most of it.
+  const isEmpty = stored?.engine === "etcd" && stored.joining && !(await hasVoted(places.etcdData));
+  if (isEmpty || (stored !== undefined && identity.value === undefined)) {
     return err("this server had not come in yet, so it holds nothing; join it anew");
   }
   if (stored?.engine !== "etcd" || stored.member === undefined || identity.value === undefined) {
