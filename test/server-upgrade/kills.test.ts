@@ -42,8 +42,7 @@ describe("a server whose switch is cut off", { skip: missingForMembers() }, () =
   };
 
   const moments: readonly (readonly [string, (to: string) => boolean])[] = [
-    // On a busy machine it may be there before anybody has looked: then it is a moment later.
-    [downloading, (to) => isWritten("download.tgz") || isWritten(`.unpack-${to}`) || isWritten(to)],
+    [downloading, (to) => isWritten("download.tgz") || isWritten(`.unpack-${to}`)],
     ["when it hands over", () => says(/hands over to version/)],
     ["when the new one has been started", (to) => isOnTrial(to)],
     ["while the new one proves itself", () => says(/is on trial/)],

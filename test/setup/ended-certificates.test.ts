@@ -14,7 +14,12 @@ import {
   renewEndedPairs,
 } from "../../src/setup/server-certificates.ts";
 import { createTestLog } from "../agent/support/tools.ts";
-import { answerOf, startControlPlane, type TestServer } from "../support/control-plane.ts";
+import {
+  answerOf,
+  startControlPlane,
+  type TestControlPlane,
+  type TestServer,
+} from "../support/control-plane.ts";
 import { missingForEtcd } from "../support/etcd-cluster.ts";
 import { holdfast, temporaryFolder } from "./support/command.ts";
 import { firstOf } from "./support/facts.ts";
@@ -86,15 +91,22 @@ async function letCertificatesEnd({ dataDirectory, id, name }: TestServer): Prom
   }
 }
 
-test("a server with a member of its own serves again after its certificates are over", {
-  skip,
-  timeout: 120_000,
-}, async (t) => {
+/** A cluster of one on etcd, which was stopped, and whose certificates are over by now. */
+async function longStopped(t: TestContext): Promise<TestControlPlane> {
   const controlPlane = await startControlPlane({ servers: 1 });
   t.after(() => controlPlane.stop());
   const server = firstOf(controlPlane);
   assert.equal(await server.end(), 0);
   await letCertificatesEnd(server);
+  return controlPlane;
+}
+
+test("a server with a member of its own serves again after its certificates are over", {
+  skip,
+  timeout: 120_000,
+}, async (t) => {
+  const controlPlane = await longStopped(t);
+  const server = firstOf(controlPlane);
   server.start();
   await controlPlane.allServe();
   assert.match(server.logOfThisLife, /"etcd\\" does not count now and is signed anew/);
@@ -106,11 +118,8 @@ test("server recover opens what it has after its certificates are over", {
   skip,
   timeout: 120_000,
 }, async (t) => {
-  const controlPlane = await startControlPlane({ servers: 1 });
-  t.after(() => controlPlane.stop());
+  const controlPlane = await longStopped(t);
   const server = firstOf(controlPlane);
-  assert.equal(await server.end(), 0);
-  await letCertificatesEnd(server);
   const looked = await holdfast(["server", "recover", "--data", server.dataDirectory]);
   assert.match(looked.stdout, /server 1 "server1" knows 0 nodes/, looked.stderr);
 });

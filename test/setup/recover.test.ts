@@ -4,7 +4,7 @@ import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { answerOf, startControlPlane, until } from "../support/control-plane.ts";
+import { answerOf, startControlPlane, type TestServer, until } from "../support/control-plane.ts";
 import { missingForEtcd } from "../support/etcd-cluster.ts";
 import { beginHoldfast, holdfast } from "./support/command.ts";
 import { firstOf } from "./support/facts.ts";
@@ -139,6 +139,13 @@ test("server recover takes a server that votes, and was killed before it had com
   );
 });
 
+async function assertHoldsNothing(server: TestServer): Promise<void> {
+  const words = ["server", "recover", "--data", server.dataDirectory, "--yes"];
+  const refused = await holdfast(words);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /had not come in yet, so it holds nothing; join it anew/);
+}
+
 test("server recover leaves a server that has nothing of the store yet as it is", {
   skip,
   timeout: 120_000,
@@ -146,10 +153,7 @@ test("server recover leaves a server that has nothing of the store yet as it is"
   const controlPlane = await startControlPlane({ servers: 1 });
   t.after(() => controlPlane.stop());
   const server = await controlPlane.prepareServer();
-  const words = ["server", "recover", "--data", server.dataDirectory, "--yes"];
-  const refused = await holdfast(words);
-  assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /had not come in yet, so it holds nothing; join it anew/);
+  await assertHoldsNothing(server);
 });
 
 test("server recover leaves a server that has no vote yet as it is", {
@@ -166,8 +170,5 @@ test("server recover leaves a server that has no vote yet as it is", {
   const wal = join(server.dataDirectory, "etcd", "member", "wal");
   await until("its member to copy", () => existsSync(wal));
   await Promise.all([firstOf(controlPlane).kill(), server.kill()]);
-  const words = ["server", "recover", "--data", server.dataDirectory, "--yes"];
-  const refused = await holdfast(words);
-  assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /had not come in yet, so it holds nothing; join it anew/);
+  await assertHoldsNothing(server);
 });
